@@ -1,0 +1,15 @@
+//! What every room needs and nobody should write twice: time, seeds, YAML, text, limits, paths, the closed outcome vocabulary.
+
+pub mod clock;
+pub mod files;
+pub mod io;
+pub mod outcome;
+pub mod paths;
+pub mod seed;
+pub mod text;
+pub mod yaml;
+
+/// The one sentence for what this program does not imitate; `what` is a kind, field or feature, in the field's own words.
+pub fn not_simulated(what: &str) -> String {
+    format!("not simulated here: {what}")
+}

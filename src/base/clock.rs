@@ -1,0 +1,112 @@
+//! Time. The only place that reads the system clock.
+
+use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+/// A moment, in milliseconds since the Unix epoch (UTC).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Time(pub i64);
+
+impl Time {
+    /// Where logical clocks start: 2026-01-01T09:00:00Z.
+    pub const LOGICAL_START: Time = Time(1_767_258_000_000);
+
+    /// This moment moved by `ms` milliseconds (negative: earlier).
+    pub fn plus_ms(self, ms: i64) -> Time {
+        Time(self.0.saturating_add(ms))
+    }
+
+    /// Milliseconds from `earlier` to this moment, 0 if `earlier` lies after it.
+    pub fn since(self, earlier: Time) -> i64 {
+        self.0.saturating_sub(earlier.0).max(0)
+    }
+
+    /// `2026-01-01T09:00:00Z`: how Kubernetes writes metav1.Time (whole seconds).
+    pub fn rfc3339(self) -> String {
+        self.stamp().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    }
+
+    /// `2026-01-01T09:00:00.123456Z`: how Kubernetes writes metav1.MicroTime.
+    pub fn rfc3339_micro(self) -> String {
+        format!("{}.{:03}000Z", self.stamp().strftime("%Y-%m-%dT%H:%M:%S"), self.0.rem_euclid(1000))
+    }
+
+    /// `2026-01-01T09:00:00.123Z`: Envoy's `%START_TIME%`.
+    pub fn envoy(self) -> String {
+        format!("{}.{:03}Z", self.stamp().strftime("%Y-%m-%dT%H:%M:%S"), self.0.rem_euclid(1000))
+    }
+
+    /// `Thu, 01 Jan 2026 09:00:00 GMT`: an HTTP `date` header.
+    pub fn http_date(self) -> String {
+        self.stamp().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+    }
+
+    /// Reads an RFC 3339 moment; `None` when it is not one.
+    pub fn parse(text: &str) -> Option<Time> {
+        text.parse::<jiff::Timestamp>().ok().map(|t| Time(t.as_millisecond()))
+    }
+
+    fn stamp(self) -> jiff::Zoned {
+        jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_zoned(jiff::tz::TimeZone::UTC)
+    }
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.rfc3339())
+    }
+}
+
+/// Something that tells the time. Worlds are told the time (`tick`), drivers own a clock.
+pub trait Clock: Send + Sync {
+    /// The current moment.
+    fn now(&self) -> Time;
+}
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Time {
+        Time(jiff::Timestamp::now().as_millisecond())
+    }
+}
+
+/// A clock that moves only when told to.
+#[derive(Debug)]
+pub struct LogicalClock(AtomicI64);
+
+impl LogicalClock {
+    /// A clock that stands at `start`.
+    pub fn new(start: Time) -> LogicalClock {
+        LogicalClock(AtomicI64::new(start.0))
+    }
+
+    /// Moves the clock on by `ms` milliseconds.
+    pub fn advance(&self, ms: i64) {
+        self.0.fetch_add(ms, Ordering::Relaxed);
+    }
+}
+
+impl Clock for LogicalClock {
+    fn now(&self) -> Time {
+        Time(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// Measures elapsed wall time for reports (`elapsed_ms`); never for behaviour.
+#[derive(Debug, Clone, Copy)]
+pub struct Stopwatch(std::time::Instant);
+
+impl Stopwatch {
+    /// Starts now.
+    pub fn start() -> Stopwatch {
+        Stopwatch(std::time::Instant::now())
+    }
+
+    /// Milliseconds since the start.
+    pub fn elapsed_ms(&self) -> u64 {
+        self.0.elapsed().as_millis() as u64
+    }
+}

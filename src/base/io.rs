@@ -1,0 +1,67 @@
+//! What a command (kubectl, istioctl, a lab-prompt line) reads and writes, without naming a runtime.
+
+use crate::base::files::Files;
+use futures::stream::BoxStream;
+use std::sync::Arc;
+
+/// Which of the two output streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Stream {
+    Out,
+    Err,
+}
+
+/// What reaches a running command from its user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    Bytes(Vec<u8>),
+    /// End of input: the pipe closed, or Ctrl-D on an empty line of a terminal that is not raw.
+    Eof,
+    /// The terminal's new size.
+    Resize {
+        cols: u16,
+        rows: u16,
+    },
+    /// Ctrl-C: give up what you are doing. A command with a TTY stream sends byte 0x03 instead.
+    Interrupt,
+}
+
+/// Everything a command may touch besides its client. Output is a callback: it must not block.
+pub struct Io {
+    /// Input as it comes; ends with [`Input::Eof`] or by ending.
+    pub stdin: BoxStream<'static, Input>,
+    /// Receives output in the order it is made.
+    pub out: Box<dyn FnMut(Stream, &[u8]) + Send>,
+    /// The lab's folder, or the caller's file system.
+    pub files: Arc<dyn Files>,
+    /// The terminal's size (columns, rows) when input is a terminal.
+    pub tty: Option<(u16, u16)>,
+    /// Runs an editor on the text and gives the edited text back; `None` where no editor can be had.
+    pub editor: Option<Arc<dyn Editor>>,
+}
+
+/// Opens a person's editor on a text (kubectl edit, `edit FILE`).
+pub trait Editor: Send + Sync {
+    /// Blocks until the editor ends. `name` is a suggestion for the file's name (its extension picks the mode).
+    ///
+    /// # Errors
+    /// A sentence for people when no editor could be started or it failed.
+    fn edit(&self, name: &str, text: &str) -> Result<String, String>;
+}
+
+impl Io {
+    /// Writes a line to standard output.
+    pub fn say(&mut self, line: &str) {
+        (self.out)(Stream::Out, format!("{line}\n").as_bytes());
+    }
+
+    /// Writes a line to standard error.
+    pub fn warn(&mut self, line: &str) {
+        (self.out)(Stream::Err, format!("{line}\n").as_bytes());
+    }
+
+    /// Writes bytes to standard output as they are.
+    pub fn write(&mut self, bytes: &[u8]) {
+        (self.out)(Stream::Out, bytes);
+    }
+}

@@ -1,0 +1,56 @@
+//! What a check found, as values: a verdict, and the evidence for it.
+
+use crate::mesh::Record;
+
+/// How a check came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    Met,
+    /// Not so yet; nothing says that it never will be.
+    NotYet,
+    /// A known mistake; its hint is in the finding.
+    WrongTurn,
+    /// A control probe failed or something is not modelled: nobody is blamed.
+    EnvironmentFault,
+}
+
+/// The answer of one check.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Finding {
+    /// The check's id within its step.
+    pub check: String,
+    /// What was to be shown, in the learner's words.
+    pub title: String,
+    pub verdict: Verdict,
+    /// One sentence: what is so, and for a failed check what to look at.
+    pub message: String,
+    pub evidence: Evidence,
+    /// The id of the mistake that this looks like (`M17`), with the hint that goes with it.
+    pub wrong_turn: Option<WrongTurn>,
+    /// The store revision that was judged (sandbox only).
+    pub revision: Option<u64>,
+}
+
+/// A recognised mistake.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct WrongTurn {
+    pub id: String,
+    pub hint: String,
+}
+
+/// What the verdict rests on.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct Evidence {
+    pub expected: String,
+    pub observed: String,
+    /// The request that was sent, as a command line; empty for checks of objects.
+    pub probe: String,
+    /// The access-log lines that belong to the probe, `sidecar: ..`, `gateway: ..`.
+    pub log: Vec<String>,
+    /// Object and field that decided, as the trace names them.
+    pub decided_by: Option<(String, String)>,
+    /// Observation decoded from the wire, and the model's prediction beside it.
+    pub observation: Option<Record>,
+    pub prediction: Option<Record>,
+}

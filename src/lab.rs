@@ -1,0 +1,3 @@
+//! Where things are put together: environments, drivers of a session, the commands of the lab prompt.
+
+pub mod env;

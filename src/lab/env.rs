@@ -1,0 +1,37 @@
+//! Where a lesson runs: one trait, two kinds (the sandbox; later a cluster).
+
+use crate::base::clock::Time;
+use futures::future::BoxFuture;
+
+/// A point to which an environment can be brought back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint(pub u64);
+
+/// A cluster, real or built in, with what a lesson needs of it besides the API.
+pub trait Environment: Send + Sync {
+    /// `sandbox`, `context:NAME`: status bar and reports.
+    fn name(&self) -> String;
+    /// A client for the learner's own actions. Speaks HTTPS.
+    fn client(&self) -> kube::Client;
+    /// A client for checks and probes. On the sandbox: of a fresh fork at the head with frozen clock and the control workloads in
+    /// place, so that nothing a check does is seen in the served world. On a cluster: the same as [`Environment::client`].
+    fn probe(&self) -> BoxFuture<'_, anyhow::Result<Probe>>;
+    /// Whether no transition (pod start, rollout) is pending. Always false on a cluster.
+    fn settled(&self) -> BoxFuture<'_, bool>;
+    /// Marks the present state.
+    fn checkpoint(&self) -> BoxFuture<'_, anyhow::Result<Checkpoint>>;
+    /// Brings the state back, written forward as new revisions.
+    fn reset(&self, to: &Checkpoint) -> BoxFuture<'_, anyhow::Result<()>>;
+    /// The environment's present moment.
+    fn now(&self) -> BoxFuture<'_, Time>;
+    /// Waits for `ms` of the environment's time: real time at wall pace, logical time at instant pace.
+    fn wait(&self, ms: u64) -> BoxFuture<'_, ()>;
+    /// Where the kubeconfig for other programs is, if there is one.
+    fn kubeconfig(&self) -> Option<std::path::PathBuf>;
+}
+
+/// A client for checks, and the revision it looks at.
+pub struct Probe {
+    pub client: kube::Client,
+    pub revision: Option<u64>,
+}

@@ -1,0 +1,13 @@
+//! egress-lab teaches people to control the traffic that leaves an Istio service mesh.
+//!
+//! # The house
+//!
+//! Rooms in reading order; each may name only rooms above it, as `tests/architecture.rs` has it.
+
+pub mod base;
+pub mod finding;
+pub mod k8s;
+pub mod lab;
+pub mod mesh;
+pub mod outside;
+pub mod sandbox;

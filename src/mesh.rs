@@ -1,0 +1,68 @@
+//! The mesh model: Istio objects to proxy configuration (`compile`), one request to a `Trace` (`trace`), injection, validation,
+//! what an installation consists of. Values in, values out: no I/O, no clock, no async.
+
+use crate::base::outcome::{At, Outcome, Path, TlsBy};
+use crate::outside::wire::{LogLine, Reply};
+
+/// What became of one exchange and why: the record of design 5.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Record {
+    pub outcome: Outcome,
+    #[serde(serialize_with = "as_words")]
+    pub path: Path,
+    pub tls: TlsBy,
+    pub at: At,
+    /// HTTP status as the client saw it; `None` when there was no HTTP answer.
+    pub status: Option<u16>,
+    /// The client's exit code as curl gives it.
+    pub exit_code: i32,
+    pub hops: Vec<Hop>,
+    pub cause: Cause,
+}
+
+fn as_words<S: serde::Serializer>(path: &Path, s: S) -> Result<S::Ok, S::Error> {
+    s.collect_str(path)
+}
+
+/// One proxy on the way, with the names Envoy itself uses; `None` where nothing of that sort was reached or Istio names none.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct Hop {
+    /// `NAMESPACE/POD` of the proxy.
+    pub proxy: String,
+    /// `0.0.0.0_80`, `virtualOutbound`.
+    pub listener: Option<String>,
+    pub filter_chain: Option<String>,
+    /// `80`, `http.8080`.
+    pub route_config: Option<String>,
+    /// `www.wikipedia.org:80`, `block_all`.
+    pub virtual_host: Option<String>,
+    pub route: Option<String>,
+    /// `outbound|80||www.wikipedia.org`, `BlackHoleCluster`.
+    pub cluster: Option<String>,
+    /// `IP:PORT` of the chosen upstream.
+    pub endpoint: Option<String>,
+    /// Response flags as logged, `-` when none.
+    pub flags: String,
+    /// The access-log line, `None` when access logging is off.
+    pub log: Option<String>,
+}
+
+/// The object and field that decided.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Cause {
+    /// `ServiceEntry default/wikipedia-egress`, `ConfigMap istio-system/istio`, or `default` for a named default.
+    pub object: String,
+    /// `spec.ports[0].protocol`, `data.mesh outboundTrafficPolicy.mode`.
+    pub field: String,
+    /// One sentence in our own words.
+    pub text: String,
+}
+
+/// A traced exchange: the record, and what the client and the log readers see of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trace {
+    pub record: Record,
+    pub reply: Reply,
+    pub delay_ms: u64,
+    pub logs: Vec<LogLine>,
+}
