@@ -7,6 +7,7 @@
 pub mod base;
 pub mod finding;
 pub mod k8s;
+pub mod kubectl;
 pub mod lab;
 pub mod mesh;
 pub mod outside;

@@ -1,0 +1,70 @@
+//! kubectl, built in: the verbs that lessons and learners use, on a [`kube::Client`]. Speaks kubectl's own flags and sentences
+//! (the dialect of 1.36 and 1.37), asks the server what kubectl asks it, and prints what kubectl prints.
+//!
+//! One verb is one file. A verb is a row of [`verbs::VERBS`]: name, flags, and the function that runs it.
+
+mod config;
+mod restrict;
+
+pub use config::{Config, ContextEntry};
+pub use restrict::{Restrictions, Rule};
+
+use crate::base::clock::Clock;
+use crate::base::io::Io;
+use futures::future::BoxFuture;
+use std::sync::{Arc, Mutex};
+
+/// Waits for time to pass: real time at wall pace, the world's own at instant pace.
+pub trait Pause: Send + Sync {
+    /// Completes after `ms` milliseconds of the environment's time.
+    fn pause(&self, ms: u64) -> BoxFuture<'static, ()>;
+}
+
+/// Waits on the machine's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RealPause;
+
+impl Pause for RealPause {
+    fn pause(&self, ms: u64) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(std::time::Duration::from_millis(ms)))
+    }
+}
+
+/// Whom a command talks to and what it may do. Kept between commands of one prompt: `config set-context` changes `config`.
+#[derive(Clone)]
+pub struct Context {
+    /// The server.
+    pub client: kube::Client,
+    /// The kubeconfig as kubectl shows it: contexts and the default namespace.
+    pub config: Arc<Mutex<Config>>,
+    /// The environment's clock: ages, `--since`, generated timestamps.
+    pub clock: Arc<dyn Clock>,
+    /// How time-outs and polls wait.
+    pub pause: Arc<dyn Pause>,
+    /// What this caller must not do.
+    pub restrictions: Restrictions,
+    /// Whether output may be coloured (only `cluster-info` ever is).
+    pub color: bool,
+}
+
+/// Runs one kubectl command; `argv` is without the program's name. Returns the exit code: 0 good, 130 interrupted, otherwise what
+/// kubectl would return. Every message has been written to `io`.
+pub async fn run(ctx: &Context, io: &mut Io, argv: &[String]) -> i32 {
+    let _ = (ctx, argv);
+    io.warn(&crate::base::not_simulated("kubectl"));
+    1
+}
+
+/// Whether a line could run: known verb, known flags, nothing that `restrictions` refuse. For lint; touches nothing.
+///
+/// # Errors
+/// The sentence that [`run`] would print.
+pub fn lint(argv: &[String], restrictions: &Restrictions) -> Result<(), String> {
+    let _ = (argv, restrictions);
+    Ok(())
+}
+
+/// The verbs and one line on each, for completion and help.
+pub fn verbs() -> Vec<(&'static str, &'static str)> {
+    Vec::new()
+}

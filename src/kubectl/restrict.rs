@@ -1,0 +1,69 @@
+//! What a line may not do, as a table. A lesson's line may never leave its environment or run a program on this machine.
+
+/// One thing that is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// The verb it applies to, "" for every verb.
+    pub verb: &'static str,
+    /// The flag (long name) that is refused, "" for the verb itself.
+    pub flag: &'static str,
+    /// The sentence that says why.
+    pub sentence: &'static str,
+}
+
+/// The rules that apply to a caller.
+#[derive(Debug, Clone, Default)]
+pub struct Restrictions {
+    rules: Vec<Rule>,
+    /// Whether `-f` takes only plain paths (no URL, nothing outside the folder).
+    pub plain_files: bool,
+}
+
+const OTHER_WORLD: &str = "a line of the lab always talks to the lab's own environment";
+
+const EVERYWHERE: &[Rule] = &[
+    Rule { verb: "", flag: "kubeconfig", sentence: OTHER_WORLD },
+    Rule { verb: "", flag: "context", sentence: OTHER_WORLD },
+    Rule { verb: "", flag: "cluster", sentence: OTHER_WORLD },
+    Rule { verb: "", flag: "server", sentence: OTHER_WORLD },
+    Rule { verb: "", flag: "user", sentence: OTHER_WORLD },
+    Rule { verb: "", flag: "token", sentence: OTHER_WORLD },
+];
+
+const LESSON: &[Rule] = &[
+    Rule { verb: "", flag: "as", sentence: "a lesson acts as the learner, not as somebody else" },
+    Rule { verb: "", flag: "as-group", sentence: "a lesson acts as the learner, not as somebody else" },
+    Rule { verb: "edit", flag: "", sentence: "a lesson cannot open an editor; use apply or patch" },
+    Rule { verb: "diff", flag: "", sentence: "a lesson cannot run a program to compare; use apply --dry-run=server" },
+    Rule { verb: "proxy", flag: "", sentence: "a lesson cannot open a port on this machine" },
+    Rule { verb: "port-forward", flag: "", sentence: "a lesson cannot open a port on this machine" },
+    Rule { verb: "cp", flag: "", sentence: "a lesson cannot copy files between a pod and this machine" },
+];
+
+impl Restrictions {
+    /// For `egress-lab kubectl` on a command line: nothing is refused.
+    pub fn none() -> Restrictions {
+        Restrictions::default()
+    }
+
+    /// For what a learner types at the prompt: it stays in the lab's world and folder.
+    pub fn prompt() -> Restrictions {
+        Restrictions { rules: EVERYWHERE.to_vec(), plain_files: true }
+    }
+
+    /// For a line of lesson content.
+    pub fn lesson() -> Restrictions {
+        Restrictions { rules: [EVERYWHERE, LESSON].concat(), plain_files: true }
+    }
+
+    /// The sentence that refuses a verb, if one does.
+    pub fn verb(&self, verb: &str) -> Option<&'static str> {
+        self.rules.iter().find(|r| r.verb == verb && r.flag.is_empty()).map(|r| r.sentence)
+    }
+
+    /// The sentence that refuses a flag of a verb, if one does.
+    pub fn flag(&self, verb: &str, flag: &str) -> Option<&'static str> {
+        let applies = |r: &&Rule| r.flag == flag && (r.verb.is_empty() || r.verb == verb);
+        self.rules.iter().find(applies).map(|r| r.sentence)
+    }
+}
