@@ -1,10 +1,25 @@
 //! A Kubernetes API server, its controllers and one node, inside this program. Knows nothing of kube, lessons, checks or Istio:
 //! what Istio does comes in through the four traits below, which `lab::env::sandbox` implements.
 
+pub mod controllers;
+pub mod node;
+pub mod serve;
+
 use crate::base::clock::Time;
 use crate::k8s::{Key, Object, Snapshot};
 use crate::outside::wire::{DnsAnswer, Exchange, Request};
 use std::sync::Arc;
+
+/// How a world's time passes (design 3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Real time; `real_time`: transitions take as long as on a cluster, not the shortened times.
+    Wall { real_time: bool },
+    /// A logical clock: transitions fire in due order after each write, sleeps of commands end at once and move the clock.
+    Instant,
+    /// A check's fork: no transition fires, sleeps and delays end at once, the clock stands.
+    Frozen,
+}
 
 /// What a commit changed, handed to the data plane and to controllers.
 #[derive(Debug, Clone, Copy)]
@@ -71,6 +86,8 @@ pub enum Action {
     Update(Object),
     /// Replaces status only.
     UpdateStatus(Object),
+    /// Deletes in the background. A pod that is already terminating goes at once (the kubelet's last delete, grace 0); any other
+    /// pod is deleted gracefully. Controllers never delete what is already terminating.
     Delete(Key),
     /// Records an event about an object.
     Event {

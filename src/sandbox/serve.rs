@@ -1,0 +1,1 @@
+//! The door to the world: HTTPS on loopback, and the same without a socket.
