@@ -6,6 +6,7 @@
 
 pub mod base;
 pub mod finding;
+pub mod istioctl;
 pub mod k8s;
 pub mod kubectl;
 pub mod lab;

@@ -1,6 +1,11 @@
 //! The mesh model: Istio objects to proxy configuration (`compile`), one request to a `Trace` (`trace`), injection, validation,
 //! what an installation consists of. Values in, values out: no I/O, no clock, no async.
 
+pub mod inject;
+pub mod install;
+pub mod validate;
+pub mod versions;
+
 use crate::base::outcome::{At, Outcome, Path, TlsBy};
 use crate::outside::wire::{LogLine, Reply};
 

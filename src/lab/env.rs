@@ -1,5 +1,7 @@
 //! Where a lesson runs: one trait, two kinds (the sandbox; later a cluster).
 
+pub mod sandbox;
+
 use crate::base::clock::Time;
 use futures::future::BoxFuture;
 

@@ -1,0 +1,3 @@
+//! The sandbox as an environment.
+
+pub mod istiod;

@@ -1,0 +1,90 @@
+//! What differs between the Istio releases that this program imitates: one table, `assets/istio/versions.json`.
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+const TABLE: &str = include_str!("../../assets/istio/versions.json");
+
+/// One Istio release line.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Release {
+    /// `1.30`; the key of the table.
+    #[serde(skip)]
+    pub line: String,
+    /// The image tag, which is also what `istioctl version` prints: `1.30.0`.
+    pub tag: String,
+    /// The default image registry path, without the image's name.
+    pub hub: String,
+    /// Default of istiod's ENABLE_NATIVE_SIDECARS: `true`, `false` or `auto` (every kubelet at least 1.33).
+    pub native_sidecars: String,
+    /// What this release's CRDs do not have yet.
+    pub absent: Vec<Absent>,
+    /// The values that `meshConfig.outboundTrafficPolicy.mode` may have.
+    pub outbound_modes: Vec<String>,
+    /// Which table `istioctl proxy-status` prints: `types` (one column per type) or `subscribed`.
+    pub proxy_status_columns: String,
+}
+
+/// Enum values or fields to take out of a CRD's schema.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Absent {
+    pub kind: String,
+    /// Path of fields, `[]` for the members of a list: `spec.servers[].tls`.
+    pub path: String,
+    #[serde(default, rename = "enum")]
+    pub values: Vec<String>,
+    #[serde(default)]
+    pub fields: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Table {
+    default: String,
+    releases: BTreeMap<String, Release>,
+}
+
+fn table() -> Table {
+    serde_json::from_str(TABLE).expect("the embedded table is checked by a test")
+}
+
+/// The release lines, oldest first.
+pub fn lines() -> Vec<String> {
+    table().releases.into_keys().collect()
+}
+
+/// The release that is used when nobody chose one.
+pub fn default_release() -> Release {
+    let default = table().default;
+    find(&default).expect("the embedded table is checked by a test")
+}
+
+/// The release of a line or full version (`1.26`, `1.26.8`, "" for the default); `None` when it is not imitated.
+pub fn find(version: &str) -> Option<Release> {
+    let table = table();
+    let wanted = if version.is_empty() { table.default.as_str() } else { version };
+    let is = |line: &str| wanted == line || wanted.strip_prefix(line).is_some_and(|rest| rest.starts_with('.'));
+    let (line, release) = table.releases.into_iter().find(|(line, _)| is(line))?;
+    Some(Release { line, ..release })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_reads_and_its_default_is_in_it() {
+        assert_eq!(default_release().line, "1.30");
+        assert_eq!(lines(), ["1.26", "1.30"]);
+    }
+
+    #[test]
+    fn a_release_is_found_by_line_and_by_full_version() {
+        assert_eq!(find("1.26").map(|r| r.line).as_deref(), Some("1.26"));
+        assert_eq!(find("1.26.3").map(|r| r.line).as_deref(), Some("1.26"));
+        assert_eq!(find("").map(|r| r.line).as_deref(), Some("1.30"));
+        assert_eq!(find("1.2"), None);
+        assert_eq!(find("1.300"), None);
+    }
+}
