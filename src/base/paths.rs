@@ -1,1 +1,71 @@
-//! TODO(paths)
+//! Where our files are. The only place that knows the home folder.
+
+use etcetera::BaseStrategy;
+use std::path::PathBuf;
+
+/// The folders of this program on this machine.
+#[derive(Debug, Clone)]
+pub struct Paths {
+    state: PathBuf,
+}
+
+impl Paths {
+    /// `$EGRESS_LAB_HOME` if set, else the platform's state folder (`~/.local/state/egress-lab`); the temporary folder when there
+    /// is no home at all.
+    pub fn from_environment() -> Paths {
+        let state = match std::env::var_os("EGRESS_LAB_HOME").filter(|v| !v.is_empty()) {
+            Some(dir) => PathBuf::from(dir),
+            None => platform_state().unwrap_or_else(|| std::env::temp_dir().join("egress-lab")),
+        };
+        Paths { state }
+    }
+
+    /// Folders below a given one (tests).
+    pub fn under(state: PathBuf) -> Paths {
+        Paths { state }
+    }
+
+    /// Everything this program keeps.
+    pub fn state(&self) -> PathBuf {
+        self.state.clone()
+    }
+
+    /// The saved world of this name.
+    pub fn world(&self, name: &str) -> PathBuf {
+        self.state.join("worlds").join(name)
+    }
+
+    /// The learner's files for a world: shared by the prompt, the editor and the learner's own shell.
+    pub fn files(&self, world: &str) -> PathBuf {
+        self.world(world).join("files")
+    }
+
+    /// The progress journal.
+    pub fn journal(&self) -> PathBuf {
+        self.state.join("progress.jsonl")
+    }
+
+    /// The prompt's history.
+    pub fn history(&self) -> PathBuf {
+        self.state.join("history")
+    }
+
+    /// A folder for an unsaved world served by process `pid`.
+    pub fn scratch(&self, pid: u32) -> PathBuf {
+        std::env::temp_dir().join(format!("egress-lab-{pid}"))
+    }
+}
+
+fn platform_state() -> Option<PathBuf> {
+    let base = etcetera::choose_base_strategy().ok()?;
+    Some(base.state_dir().unwrap_or_else(|| base.data_dir()).join("egress-lab"))
+}
+
+/// The kubeconfig files that kubectl itself would read: `$KUBECONFIG` (a list), else `~/.kube/config`. Only asked when `--env
+/// context:NAME` or a command-line `egress-lab kubectl` allows it.
+pub fn user_kubeconfigs() -> Vec<PathBuf> {
+    match std::env::var_os("KUBECONFIG").filter(|v| !v.is_empty()) {
+        Some(list) => std::env::split_paths(&list).filter(|p| !p.as_os_str().is_empty()).collect(),
+        None => etcetera::home_dir().map(|home| home.join(".kube").join("config")).into_iter().collect(),
+    }
+}
