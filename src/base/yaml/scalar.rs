@@ -82,7 +82,8 @@ fn is_timestamp(text: &str) -> bool {
     let parts: Vec<&str> = date.split('-').collect();
     let digits = |s: &str, max: usize| !s.is_empty() && s.len() <= max && s.chars().all(|c| c.is_ascii_digit());
     let date_ok = matches!(parts[..], [y, m, d] if y.len() == 4 && digits(y, 4) && digits(m, 2) && digits(d, 2));
-    date_ok && (time.is_empty() || (time.len() > 1 && time[1..].contains(':') && time[1..].starts_with(|c: char| c.is_ascii_digit())))
+    date_ok
+        && (time.is_empty() || (time.len() > 1 && time[1..].contains(':') && time[1..].starts_with(|c: char| c.is_ascii_digit())))
 }
 
 struct Look {
