@@ -1,1 +1,3 @@
 //! The one integration binary: linking dominates on small machines.
+
+mod architecture;
