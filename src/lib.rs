@@ -5,11 +5,12 @@
 //! Rooms in reading order; each may name only rooms above it, as `tests/architecture.rs` has it.
 
 pub mod base;
-pub mod k8s;
-pub mod outside;
-pub mod mesh;
-pub mod sandbox;
-pub mod kubectl;
-pub mod istioctl;
 pub mod finding;
+pub mod istioctl;
+pub mod k8s;
+pub mod kubectl;
 pub mod lab;
+pub mod lesson;
+pub mod mesh;
+pub mod outside;
+pub mod sandbox;
