@@ -267,7 +267,9 @@ pub struct LogRef {
 }
 
 /// The fields of Istio's default access-log line, named as in its JSON form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum LogField {
     StartTime,
@@ -387,7 +389,11 @@ pub enum Condition {
     /// The check of this id is not met.
     Failed(String),
     /// A probe check observed this (`check` `None`: any of the step's; `exchange`: counted from 0, `None`: any).
-    Observed { check: Option<String>, exchange: Option<usize>, expect: Expect },
+    Observed {
+        check: Option<String>,
+        exchange: Option<usize>,
+        expect: Expect,
+    },
     /// Objects are so.
     Object(ObjectCheck),
     MeshConfig(MeshConfigCheck),
@@ -430,7 +436,10 @@ pub enum CheckKind {
     Compiled(CompiledCheck),
     /// A line that matches was typed in this step and ended with exit code 0 (or the one given). For steps whose effect is only seen
     /// by the learner; never for a do or fix step alone.
-    Ran { pattern: Pattern, exit_code: i32 },
+    Ran {
+        pattern: Pattern,
+        exit_code: i32,
+    },
 }
 
 /// Real requests from a workload.
