@@ -5,12 +5,14 @@
 //! Rooms in reading order; each may name only rooms above it, as `tests/architecture.rs` has it.
 
 pub mod base;
-pub mod finding;
-pub mod istioctl;
 pub mod k8s;
-pub mod kubectl;
-pub mod lab;
+pub mod outside;
 pub mod lesson;
 pub mod mesh;
-pub mod outside;
 pub mod sandbox;
+pub mod kubectl;
+pub mod istioctl;
+pub mod finding;
+pub mod progress;
+pub mod session;
+pub mod lab;

@@ -1,0 +1,104 @@
+//! Everything that can happen to a session, and everything that it can ask for. Both are closed and derive Debug, so that a
+//! session can be logged and replayed.
+
+use crate::base::io::{Input, Stream};
+use crate::finding::Finding;
+use crate::progress::Entry;
+
+/// Names one thing that runs: a prompt line, a solution, a set-up or a reset. Never reused within a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ticket(pub u64);
+
+/// Names one evaluation. An answer with another tag than the running one's is stale and ignored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Tag(pub u64);
+
+/// Names one journal entry on its way to the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RecordId(pub u64);
+
+/// What can happen.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// The learner entered a line at the prompt; here-documents come whole, with their newlines.
+    Line(String),
+    /// What the learner types while a line runs, and end of input.
+    Input(Input),
+    /// The size of the pane in which commands are shown changed.
+    Resized { cols: u16, rows: u16 },
+    /// A piece of output of something that runs.
+    Output { ticket: Ticket, stream: Stream, bytes: Vec<u8> },
+    /// A prompt line ended.
+    Ran { ticket: Ticket, exit_code: i32 },
+    /// A set-up, solution or reset ended; an error is a sentence for people. `answer` is what a solution's `answer` action took
+    /// from this run's output.
+    Done { ticket: Ticket, result: Result<(), String>, answer: Option<String> },
+    /// An evaluation ended.
+    Evaluated { tag: Tag, findings: Vec<Finding> },
+    /// An evaluation could not be made (no environment); a sentence for people.
+    EvaluationFailed { tag: Tag, reason: String },
+    /// The entry is on disk.
+    Recorded(RecordId),
+    /// The entry could not be written. Told once; the session goes on unsaved.
+    RecordFailed { id: RecordId, reason: String },
+    /// The learner's wish, by key, by plain-mode word or by command.
+    Wish(Wish),
+    /// The driver has something to tell (a warning of the environment).
+    Told(String),
+}
+
+/// What a learner can ask for besides typing a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wish {
+    /// Go on; closes a read step; refused on other steps that are not done.
+    Next,
+    /// Look at the step before.
+    Previous,
+    /// Look at this step (index); refused past the first step that is not done.
+    GoTo(usize),
+    /// Show the next hint tier.
+    Hint,
+    /// Judge the step now.
+    Check,
+    /// Close an observe or predict step with this answer.
+    Answer(String),
+    /// Apply the solution and mark the step assisted. Asks first unless `confirmed`.
+    Solution { confirmed: bool },
+    /// Apply the solution and mark the step skipped. Asks first unless `confirmed`.
+    Skip { confirmed: bool },
+    /// Put the world back to the step's start. Asks first unless `confirmed`.
+    Reset { confirmed: bool },
+    /// Withdraw a question, or interrupt what runs.
+    Cancel,
+    /// Empty the scrollback.
+    Clear,
+    /// Leave. Progress is on disk already.
+    Quit,
+}
+
+/// What the driver is to do. Each answered as its comment says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Run a prompt line; answered by `Output`s, then `Ran`.
+    Run { ticket: Ticket, line: String },
+    /// Hand input to the line that runs.
+    Input { ticket: Ticket, input: Input },
+    /// Interrupt what runs; it still ends with `Ran` or `Done`.
+    Cancel { ticket: Ticket },
+    /// Make the step's start (its faults and set-up actions); answered by `Done`.
+    SetUp { ticket: Ticket, step: usize },
+    /// Apply the step's solution; answered by `Output`s, then `Done`.
+    ApplySolution { ticket: Ticket, step: usize },
+    /// Bring the world back to the step's start; answered by `Done`.
+    Reset { ticket: Ticket, step: usize },
+    /// Judge a step; answered by `Evaluated` or `EvaluationFailed` with the tag.
+    Evaluate { tag: Tag, step: usize, answer: Option<String> },
+    /// Give up an evaluation whose answer is no longer wanted; needs no answer.
+    Forget { tag: Tag },
+    /// Write an entry; answered by `Recorded` or `RecordFailed`.
+    Record { id: RecordId, entry: Entry },
+    /// A step was shown as done: drivers without a screen tell it.
+    StepDone { step: usize },
+    /// End the program.
+    Quit,
+}
