@@ -284,7 +284,8 @@ mod tests {
         let (_folder, path) = place();
         let mut journal = Journal::open(&path).unwrap();
         let hint = Entry::Hint { key: key("a"), tier: 2 };
-        let written = [Entry::Started { key: key("a") }, hint.clone(), hint, done("a"), Entry::Reset { key: key("a") }, done("a")];
+        let written =
+            [Entry::Started { key: key("a") }, hint.clone(), hint, done("a"), Entry::Reset { key: key("a") }, done("a")];
         written.iter().for_each(|e| journal.append(NOW, e).unwrap());
         let before = journal.summary();
         journal.compact(NOW).unwrap();
