@@ -1,9 +1,31 @@
-//! The control loops of a cluster, as pure steps.
+//! The control loops of a cluster, as pure steps: from what is to what should be written next.
 
+mod deployments;
+mod endpoints;
+mod garbage;
+mod namespaces;
+mod owners;
+mod replicasets;
+mod scheduler;
+mod services;
+mod unsimulated;
+
+pub use services::free_cluster_ip;
+
+use crate::base::seed::Seed;
 use crate::sandbox::Controller;
 use std::sync::Arc;
 
 /// The loops of a plain cluster in the order in which the world runs them.
-pub fn all() -> Vec<Arc<dyn Controller>> {
-    Vec::new()
+pub fn all(seed: Seed) -> Vec<Arc<dyn Controller>> {
+    vec![
+        Arc::new(namespaces::Namespaces),
+        Arc::new(services::Services { seed }),
+        Arc::new(deployments::Deployments),
+        Arc::new(replicasets::ReplicaSets),
+        Arc::new(scheduler::Scheduler),
+        Arc::new(endpoints::Endpoints),
+        Arc::new(garbage::Garbage),
+        Arc::new(unsimulated::Unsimulated),
+    ]
 }
