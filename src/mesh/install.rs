@@ -1,5 +1,7 @@
 //! What an installation of Istio consists of: options to objects.
 
+pub mod crds;
+
 use crate::k8s::Object;
 
 /// What the person asked for.
