@@ -3,9 +3,11 @@
 //! Reading follows sigs.k8s.io/yaml (YAML 1.1 booleans, leading-zero octals, last duplicate key wins, merge keys applied);
 //! writing follows its emitter (sorted keys, compact lists, its quoting and its folding of long lines).
 
+mod places;
 mod scalar;
 mod write;
 
+pub use places::{Places, places};
 pub use write::write;
 
 use serde_json::Value;
