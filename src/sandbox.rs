@@ -1,9 +1,13 @@
 //! A Kubernetes API server, its controllers and one node, inside this program. Knows nothing of kube, lessons, checks or Istio:
 //! what Istio does comes in through the four traits below, which `lab::env::sandbox` implements.
 
+pub mod api;
+pub mod call;
 pub mod controllers;
 pub mod node;
 pub mod serve;
+pub mod store;
+pub mod world;
 
 use crate::base::clock::Time;
 use crate::k8s::{Key, Object, Snapshot};

@@ -1,0 +1,124 @@
+//! Objects, their versions, and what happened to them: the part of a world that watches and forks read.
+
+use crate::k8s::{Key, Object, Snapshot};
+use serde_json::json;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// How many past changes a watch can resume from; older resource versions answer 410 Expired.
+pub const EVENT_LIMIT: usize = 16_384;
+
+/// One change of one object.
+#[derive(Debug, Clone)]
+pub struct Change {
+    pub version: u64,
+    pub key: Key,
+    pub before: Option<Arc<Object>>,
+    /// `None`: deleted.
+    pub after: Option<Arc<Object>>,
+}
+
+/// The objects of a world at their newest version, and the recent changes.
+#[derive(Debug, Clone, Default)]
+pub struct Store {
+    snapshot: Snapshot,
+    version: u64,
+    changes: VecDeque<Arc<Change>>,
+    /// Changes up to this version are forgotten.
+    forgotten: u64,
+}
+
+impl Store {
+    /// A store that continues from a state at `version`, without its past.
+    pub fn at(snapshot: Snapshot, version: u64) -> Store {
+        Store { snapshot, version, changes: VecDeque::new(), forgotten: version }
+    }
+
+    /// The newest version: the resource version of lists.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The newest state.
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// Writes an object under the next version, which becomes its `resourceVersion`.
+    pub fn put(&mut self, mut object: Object) -> Arc<Object> {
+        self.version += 1;
+        object.set(&["metadata", "resourceVersion"], json!(self.version.to_string()));
+        let (key, after) = (object.key(), Arc::new(object));
+        let before = self.snapshot.get(&key).cloned();
+        self.snapshot.put(after.clone());
+        self.note(Change { version: self.version, key, before, after: Some(after.clone()) });
+        after
+    }
+
+    /// Removes an object under the next version.
+    pub fn remove(&mut self, key: &Key) -> Option<Arc<Object>> {
+        let before = self.snapshot.remove(key)?;
+        self.version += 1;
+        self.note(Change { version: self.version, key: key.clone(), before: Some(before.clone()), after: None });
+        Some(before)
+    }
+
+    /// Takes the next version without changing an object: something beside the objects changed.
+    pub fn touch(&mut self) -> u64 {
+        self.version += 1;
+        self.version
+    }
+
+    /// What happened after `version`, oldest first; `None` when that is forgotten.
+    pub fn since(&self, version: u64) -> Option<impl Iterator<Item = &Arc<Change>>> {
+        let start = self.changes.partition_point(|change| change.version <= version);
+        (version >= self.forgotten).then(|| self.changes.range(start..))
+    }
+
+    /// The newest version whose changes are forgotten.
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+
+    fn note(&mut self, change: Change) {
+        self.changes.push_back(Arc::new(change));
+        if self.changes.len() > EVENT_LIMIT
+            && let Some(oldest) = self.changes.pop_front()
+        {
+            self.forgotten = oldest.version;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(name: &str, value: i64) -> Object {
+        Object(
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "a"}, "data": {"v": value}}),
+        )
+    }
+
+    #[test]
+    fn versions_grow_by_one_per_change_and_the_past_is_readable() {
+        let mut store = Store::default();
+        assert_eq!(store.put(object("x", 1)).str_at(&["metadata", "resourceVersion"]), "1");
+        store.put(object("x", 2));
+        store.remove(&object("x", 2).key());
+        let seen: Vec<(u64, bool)> = store.since(1).expect("kept").map(|c| (c.version, c.after.is_some())).collect();
+        assert_eq!(seen, [(2, true), (3, false)]);
+        assert!(store.remove(&object("x", 2).key()).is_none());
+        assert_eq!(store.version(), 3);
+    }
+
+    #[test]
+    fn the_past_is_bounded() {
+        let mut store = Store::default();
+        for i in 0..EVENT_LIMIT as i64 + 5 {
+            store.put(object("x", i));
+        }
+        assert!(store.since(4).is_none());
+        assert_eq!(store.since(5).expect("kept").count(), EVENT_LIMIT);
+    }
+}

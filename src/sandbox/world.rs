@@ -1,0 +1,177 @@
+//! One world: objects, node, data plane and clock as a synchronous value. `serve` owns it; nothing here waits.
+//!
+//! A write is admitted, committed, followed by the controllers until they rest, then the data plane is updated, and only then is it
+//! answered. Reads and watches see committed states only.
+
+mod act;
+mod history;
+mod saved;
+mod settle;
+mod start;
+mod streams;
+
+pub use saved::{Record, Saved};
+
+use crate::base::clock::Time;
+use crate::base::seed::Seed;
+use crate::k8s::{Key, Snapshot};
+use crate::sandbox::api::{self, registry::CrdCache};
+use crate::sandbox::call::{Answer, Call, Refusal, StreamId};
+use crate::sandbox::node::Node;
+use crate::sandbox::store::Store;
+use crate::sandbox::{Controller, Dataplane, Pace, Parts, Program, Webhook, controllers};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// How a world begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Config {
+    pub seed: Seed,
+    pub pace: Pace,
+    /// Where the clock stands: [`Time::LOGICAL_START`] for instant worlds, the system's now for wall ones.
+    pub start: Time,
+}
+
+/// A world. See the module's text.
+pub struct World {
+    pub(in crate::sandbox) seed: Seed,
+    pub(in crate::sandbox) pace: Pace,
+    pub(in crate::sandbox) now: Time,
+    pub(in crate::sandbox) store: Store,
+    pub(in crate::sandbox) node: Node,
+    pub(in crate::sandbox) crds: CrdCache,
+    pub(in crate::sandbox) webhooks: Vec<Arc<dyn Webhook>>,
+    /// How often each key was created: the n-th of a name has its own uid.
+    pub(in crate::sandbox) created: Arc<BTreeMap<Key, u32>>,
+    dataplane: Box<dyn Dataplane>,
+    programs: Vec<Arc<dyn Program>>,
+    controllers: Vec<Arc<dyn Controller>>,
+    /// The moment at which each controller wants to run again.
+    wakes: Vec<Option<Time>>,
+    exchanges: u64,
+    /// The version up to which the data plane was updated and history is written.
+    sealed: u64,
+    history: BTreeMap<u64, history::Settled>,
+    pins: BTreeSet<u64>,
+    streams: BTreeMap<StreamId, streams::Stream>,
+    next_stream: u64,
+    /// `Some` while a saved world is being kept: what was committed since the last take.
+    records: Option<Vec<Record>>,
+    trouble: Option<String>,
+}
+
+impl World {
+    /// A world in its start state: four namespaces, Service kubernetes, node sandbox-node.
+    pub fn new(config: Config, parts: Parts) -> World {
+        let mut world = World::empty(config, parts);
+        start::populate(&mut world);
+        world.settle();
+        world.seal();
+        world
+    }
+
+    fn empty(config: Config, parts: Parts) -> World {
+        let mut loops = api::lifecycle::controllers();
+        loops.extend(controllers::all());
+        loops.extend(parts.controllers);
+        World {
+            seed: config.seed,
+            pace: config.pace,
+            now: config.start,
+            store: Store::default(),
+            node: Node::new(config.seed, config.pace),
+            crds: CrdCache::default(),
+            webhooks: parts.webhooks,
+            created: Arc::default(),
+            dataplane: parts.dataplane,
+            programs: parts.programs,
+            wakes: vec![None; loops.len()],
+            controllers: loops,
+            exchanges: 0,
+            sealed: 0,
+            history: BTreeMap::new(),
+            pins: BTreeSet::new(),
+            streams: BTreeMap::new(),
+            next_stream: 1,
+            records: None,
+            trouble: None,
+        }
+    }
+
+    /// Answers one request. Streams ([`Call::is_stream`]) go to [`World::open`] instead.
+    pub fn handle(&mut self, call: &Call) -> Answer {
+        let before = self.store.version();
+        let answer = api::handle(self, call);
+        if self.store.version() == before {
+            return answer;
+        }
+        if self.pace == Pace::Instant {
+            self.now = self.now.plus_ms(1000);
+        }
+        self.settle();
+        self.seal();
+        match self.trouble.take() {
+            Some(trouble) => Refusal::new(500, "InternalError", format!("Internal error occurred: {trouble}")).answer(),
+            None => answer,
+        }
+    }
+
+    /// Tells a wall world the time: due transitions and timers fire. Instant and frozen worlds keep their own clock.
+    pub fn tick(&mut self, now: Time) {
+        if !matches!(self.pace, Pace::Wall { .. }) {
+            return;
+        }
+        self.now = self.now.max(now);
+        if self.next_due().is_some_and(|due| due <= self.now) {
+            self.settle();
+            self.seal();
+        }
+    }
+
+    /// When [`World::tick`] will next have something to do.
+    pub fn next_due(&self) -> Option<Time> {
+        match self.pace {
+            Pace::Frozen => None,
+            _ => self.next_transition().into_iter().chain(self.node.next_timer()).min(),
+        }
+    }
+
+    /// Whether no transition (pod start or stop, rollout, install) is pending.
+    pub fn settled(&self) -> bool {
+        self.next_transition().is_none()
+    }
+
+    /// The newest revision: the number that [`World::fork`] takes, and every object's upper bound of `resourceVersion`.
+    pub fn revision(&self) -> u64 {
+        self.store.version()
+    }
+
+    /// The objects at the newest revision.
+    pub fn snapshot(&self) -> &Snapshot {
+        self.store.snapshot()
+    }
+
+    /// The world's moment.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// How the world's time passes.
+    pub fn pace(&self) -> Pace {
+        self.pace
+    }
+
+    /// Moves an instant world's clock on (a foreground wait of the lab); timers that pass fire. Other paces: nothing.
+    pub fn advance(&mut self, ms: i64) {
+        if self.pace == Pace::Instant {
+            self.now = self.now.plus_ms(ms);
+            self.settle();
+            self.seal();
+        }
+    }
+
+    /// The data plane, for the lab that made it.
+    pub fn dataplane(&mut self) -> &mut dyn Dataplane {
+        &mut *self.dataplane
+    }
+}

@@ -1,0 +1,149 @@
+//! Revisions: sealing, forking, going back.
+
+use crate::base::clock::Time;
+use crate::k8s::{Key, Object, Snapshot};
+use crate::sandbox::api::registry::CrdCache;
+use crate::sandbox::node::Node;
+use crate::sandbox::store::Store;
+use crate::sandbox::world::World;
+use crate::sandbox::{Changes, Pace};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// How many settled revisions can be forked or returned to; pinned ones are kept beyond that.
+pub const REVISION_LIMIT: usize = 1_024;
+/// How many revisions can be pinned.
+pub const PIN_LIMIT: usize = 256;
+
+/// The whole state at one revision.
+pub(super) struct Settled {
+    snapshot: Snapshot,
+    node: Node,
+    now: Time,
+    exchanges: u64,
+    created: Arc<BTreeMap<Key, u32>>,
+}
+
+impl World {
+    /// Ends a write: tells the data plane, notes the record, keeps the revision.
+    pub(super) fn seal(&mut self) {
+        let version = self.store.version();
+        if version == self.sealed && !self.history.is_empty() {
+            return;
+        }
+        let changed: BTreeSet<Key> =
+            self.store.since(self.sealed).map(|changes| changes.map(|change| change.key.clone()).collect()).unwrap_or_default();
+        let changed: Vec<Key> = changed.into_iter().collect();
+        if !changed.is_empty() {
+            self.dataplane.update(&Changes { snapshot: self.store.snapshot(), changed: &changed });
+        }
+        self.note_record(&changed);
+        self.sealed = version;
+        let settled = Settled {
+            snapshot: self.store.snapshot().clone(),
+            node: self.node.fork(self.pace),
+            now: self.now,
+            exchanges: self.exchanges,
+            created: self.created.clone(),
+        };
+        self.history.insert(version, settled);
+        while self.history.len() > REVISION_LIMIT + self.pins.len() {
+            let Some(oldest) = self.history.keys().find(|revision| !self.pins.contains(revision)).copied() else { return };
+            self.history.remove(&oldest);
+        }
+    }
+
+    /// Keeps the present revision for later forks and resets, however many follow. Gives its number; at the limit the oldest pin goes.
+    pub fn pin(&mut self) -> u64 {
+        let revision = self.revision();
+        self.pins.insert(revision);
+        while self.pins.len() > PIN_LIMIT {
+            self.pins.pop_first();
+        }
+        revision
+    }
+
+    /// Lets a pinned revision go.
+    pub fn unpin(&mut self, revision: u64) {
+        self.pins.remove(&revision);
+    }
+
+    /// An independent world at that revision (or the newest one before it), `None` when it is no longer kept. Streams do not come along.
+    pub fn fork(&self, revision: u64, pace: Pace) -> Option<World> {
+        let (at, settled) = self.history.range(..=revision).next_back()?;
+        let mut dataplane = self.dataplane.fork();
+        dataplane.update(&Changes { snapshot: &settled.snapshot, changed: &[] });
+        let mut fork = World {
+            seed: self.seed,
+            pace,
+            now: settled.now.max(if *at == self.sealed { self.now } else { settled.now }),
+            store: Store::at(settled.snapshot.clone(), *at),
+            node: settled.node.fork(pace),
+            crds: CrdCache::default(),
+            webhooks: self.webhooks.clone(),
+            created: settled.created.clone(),
+            dataplane,
+            programs: self.programs.clone(),
+            controllers: self.controllers.clone(),
+            wakes: vec![None; self.wakes.len()],
+            exchanges: settled.exchanges,
+            sealed: 0,
+            history: BTreeMap::new(),
+            pins: BTreeSet::new(),
+            streams: BTreeMap::new(),
+            next_stream: 1,
+            records: None,
+            trouble: None,
+        };
+        fork.crds = self.crds.clone();
+        fork.sealed = *at;
+        fork.keep();
+        Some(fork)
+    }
+
+    fn keep(&mut self) {
+        let settled = Settled {
+            snapshot: self.store.snapshot().clone(),
+            node: self.node.fork(self.pace),
+            now: self.now,
+            exchanges: self.exchanges,
+            created: self.created.clone(),
+        };
+        self.history.insert(self.sealed, settled);
+    }
+
+    /// Brings the state of a kept revision back as new revisions: versions only grow, watches see every change. The clock goes on.
+    /// False when the revision is no longer kept.
+    pub fn reset_to(&mut self, revision: u64) -> bool {
+        let Some((_, settled)) = self.history.range(..=revision).next_back() else { return false };
+        let (target, node) = (settled.snapshot.clone(), settled.node.fork(self.pace));
+        let gone: Vec<Key> =
+            self.store.snapshot().all().map(|object| object.key()).filter(|key| target.get(key).is_none()).collect();
+        for key in gone {
+            self.store.remove(&key);
+        }
+        for object in target.all() {
+            let same = self.store.snapshot().get(&object.key()).is_some_and(|now| equal_but_version(now, object));
+            if !same {
+                self.store.put((**object).clone());
+            }
+        }
+        self.node = node;
+        self.store.touch();
+        self.end_streams_of_node();
+        self.settle();
+        self.seal();
+        true
+    }
+}
+
+/// Equal after removing `resourceVersion` and the times of managed fields.
+fn equal_but_version(a: &Object, b: &Object) -> bool {
+    let strip = |object: &Object| {
+        let mut object = object.clone();
+        object.set(&["metadata", "resourceVersion"], json!(""));
+        object
+    };
+    std::ptr::eq(a, b) || strip(a) == strip(b)
+}

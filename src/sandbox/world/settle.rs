@@ -1,0 +1,100 @@
+//! Running the controllers until they rest.
+
+use crate::base::clock::Time;
+use crate::sandbox::node::Env;
+use crate::sandbox::world::World;
+use crate::sandbox::{Action, Pace};
+
+/// After so many rounds without rest the write ends in an error that names the last controller that acted.
+const ROUND_LIMIT: usize = 1_000;
+
+impl World {
+    /// Runs controllers and node in table order until nobody has an action; in an instant world also fires transitions in due
+    /// order until none is left.
+    pub(super) fn settle(&mut self) {
+        let mut failed = super::act::Failures::default();
+        let mut last = "";
+        for _ in 0..ROUND_LIMIT {
+            let acted = self.round(&mut failed);
+            if let Some(name) = acted {
+                last = name;
+                continue;
+            }
+            match self.next_transition() {
+                Some(due) if self.pace == Pace::Instant || due <= self.now => {
+                    if self.pace != Pace::Frozen {
+                        self.now = self.now.max(due);
+                        failed = super::act::Failures::default();
+                        continue;
+                    }
+                    return;
+                }
+                _ => return,
+            }
+        }
+        self.trouble = Some(format!("the controllers did not come to rest after {ROUND_LIMIT} rounds, last acted: {last}"));
+    }
+
+    /// One round; gives the name of the last controller that changed something.
+    fn round(&mut self, failed: &mut super::act::Failures) -> Option<&'static str> {
+        let mut acted = None;
+        for i in 0..self.controllers.len() {
+            let controller = self.controllers[i].clone();
+            let actions = controller.reconcile(self.store.snapshot(), self.now);
+            self.wakes[i] = None;
+            if self.act_all(actions, Some(i), failed) {
+                acted = Some(controller.name());
+            }
+        }
+        let actions = self.with_node(|node, env| node.reconcile(env));
+        if self.act_all(actions, None, failed) {
+            acted = Some("node");
+        }
+        acted
+    }
+
+    fn act_all(&mut self, actions: Vec<Action>, controller: Option<usize>, failed: &mut super::act::Failures) -> bool {
+        let mut changed = false;
+        let mut refused = false;
+        for action in actions {
+            match action {
+                Action::Wake(at) => {
+                    if let Some(i) = controller
+                        && at > self.now
+                    {
+                        self.wakes[i] = Some(self.wakes[i].map_or(at, |other| other.min(at)));
+                    }
+                }
+                // What would have been reported did not happen.
+                Action::Event { .. } if refused => (),
+                action => {
+                    let before = self.store.version();
+                    let is_event = matches!(action, Action::Event { .. });
+                    refused = self.act(action, failed).is_err();
+                    changed |= self.store.version() != before && !is_event;
+                }
+            }
+        }
+        changed
+    }
+
+    /// Lends the node what it works with.
+    pub(super) fn with_node<T>(&mut self, f: impl FnOnce(&mut crate::sandbox::node::Node, &mut Env<'_>) -> T) -> T {
+        let mut env = Env {
+            state: self.store.snapshot(),
+            now: &mut self.now,
+            dataplane: &mut *self.dataplane,
+            programs: &self.programs,
+            exchanges: &mut self.exchanges,
+        };
+        f(&mut self.node, &mut env)
+    }
+
+    /// The next transition that will fire, `None` in a frozen world.
+    pub(super) fn next_transition(&self) -> Option<Time> {
+        match self.pace {
+            Pace::Frozen => None,
+            _ => self.wakes.iter().flatten().copied().chain(self.node.next_transition()).min(),
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Watches, exec and attach, followed logs: cursors that are polled.
+
+use crate::sandbox::api::{self, watch::Watch};
+use crate::sandbox::call::{Answer, Call, Refusal, StreamId, StreamInput, StreamOutput};
+use crate::sandbox::node::exec::{Exit, Input, Output, ProcessId};
+use crate::sandbox::node::logs::LogCursor;
+use crate::sandbox::world::World;
+use std::collections::VecDeque;
+
+/// How many streams one world holds open.
+const STREAM_LIMIT: usize = 1_024;
+/// How much of a process's output one poll takes, in bytes: a websocket message of kubectl's holds 32 KiB.
+const OUTPUT_CHUNK: usize = 32 * 1024;
+
+/// One open stream.
+pub(super) struct Stream {
+    source: Source,
+    queue: VecDeque<StreamOutput>,
+    over: bool,
+}
+
+enum Source {
+    Watch(Watch),
+    Exec(ProcessId),
+    Log(LogCursor),
+}
+
+impl World {
+    /// Opens a stream: watch, exec, attach, followed log.
+    ///
+    /// # Errors
+    /// The answer to give instead.
+    pub fn open(&mut self, call: &Call) -> Result<StreamId, Answer> {
+        if self.streams.len() >= STREAM_LIMIT {
+            let message = "too many open streams, please try again later";
+            return Err(Refusal::new(429, "TooManyRequests", message).answer());
+        }
+        let opened = api::open(self, call).map_err(|refusal| refusal.answer())?;
+        let mut queue = VecDeque::new();
+        let source = match opened {
+            api::Opened::Watch(watch) => Source::Watch(*watch),
+            api::Opened::Exec(start) => {
+                let process =
+                    self.with_node(|node, env| node.exec(&start, env)).map_err(|r| api::node_refusal(r, &start.pod).answer())?;
+                Source::Exec(process)
+            }
+            api::Opened::Log(query) => {
+                let read = self.node.log(&query, self.store.snapshot(), self.now);
+                let (text, cursor) = read.map_err(|r| api::node_refusal(r, &query.pod).answer())?;
+                queue.extend((!text.is_empty()).then_some(StreamOutput::Body(text)));
+                Source::Log(cursor)
+            }
+        };
+        let id = StreamId(self.next_stream);
+        self.next_stream += 1;
+        self.streams.insert(id, Stream { source, queue, over: false });
+        Ok(id)
+    }
+
+    /// Hands input to a process. False: its buffer is full, poll and try again.
+    pub fn input(&mut self, id: StreamId, input: StreamInput) -> bool {
+        let Some(Stream { source: Source::Exec(process), .. }) = self.streams.get(&id) else { return true };
+        let process = *process;
+        let input = match input {
+            StreamInput::Bytes(bytes) => Input::Bytes(bytes),
+            StreamInput::Eof => Input::Eof,
+            StreamInput::Resize { cols, rows } => Input::Resize { cols, rows },
+        };
+        self.node.input(process, input)
+    }
+
+    /// What the stream has to say. After `Exit`, `Failed` or `End` it is over and forgotten.
+    pub fn poll(&mut self, id: StreamId) -> StreamOutput {
+        let Some(mut stream) = self.streams.remove(&id) else { return StreamOutput::End };
+        let output = match stream.queue.pop_front() {
+            Some(output) => output,
+            None if stream.over => StreamOutput::End,
+            None => self.advance_stream(&mut stream),
+        };
+        let last = matches!(output, StreamOutput::Exit(_) | StreamOutput::Failed(_) | StreamOutput::End);
+        if !last {
+            self.streams.insert(id, stream);
+        }
+        output
+    }
+
+    fn advance_stream(&mut self, stream: &mut Stream) -> StreamOutput {
+        match &mut stream.source {
+            Source::Watch(watch) => watch.poll(self),
+            Source::Exec(process) => {
+                let process = *process;
+                let output = self.with_node(|node, env| node.run(process, env, OUTPUT_CHUNK));
+                self.after_run(&output);
+                queue_output(output, &mut stream.queue)
+            }
+            Source::Log(cursor) => match self.node.log_more(cursor) {
+                (text, ended) if !text.is_empty() => {
+                    stream.over = ended;
+                    StreamOutput::Body(text)
+                }
+                (_, true) => StreamOutput::End,
+                _ => StreamOutput::Pending { until: None },
+            },
+        }
+    }
+
+    /// A finished line is a revision; time that it took may have ended timers.
+    fn after_run(&mut self, output: &Output) {
+        if output.commit {
+            self.store.touch();
+            self.settle();
+            self.seal();
+        }
+    }
+
+    /// The client is gone.
+    pub fn close(&mut self, id: StreamId) {
+        if let Some(Stream { source: Source::Exec(process), .. }) = self.streams.remove(&id) {
+            self.node.close(process);
+        }
+    }
+
+    /// Ends every stream that hangs on a container: the world was reset.
+    pub(super) fn end_streams_of_node(&mut self) {
+        for stream in self.streams.values_mut() {
+            if !matches!(stream.source, Source::Watch(_)) {
+                stream.over = true;
+                stream.queue.clear();
+            }
+        }
+    }
+}
+
+fn queue_output(output: Output, queue: &mut VecDeque<StreamOutput>) -> StreamOutput {
+    if !output.stdout.is_empty() {
+        queue.push_back(StreamOutput::Stdout(output.stdout));
+    }
+    if !output.stderr.is_empty() {
+        queue.push_back(StreamOutput::Stderr(output.stderr));
+    }
+    match output.exit {
+        Some(Exit::Code(code)) => queue.push_back(StreamOutput::Exit(code)),
+        Some(Exit::Failed(message)) => {
+            queue.push_back(StreamOutput::Failed(Refusal::new(
+                500,
+                "InternalError",
+                format!("Internal error occurred: {message}"),
+            )));
+        }
+        None => (),
+    }
+    queue.pop_front().unwrap_or(StreamOutput::Pending { until: output.wake })
+}
