@@ -72,7 +72,7 @@ impl World {
 
     fn empty(config: Config, parts: Parts) -> World {
         let mut loops = api::lifecycle::controllers();
-        loops.extend(controllers::all());
+        loops.extend(controllers::all(config.seed));
         loops.extend(parts.controllers);
         World {
             seed: config.seed,
