@@ -4,6 +4,7 @@
 pub mod exec;
 pub mod images;
 pub mod logs;
+pub mod tools;
 
 use crate::base::clock::Time;
 use crate::base::seed::Seed;
