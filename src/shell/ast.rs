@@ -106,10 +106,23 @@ pub struct Word(pub Vec<Part>);
 /// A piece of a word. `quoted`: inside double or single quotes, so neither split nor a pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {
-    Text { text: String, quoted: bool },
-    Parameter { name: String, op: Option<Box<ParameterOp>>, quoted: bool },
-    Command { script: Arc<Script>, quoted: bool },
-    Arithmetic { text: Word, quoted: bool },
+    Text {
+        text: String,
+        quoted: bool,
+    },
+    Parameter {
+        name: String,
+        op: Option<Box<ParameterOp>>,
+        quoted: bool,
+    },
+    Command {
+        script: Arc<Script>,
+        quoted: bool,
+    },
+    Arithmetic {
+        text: Word,
+        quoted: bool,
+    },
     /// `~` or `~/` at the start of a word.
     Tilde,
 }
