@@ -1,5 +1,9 @@
 //! The files a lab line may read and write: a folder on disk for people, an in-memory one for `run` and `prove`.
 
+mod disk;
+
+pub use disk::{Folder, WholeDisk, make_private};
+
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Component, Path, PathBuf};

@@ -1,0 +1,248 @@
+//! The command line as clap reads it. Doc comments are the help texts.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Learn to control the traffic that leaves an Istio service mesh.
+///
+/// Without a command: the lessons on screen, on the built-in sandbox. No Docker, no network, no account.
+#[derive(Debug, Parser)]
+#[command(name = "egress-lab", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 good, 1 a check failed, 2 usage, 3 warnings only, 4 environment unavailable, 130 interrupted.")]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Take a lesson: on screen, or line by line with --plain
+    Learn(Learn),
+    /// Run a lesson by itself, applying each step's solution
+    Run(Run),
+    /// Prove lessons: every check fails untouched, passes with the solution, catches each mistake
+    Prove(Prove),
+    /// List the lessons
+    List(Lessons),
+    /// Check lesson files for mistakes
+    Lint(Lint),
+    /// Print the JSON Schema of lesson files
+    Schema,
+    /// Make a new lesson folder to start from
+    New(New),
+    /// Print the next hint of the current step
+    Hint(At),
+    /// Judge the current step of the lab's world
+    Check(Check),
+    /// Put the lab's world back to the start of the current step
+    Reset(Reset),
+    /// Show, export or import progress
+    Progress(Progress),
+    /// Say why a request would leave the mesh or be stopped
+    Explain(Explain),
+    /// The built-in kubectl
+    #[command(disable_help_flag = true, disable_version_flag = true)]
+    Kubectl {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        argv: Vec<String>,
+    },
+    /// The built-in istioctl
+    #[command(disable_help_flag = true, disable_version_flag = true)]
+    Istioctl {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        argv: Vec<String>,
+    },
+    /// Serve a sandbox cluster for your own kubectl, in the foreground
+    Sandbox(Sandbox),
+    /// Look at this machine: terminal, folders, tools, a self-test of the sandbox
+    Doctor(Doctor),
+    /// Print a completion script for a shell
+    Completions { shell: clap_complete::Shell },
+}
+
+/// Where lessons come from.
+#[derive(Debug, Args, Default, Clone)]
+pub struct From {
+    /// Read lessons from this folder instead of the built-in ones
+    #[arg(long, value_name = "DIR")]
+    pub lessons: Option<PathBuf>,
+}
+
+#[derive(Debug, Args, Default)]
+pub struct Learn {
+    /// The lesson; the one you are in, or the first
+    pub lesson: Option<String>,
+    /// Line by line on standard input and output, without escapes
+    #[arg(long)]
+    pub plain: bool,
+    /// Where the lesson runs: sandbox or context:NAME
+    #[arg(long, default_value = "sandbox", value_name = "ENV")]
+    pub env: String,
+    /// Build the state before this step first
+    #[arg(long, value_name = "STEP")]
+    pub from: Option<String>,
+    /// The saved world to use
+    #[arg(long, default_value = "default", value_name = "NAME")]
+    pub world: String,
+    /// Take as long as a real cluster would (image pulls, rollouts, deletion)
+    #[arg(long)]
+    pub real_time: bool,
+    #[command(flatten)]
+    pub from_dir: From,
+}
+
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The lesson
+    pub lesson: String,
+    /// Stop after this step
+    #[arg(long, value_name = "STEP")]
+    pub to: Option<String>,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// The world's seed
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    #[command(flatten)]
+    pub from_dir: From,
+}
+
+#[derive(Debug, Args)]
+pub struct Prove {
+    /// The lessons; all of them by default
+    pub lesson: Vec<String>,
+    /// Only these steps
+    #[arg(long, value_name = "STEP")]
+    pub step: Vec<String>,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub from_dir: From,
+}
+
+#[derive(Debug, Args)]
+pub struct Lessons {
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub from_dir: From,
+}
+
+#[derive(Debug, Args)]
+pub struct Lint {
+    /// A folder of lessons; the built-in ones by default
+    pub dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct New {
+    /// The folder to make; its name becomes the lesson's id
+    pub dir: PathBuf,
+}
+
+/// Which world, lesson and step a command is about.
+#[derive(Debug, Args)]
+pub struct At {
+    /// The saved world
+    #[arg(long, default_value = "default", value_name = "NAME")]
+    pub world: String,
+    /// The step, if not the current one
+    #[arg(long, value_name = "STEP")]
+    pub step: Option<String>,
+    #[command(flatten)]
+    pub from_dir: From,
+}
+
+#[derive(Debug, Args)]
+pub struct Check {
+    #[command(flatten)]
+    pub at: At,
+    /// The answer to the step's question
+    #[arg(long, value_name = "TEXT")]
+    pub answer: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Reset {
+    #[command(flatten)]
+    pub at: At,
+    /// Do not ask
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Progress {
+    #[command(subcommand)]
+    pub what: Option<ProgressWhat>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ProgressWhat {
+    /// What is done, lesson by lesson
+    Show,
+    /// Write everything that is known as JSON lines to standard output
+    Export,
+    /// Add what a file of `export` holds
+    Import { file: PathBuf },
+}
+
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// FROM (NAMESPACE/POD, default/test by default) and URL
+    #[arg(required = true, num_args = 1..=2, value_name = "[FROM] URL")]
+    pub operands: Vec<String>,
+    /// sandbox (the lab's saved world) or context:NAME
+    #[arg(long, default_value = "sandbox", value_name = "ENV")]
+    pub env: String,
+    /// HTTP method
+    #[arg(long, short = 'X', default_value = "GET")]
+    pub method: String,
+    /// A request header, `Name: value`
+    #[arg(long, short = 'H', value_name = "HEADER")]
+    pub header: Vec<String>,
+    /// Follow redirects
+    #[arg(long, short = 'L')]
+    pub location: bool,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+    /// The saved world
+    #[arg(long, default_value = "default", value_name = "NAME")]
+    pub world: String,
+}
+
+#[derive(Debug, Args)]
+pub struct Sandbox {
+    /// The port; a free one by default
+    #[arg(long, value_name = "N")]
+    pub port: Option<u16>,
+    /// Serve the lab's saved world instead of a new one
+    #[arg(long)]
+    pub lab: bool,
+    /// The saved world to serve with --lab
+    #[arg(long, default_value = "default", value_name = "NAME")]
+    pub world: String,
+    /// A logical clock: everything that takes time has happened when a command returns
+    #[arg(long)]
+    pub instant: bool,
+    /// Take as long as a real cluster would
+    #[arg(long, conflicts_with = "instant")]
+    pub real_time: bool,
+    /// The world's seed (same seed, same names)
+    #[arg(long)]
+    pub seed: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,232 @@
+//! The lab prompt: one line in, its output and an exit code out. Words are looked up in [`words`]; pipes, redirections and
+//! here-documents are the shell's; nothing here starts a program of this machine.
+
+pub mod folder;
+mod local;
+pub mod words;
+
+use self::folder::Folder;
+use self::words::{Word, advice, find};
+use crate::base::clock::Clock;
+use crate::base::files::Files;
+use crate::base::io::{Editor, Input, Io, Stream};
+use crate::kubectl;
+use crate::session::Wish;
+use crate::shell::machine::{self, Call, CallInput, Limits, Machine, Shell, Step};
+use crate::shell::parse::{self, ErrorKind};
+use crate::shell::rules::Rules;
+use futures::StreamExt;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use tokio::sync::mpsc;
+
+/// Pieces of output that may wait between a command and the shell.
+const PIECES: usize = 4096;
+
+/// What the prompt works with. Cheap to clone; kept from line to line.
+#[derive(Clone)]
+pub struct Prompt {
+    pub kubectl: kubectl::Context,
+    pub istioctl: crate::istioctl::Context,
+    pub files: Arc<dyn Files>,
+    pub clock: Arc<dyn Clock>,
+    pub editor: Option<Arc<dyn Editor>>,
+}
+
+/// How a line ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineEnd {
+    pub exit_code: i32,
+    /// What the line asked of the session, if it did.
+    pub wish: Option<Wish>,
+}
+
+/// Where a line's input comes from and its output goes.
+pub struct Terminal {
+    /// What the learner types while the line runs; a closed channel is an empty input.
+    pub input: mpsc::Receiver<Input>,
+    pub out: Box<dyn FnMut(Stream, &[u8]) + Send>,
+    /// Columns and rows, `None` when there is no terminal.
+    pub size: Option<(u16, u16)>,
+}
+
+/// Whether a line is whole, or an open quote or here-document asks for more.
+pub fn is_complete(line: &str) -> bool {
+    !matches!(parse::parse(line), Err(error) if error.kind == ErrorKind::Incomplete)
+}
+
+impl Prompt {
+    /// Runs one line to its end.
+    pub async fn run(&self, line: &str, terminal: Terminal) -> LineEnd {
+        let mut run = Run {
+            prompt: self,
+            files: Folder { files: self.files.clone(), clock: self.clock.clone() },
+            input: Arc::new(tokio::sync::Mutex::new(terminal.input)),
+            out: terminal.out,
+            size: terminal.size,
+            line: line.to_string(),
+            wish: Arc::default(),
+        };
+        let exit_code = run.line().await;
+        let wish = run.wish.lock().unwrap_or_else(|p| p.into_inner()).take();
+        LineEnd { exit_code, wish }
+    }
+}
+
+struct Run<'a> {
+    prompt: &'a Prompt,
+    files: Folder,
+    input: Arc<tokio::sync::Mutex<mpsc::Receiver<Input>>>,
+    out: Box<dyn FnMut(Stream, &[u8]) + Send>,
+    size: Option<(u16, u16)>,
+    line: String,
+    wish: Arc<Mutex<Option<Wish>>>,
+}
+
+impl Run<'_> {
+    async fn line(&mut self) -> i32 {
+        if looks_like_manifest(&self.line) {
+            self.err(&advice("apiVersion:", &self.line));
+            return 2;
+        }
+        let script = match parse::parse_whole(&self.line).and_then(|script| Rules::LAB.check(&script).map(|()| script)) {
+            Ok(script) => script,
+            Err(error) => {
+                self.err(&format!("{} (column {})", error.message, error.column));
+                return 2;
+            }
+        };
+        let mut shell = Shell::new("lab", &BTreeMap::new(), "");
+        shell.builtins = false;
+        shell.limits = Limits::default();
+        let mut machine = Machine::new(shell, script);
+        let mut input = machine::Input::Next;
+        loop {
+            input = match machine.poll(&mut self.files, input) {
+                Step::Output { stream, bytes } => {
+                    (self.out)(stream, &bytes);
+                    machine::Input::Next
+                }
+                Step::Call(call) => self.call(&mut machine, call).await,
+                Step::Sleep { ms } => {
+                    self.prompt.kubectl.pause.pause(ms).await;
+                    machine::Input::Next
+                }
+                Step::NeedLine => machine::Input::Line(None),
+                Step::Waiting => machine::Input::Interrupt,
+                Step::Done { exit_code } => return exit_code,
+            };
+        }
+    }
+
+    /// Runs one command, handing its output to the shell piece by piece.
+    async fn call(&mut self, machine: &mut Machine, call: Call) -> machine::Input {
+        let (tx, mut rx) = mpsc::channel::<(Stream, Vec<u8>)>(PIECES);
+        let read_stdin = matches!(call.stdin, CallInput::Bytes(_));
+        let mut io = Io {
+            stdin: self.stdin(&call.stdin),
+            out: Box::new(move |stream, bytes| drop(tx.try_send((stream, bytes.to_vec())))),
+            files: self.prompt.files.clone(),
+            tty: self.size.filter(|_| call.out_direct),
+            editor: self.prompt.editor.clone(),
+        };
+        let (prompt, wish, line) = (self.prompt.clone(), self.wish.clone(), self.line.clone());
+        let command = async move { prompt.command(&call, &mut io, &wish, &line).await };
+        tokio::pin!(command);
+        let exit_code = loop {
+            tokio::select! {
+                biased;
+                Some((stream, bytes)) = rx.recv() => self.feed(machine, stream, bytes),
+                code = &mut command => break code,
+            }
+        };
+        while let Ok((stream, bytes)) = rx.try_recv() {
+            self.feed(machine, stream, bytes);
+        }
+        machine::Input::Returned { exit_code, read_stdin }
+    }
+
+    fn feed(&mut self, machine: &mut Machine, stream: Stream, bytes: Vec<u8>) {
+        let mut input = machine::Input::Output { stream, bytes };
+        while let Step::Output { stream, bytes } = machine.poll(&mut self.files, input) {
+            (self.out)(stream, &bytes);
+            input = machine::Input::Next;
+        }
+    }
+
+    /// The command's input: the learner's, or bytes followed by whatever interrupt comes.
+    fn stdin(&self, from: &CallInput) -> futures::stream::BoxStream<'static, Input> {
+        let typed = futures::stream::unfold(self.input.clone(), |input| async move {
+            let next = input.lock().await.recv().await;
+            next.map(|next| (next, input))
+        });
+        match from {
+            CallInput::Host => typed.boxed(),
+            CallInput::Bytes(bytes) => {
+                let interrupts = typed.filter(|input| std::future::ready(matches!(input, Input::Interrupt)));
+                futures::stream::iter([Input::Bytes(bytes.clone()), Input::Eof]).chain(interrupts).boxed()
+            }
+        }
+    }
+
+    fn err(&mut self, sentence: &str) {
+        (self.out)(Stream::Err, format!("{sentence}\n").as_bytes());
+    }
+}
+
+impl Prompt {
+    async fn command(&self, call: &Call, io: &mut Io, wish: &Mutex<Option<Wish>>, line: &str) -> i32 {
+        let Some((name, operands)) = call.argv.split_first() else { return 0 };
+        let ask = |wanted: Wish| {
+            *wish.lock().unwrap_or_else(|p| p.into_inner()) = Some(wanted);
+            0
+        };
+        match find(name) {
+            Some(Word::Kubectl) => kubectl::run(&self.kubectl, io, operands).await,
+            Some(Word::Istioctl) => crate::istioctl::run(&self.istioctl, io, operands).await,
+            Some(Word::Explain) => crate::lab::explain::run(&self.kubectl, io, operands).await,
+            Some(Word::Local(word)) => local::run(word, call, io, self).await,
+            Some(Word::Wish(Wish::Solution { .. })) => ask(Wish::Solution { confirmed: confirmed(operands) }),
+            Some(Word::Wish(Wish::Skip { .. })) => ask(Wish::Skip { confirmed: confirmed(operands) }),
+            Some(Word::Wish(Wish::Reset { .. })) => ask(Wish::Reset { confirmed: confirmed(operands) }),
+            Some(Word::Wish(wanted)) => ask(wanted),
+            Some(Word::Answer) if !operands.is_empty() => ask(Wish::Answer(operands.join(" "))),
+            Some(Word::GoTo) => match operands.first().and_then(|n| n.parse::<usize>().ok()).filter(|n| *n > 0) {
+                Some(n) => ask(Wish::GoTo(n - 1)),
+                None => usage(io, "goto STEP: the step's number, as the step list shows it."),
+            },
+            Some(Word::Answer) => usage(io, "answer TEXT: what you found, or the letter of the option."),
+            None => {
+                io.warn(&advice(name, line));
+                127
+            }
+        }
+    }
+}
+
+fn confirmed(operands: &[String]) -> bool {
+    operands.iter().any(|o| matches!(o.as_str(), "-y" | "--yes" | "yes"))
+}
+
+fn usage(io: &mut Io, sentence: &str) -> i32 {
+    io.warn(sentence);
+    2
+}
+
+/// A pasted manifest: several lines of which one starts like an API object.
+fn looks_like_manifest(line: &str) -> bool {
+    let first = line.trim_start();
+    first.starts_with("apiVersion:") || first.starts_with("kind:") || (first.starts_with("---\n") && line.contains("\nkind:"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn manifests_are_recognised_and_commands_are_not() {
+        assert!(looks_like_manifest("apiVersion: v1\nkind: Pod\n"));
+        assert!(looks_like_manifest("---\napiVersion: v1\nkind: Pod\n"));
+        assert!(!looks_like_manifest("kubectl apply -f - <<EOF\napiVersion: v1\nkind: Pod\nEOF"));
+    }
+}

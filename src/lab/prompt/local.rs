@@ -1,0 +1,85 @@
+//! Words that work on the lab's folder and on their input only.
+
+use super::Prompt;
+use super::words::{Local, help};
+use crate::base::io::Io;
+use crate::shell::machine::{Call, CallInput};
+
+/// Runs a local word; the exit code.
+pub(super) async fn run(word: Local, call: &Call, io: &mut Io, prompt: &Prompt) -> i32 {
+    let operands: Vec<&str> = call.argv[1..].iter().map(String::as_str).collect();
+    let result = match word {
+        Local::Help => {
+            io.write(help().as_bytes());
+            Ok(())
+        }
+        Local::Pwd => {
+            io.say(&prompt.files.location().map_or("(the lab's folder, in memory)".into(), |p| p.display().to_string()));
+            Ok(())
+        }
+        Local::Edit => edit(&operands, prompt, io).await,
+        Local::Remove => remove(&operands, prompt),
+        Local::Copy => copy(&operands, prompt),
+        Local::Tool => return tool(call, io, prompt),
+    };
+    match result {
+        Ok(()) => 0,
+        Err(sentence) => {
+            io.warn(&sentence);
+            1
+        }
+    }
+}
+
+async fn edit(operands: &[&str], prompt: &Prompt, io: &mut Io) -> Result<(), String> {
+    let [name] = operands else { return Err("edit FILE: the name of one file of the lab's folder (`ls` shows them).".into()) };
+    let editor = io.editor.clone().ok_or("No editor can be opened from here; set $VISUAL or $EDITOR, or write the file with `cat > FILE <<EOF`.")?;
+    let before = match prompt.files.read(name) {
+        Ok(bytes) => String::from_utf8(bytes).map_err(|_| format!("{name} is not a text file."))?,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(e) => return Err(format!("{name}: {e}")),
+    };
+    let (title, text) = (name.to_string(), before.clone());
+    let edited = tokio::task::spawn_blocking(move || editor.edit(&title, &text)).await.map_err(|e| e.to_string())??;
+    if edited == before {
+        io.say(&format!("{name} is unchanged."));
+        return Ok(());
+    }
+    prompt.files.write(name, edited.as_bytes()).map_err(|e| format!("{name} could not be written: {e}"))?;
+    io.say(&format!("{name} written, {} lines. Apply it with `kubectl apply -f {name}`.", edited.lines().count()));
+    Ok(())
+}
+
+fn remove(operands: &[&str], prompt: &Prompt) -> Result<(), String> {
+    let names: Vec<&&str> = operands.iter().filter(|o| !o.starts_with('-')).collect();
+    if names.is_empty() {
+        return Err("rm FILE..: files of the lab's folder (`kubectl delete` removes objects).".into());
+    }
+    names.iter().try_for_each(|name| prompt.files.remove(name).map_err(|e| format!("rm: {name}: {}", words(&e))))
+}
+
+fn copy(operands: &[&str], prompt: &Prompt) -> Result<(), String> {
+    let [from, to] = operands else { return Err("cp FROM TO: two files of the lab's folder.".into()) };
+    let bytes = prompt.files.read(from).map_err(|e| format!("cp: {from}: {}", words(&e)))?;
+    prompt.files.write(to, &bytes).map_err(|e| format!("cp: {to}: {}", words(&e)))
+}
+
+fn words(e: &std::io::Error) -> String {
+    match e.kind() {
+        std::io::ErrorKind::NotFound => "no such file in the lab's folder (`ls` shows what is there)".into(),
+        _ => e.to_string(),
+    }
+}
+
+/// The shell's text tools on the lab's folder.
+fn tool(call: &Call, io: &mut Io, prompt: &Prompt) -> i32 {
+    let stdin = match &call.stdin {
+        CallInput::Bytes(bytes) => Some(bytes.clone()),
+        CallInput::Host => None,
+    };
+    let folder = super::Folder { files: prompt.files.clone(), clock: prompt.clock.clone() };
+    let (out, err, code) = crate::shell::text::run(&folder, &call.argv, stdin.as_deref());
+    (io.out)(crate::base::io::Stream::Out, &out);
+    (io.out)(crate::base::io::Stream::Err, &err);
+    code
+}
