@@ -32,6 +32,15 @@ pub struct Finding {
     pub revision: Option<u64>,
 }
 
+/// A line that the learner ran in a step. What was typed may choose a hint, and nothing more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ran {
+    pub line: String,
+    pub exit_code: i32,
+    /// Both streams, in the order in which they came; cut at a limit.
+    pub output: String,
+}
+
 /// A recognised mistake.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct WrongTurn {

@@ -1,10 +1,489 @@
 //! The state machine of a run: `Event` in, `Effect`s out. No I/O, no async, no clock.
+//!
+//! A driver owns a [`Session`], calls [`Session::start`] once, hands it every [`Event`] and does every [`Effect`]. Screens borrow it
+//! and read. A step shows as done only after its journal entry is on disk (or saving was given up, which is told once).
 
 pub mod event;
 pub mod history;
 pub mod judge;
+pub mod steps;
 pub mod transcript;
 
 pub use event::{Effect, Event, RecordId, Tag, Ticket, Wish};
 pub use history::History;
+pub use steps::{StepRun, StepState};
 pub use transcript::Transcript;
+
+use crate::base::io::{Input, Stream};
+use crate::finding::{Finding, Ran, Verdict};
+use crate::lesson::model::{Lesson, Step, StepKind};
+use crate::progress::{Entry, How, StepKey, Summary};
+use judge::{Judge, Question};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use transcript::Sort;
+
+/// Lines of one step that are kept for its hints.
+const MAX_RAN: usize = 200;
+/// Bytes of output kept of one such line.
+const MAX_RAN_OUTPUT: usize = 64 << 10;
+
+/// How a session is to behave.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Go on to the next step as soon as one is done.
+    pub auto_advance: bool,
+    /// Nothing can be saved: record nothing and do not wait for it.
+    pub unsaved: bool,
+    /// The world was built up to this step (`--from`): earlier open steps show as skipped, unrecorded.
+    pub from: Option<usize>,
+}
+
+/// What runs now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Running {
+    pub ticket: Ticket,
+    pub what: Task,
+}
+
+/// The sorts of things that run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Task {
+    /// A prompt line, with what it has printed so far.
+    Line(Ran),
+    SetUp(usize),
+    Solution(usize, How),
+    Reset(usize),
+}
+
+/// A question to the learner that `confirmed: true` answers and [`Wish::Cancel`] withdraws.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ask {
+    Solution,
+    Skip,
+    Reset,
+}
+
+/// One learner's run through one lesson.
+#[derive(Debug, Clone)]
+pub struct Session {
+    lesson: Arc<Lesson>,
+    options: Options,
+    steps: Vec<StepRun>,
+    /// The step that is looked at.
+    shown: usize,
+    running: Option<Running>,
+    judge: Judge,
+    transcript: Transcript,
+    history: History,
+    /// Lines run since the shown step was entered.
+    ran: Vec<Ran>,
+    saving: BTreeMap<RecordId, Option<(usize, How)>>,
+    asking: Option<Ask>,
+    notice: Option<String>,
+    next_id: u64,
+    unsaved: bool,
+}
+
+impl Session {
+    /// A session that goes on where `progress` ends.
+    pub fn new(lesson: Arc<Lesson>, progress: &Summary, options: Options) -> Session {
+        let mut steps: Vec<StepRun> =
+            lesson.steps.iter().map(|step| StepRun::resumed(progress.step(&key_of(&lesson, step)))).collect();
+        let from = options.from.unwrap_or(0).min(steps.len());
+        steps[..from].iter_mut().filter(|step| !step.is_done()).for_each(|step| step.state = StepState::Skipped);
+        steps[from..].iter_mut().filter(|_| options.from.is_some()).for_each(|step| *step = StepRun::default());
+        let mut session = Session {
+            lesson,
+            options,
+            steps,
+            shown: 0,
+            running: None,
+            judge: Judge::default(),
+            transcript: Transcript::default(),
+            history: History::default(),
+            ran: Vec::new(),
+            saving: BTreeMap::new(),
+            asking: None,
+            notice: None,
+            next_id: 0,
+            unsaved: options.unsaved,
+        };
+        session.shown = session.front();
+        session
+    }
+
+    /// Enters the first open step. To be called once, before the first event.
+    pub fn start(&mut self) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        self.enter(self.front(), &mut effects);
+        effects
+    }
+
+    /// Takes an event and says what is to be done about it.
+    pub fn handle(&mut self, event: Event) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        match event {
+            Event::Line(line) => self.line(&line, &mut effects),
+            Event::Input(input) => effects.extend(self.input(input)),
+            Event::Resized { cols, rows } => effects.extend(self.input(Input::Resize { cols, rows })),
+            Event::Output { ticket, stream, bytes } => self.output(ticket, stream, &bytes),
+            Event::Ran { ticket, exit_code } => self.line_ended(ticket, exit_code, &mut effects),
+            Event::Done { ticket, result, answer } => self.task_ended(ticket, result, answer, &mut effects),
+            Event::Evaluated { tag, findings } => self.evaluated(tag, findings, &mut effects),
+            Event::EvaluationFailed { tag, reason } => self.evaluation_failed(tag, reason, &mut effects),
+            Event::Recorded(id) => self.recorded(id, &mut effects),
+            Event::RecordFailed { id, reason } => self.record_failed(id, &reason, &mut effects),
+            Event::Wish(wish) => self.wish(wish, &mut effects),
+            Event::Told(text) => self.transcript.say(Sort::Note, &text),
+        }
+        effects
+    }
+
+    fn line(&mut self, line: &str, effects: &mut Vec<Effect>) {
+        self.notice = None;
+        self.asking = None;
+        match &self.running {
+            Some(Running { what: Task::Line(_), .. }) => {
+                effects.extend(self.input(Input::Bytes(format!("{line}\n").into_bytes())));
+            }
+            Some(_) => self.notice = Some("The lab is still at work; the line was not run.".into()),
+            None if line.trim().is_empty() => (),
+            None => {
+                self.history.push(line);
+                self.transcript.say(Sort::Typed, line);
+                let ran = Ran { line: line.to_string(), exit_code: 0, output: String::new() };
+                let ticket = self.run(Task::Line(ran));
+                effects.push(Effect::Run { ticket, line: line.to_string() });
+            }
+        }
+    }
+
+    fn input(&mut self, input: Input) -> Option<Effect> {
+        match &self.running {
+            Some(Running { ticket, what: Task::Line(_) }) => Some(Effect::Input { ticket: *ticket, input }),
+            _ => None,
+        }
+    }
+
+    fn output(&mut self, ticket: Ticket, stream: Stream, bytes: &[u8]) {
+        let Some(running) = self.running.as_mut().filter(|running| running.ticket == ticket) else { return };
+        self.transcript.write(stream, bytes);
+        if let Task::Line(ran) = &mut running.what
+            && ran.output.len() < MAX_RAN_OUTPUT
+        {
+            ran.output.push_str(&String::from_utf8_lossy(&bytes[..bytes.len().min(MAX_RAN_OUTPUT)]));
+        }
+    }
+
+    fn line_ended(&mut self, ticket: Ticket, exit_code: i32, effects: &mut Vec<Effect>) {
+        let Some(Task::Line(mut ran)) = self.ended(ticket) else { return };
+        ran.exit_code = exit_code;
+        self.ran.push(ran);
+        if self.ran.len() > MAX_RAN {
+            self.ran.remove(0);
+        }
+        let step = &self.steps[self.shown];
+        let waits_for_answer = self.step().question.is_some() && step.answer.is_none();
+        if !step.is_done() && !waits_for_answer && !self.step().checks.is_empty() {
+            self.ask(false, effects);
+        }
+    }
+
+    fn task_ended(
+        &mut self,
+        ticket: Ticket,
+        result: Result<(), String>,
+        answer: Option<String>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(task) = self.ended(ticket) else { return };
+        if let Err(reason) = result {
+            self.transcript.say(Sort::Note, &reason);
+            self.notice = Some(reason);
+            return;
+        }
+        match task {
+            Task::Line(_) => (),
+            Task::SetUp(step) => {
+                self.steps[step].started = true;
+                self.record(Entry::Started { key: self.key(step) }, None, effects);
+                self.ask_quietly(effects);
+            }
+            Task::Solution(step, how) => {
+                self.steps[step].answer = answer;
+                self.steps[step].helped = Some(how);
+                match self.lesson.steps[step].checks.is_empty() {
+                    true => self.finish(step, effects),
+                    false => self.ask(false, effects),
+                }
+            }
+            Task::Reset(step) => self.reopened(step, effects),
+        }
+    }
+
+    /// The world is as it was when `from` began: that step and all after it are open again.
+    fn reopened(&mut self, from: usize, effects: &mut Vec<Effect>) {
+        for step in from..self.steps.len() {
+            if self.steps[step].is_done() || step == from {
+                self.record(Entry::Reset { key: self.key(step) }, None, effects);
+            }
+            let before = std::mem::take(&mut self.steps[step]);
+            self.steps[step] = StepRun { hints: before.hints, attempts: before.attempts, ..StepRun::default() };
+        }
+        self.steps[from].state = StepState::Active;
+        self.steps[from].started = true;
+        self.ran.clear();
+        self.shown = from;
+        self.notice = Some("Back at the start of this step.".into());
+    }
+
+    fn evaluated(&mut self, tag: Tag, findings: Vec<Finding>, effects: &mut Vec<Effect>) {
+        let (asked, next) = self.judge.answered(tag);
+        effects.extend(next);
+        let Some(question) = asked else { return };
+        self.note_disagreements(question.step, &findings, effects);
+        let met = findings.iter().all(|finding| finding.verdict == Verdict::Met);
+        let faulty = findings.iter().any(|finding| finding.verdict == Verdict::EnvironmentFault);
+        let step = &mut self.steps[question.step];
+        if met || !question.quiet {
+            step.findings = findings;
+        }
+        if !met && !faulty && !question.quiet && !step.is_done() {
+            step.attempts += 1;
+        }
+        if met && !step.is_done() {
+            self.finish(question.step, effects);
+        }
+    }
+
+    fn note_disagreements(&mut self, step: usize, findings: &[Finding], effects: &mut Vec<Effect>) {
+        for finding in findings {
+            let Some((observed, predicted)) = finding.disagreement() else { continue };
+            let entry = Entry::Disagreement { key: self.key(step), check: finding.check.clone(), observed, predicted };
+            self.record(entry, None, effects);
+        }
+    }
+
+    fn evaluation_failed(&mut self, tag: Tag, reason: String, effects: &mut Vec<Effect>) {
+        let (asked, next) = self.judge.answered(tag);
+        effects.extend(next);
+        if asked.is_some_and(|question| !question.quiet) {
+            self.notice = Some(reason);
+        }
+    }
+
+    fn recorded(&mut self, id: RecordId, effects: &mut Vec<Effect>) {
+        if let Some(Some((step, how))) = self.saving.remove(&id) {
+            self.close(step, how, effects);
+        }
+    }
+
+    fn record_failed(&mut self, id: RecordId, reason: &str, effects: &mut Vec<Effect>) {
+        if !std::mem::replace(&mut self.unsaved, true) {
+            self.transcript.say(Sort::Note, &format!("{reason}. The lesson goes on; progress will not be kept."));
+        }
+        self.recorded(id, effects);
+    }
+
+    fn wish(&mut self, wish: Wish, effects: &mut Vec<Effect>) {
+        self.notice = None;
+        let asked = self.asking.take();
+        match wish {
+            Wish::Next => self.next(effects),
+            Wish::Previous => self.go_to(self.shown.saturating_sub(1), effects),
+            Wish::GoTo(step) => self.go_to(step, effects),
+            Wish::Hint => self.hint(effects),
+            Wish::Check => self.check(effects),
+            Wish::Answer(answer) => self.answer(answer, effects),
+            Wish::Solution { confirmed } => self.solve(How::Assisted, confirmed, effects),
+            Wish::Skip { confirmed } => self.solve(How::Skipped, confirmed, effects),
+            Wish::Reset { confirmed } => self.reset(confirmed, effects),
+            Wish::Cancel if asked.is_some() => (),
+            Wish::Cancel => effects.extend(self.running.as_ref().map(|running| Effect::Cancel { ticket: running.ticket })),
+            Wish::Clear => self.transcript.clear(),
+            Wish::Quit => effects.push(Effect::Quit),
+        }
+    }
+
+    fn next(&mut self, effects: &mut Vec<Effect>) {
+        let (shown, step) = (self.shown, self.step());
+        if self.steps[shown].is_done() {
+            match shown + 1 < self.steps.len() {
+                true => self.go_to(shown + 1, effects),
+                false => self.notice = Some("This was the last step.".into()),
+            }
+        } else if step.checks.is_empty() && step.question.is_none() && self.running.is_none() {
+            self.finish(shown, effects);
+            if self.steps[shown].is_done() && !self.options.auto_advance {
+                self.go_to((shown + 1).min(self.steps.len() - 1), effects);
+            }
+        } else {
+            let what = if step.question.is_some() { "It waits for an answer." } else { "Its checks are not met yet." };
+            self.notice = Some(format!("This step is not done. {what} A hint, or having it done for you, is one key away."));
+        }
+    }
+
+    fn go_to(&mut self, step: usize, effects: &mut Vec<Effect>) {
+        if step > self.front() {
+            self.notice = Some("The steps build on each other: this one opens when those before it are done.".into());
+        } else if step != self.shown {
+            effects.extend(self.judge.forget());
+            self.enter(step, effects);
+        }
+    }
+
+    /// Shows a step; makes its start when it is entered for the first time.
+    fn enter(&mut self, step: usize, effects: &mut Vec<Effect>) {
+        self.shown = step;
+        self.ran.clear();
+        let run = &mut self.steps[step];
+        if run.is_done() {
+            return;
+        }
+        run.state = StepState::Active;
+        if run.started {
+            self.ask_quietly(effects);
+        } else if self.running.is_none() {
+            let ticket = self.run(Task::SetUp(step));
+            effects.push(Effect::SetUp { ticket, step });
+        }
+    }
+
+    fn hint(&mut self, effects: &mut Vec<Effect>) {
+        let (shown, tiers) = (self.shown, self.step().hints.len() as u8);
+        let run = &mut self.steps[shown];
+        if run.hints >= tiers {
+            self.notice = Some(if tiers == 0 { "This step has no hints." } else { "That was the last hint." }.into());
+            return;
+        }
+        run.hints += 1;
+        let tier = run.hints;
+        self.record(Entry::Hint { key: self.key(shown), tier }, None, effects);
+    }
+
+    fn check(&mut self, effects: &mut Vec<Effect>) {
+        match self.step().checks.is_empty() {
+            true => self.notice = Some("This step has nothing to check.".into()),
+            false => self.ask(false, effects),
+        }
+    }
+
+    fn answer(&mut self, answer: String, effects: &mut Vec<Effect>) {
+        match self.step().question {
+            None => self.notice = Some("This step asks no question.".into()),
+            Some(_) => {
+                self.steps[self.shown].answer = Some(answer);
+                self.ask(false, effects);
+            }
+        }
+    }
+
+    fn solve(&mut self, how: How, confirmed: bool, effects: &mut Vec<Effect>) {
+        if self.steps[self.shown].is_done() {
+            self.notice = Some("This step is done already.".into());
+        } else if self.is_busy() {
+        } else if !confirmed {
+            self.asking = Some(if how == How::Skipped { Ask::Skip } else { Ask::Solution });
+        } else {
+            let step = self.shown;
+            let ticket = self.run(Task::Solution(step, how));
+            effects.push(Effect::ApplySolution { ticket, step });
+        }
+    }
+
+    fn reset(&mut self, confirmed: bool, effects: &mut Vec<Effect>) {
+        if !self.steps[self.shown].started {
+            self.notice = Some("This step has not begun: there is nothing to put back.".into());
+        } else if self.is_busy() {
+        } else if !confirmed {
+            self.asking = Some(Ask::Reset);
+        } else {
+            effects.extend(self.judge.forget());
+            let step = self.shown;
+            let ticket = self.run(Task::Reset(step));
+            effects.push(Effect::Reset { ticket, step });
+        }
+    }
+
+    fn is_busy(&mut self) -> bool {
+        let busy = self.running.is_some();
+        if busy {
+            self.notice = Some("Something is still running. Ctrl-C ends it.".into());
+        }
+        busy
+    }
+
+    fn ask(&mut self, quiet: bool, effects: &mut Vec<Effect>) {
+        let answer = self.steps[self.shown].answer.clone();
+        effects.extend(self.judge.ask(Question { step: self.shown, answer, ran: self.ran.clone(), quiet }));
+    }
+
+    /// On entering a do or fix step: perhaps it is done already.
+    fn ask_quietly(&mut self, effects: &mut Vec<Effect>) {
+        if matches!(self.step().kind, StepKind::Do | StepKind::Fix) && !self.step().checks.is_empty() {
+            self.ask(true, effects);
+        }
+    }
+
+    /// The step is done; it shows so once that is on disk.
+    fn finish(&mut self, step: usize, effects: &mut Vec<Effect>) {
+        let run = &self.steps[step];
+        let how = run.helped.unwrap_or(How::Own);
+        if self.saving.values().any(|saved| saved.is_some_and(|(saved, _)| saved == step)) {
+            return;
+        }
+        let entry = Entry::Done { key: self.key(step), how, attempts: run.attempts, hints: run.hints };
+        self.record(entry, Some((step, how)), effects);
+    }
+
+    fn record(&mut self, entry: Entry, closes: Option<(usize, How)>, effects: &mut Vec<Effect>) {
+        if self.unsaved {
+            if let Some((step, how)) = closes {
+                self.close(step, how, effects);
+            }
+            return;
+        }
+        let id = RecordId(self.fresh_id());
+        self.saving.insert(id, closes);
+        effects.push(Effect::Record { id, entry });
+    }
+
+    fn close(&mut self, step: usize, how: How, effects: &mut Vec<Effect>) {
+        self.steps[step].state = match how {
+            How::Own => StepState::Passed,
+            How::Assisted => StepState::Assisted,
+            How::Skipped => StepState::Skipped,
+        };
+        effects.push(Effect::StepDone { step });
+        let reads = self.lesson.steps[step].kind == StepKind::Read;
+        if self.shown == step && step + 1 < self.steps.len() && (self.options.auto_advance || reads && !self.unsaved) {
+            self.enter(step + 1, effects);
+        }
+    }
+
+    fn run(&mut self, what: Task) -> Ticket {
+        let ticket = Ticket(self.fresh_id());
+        self.running = Some(Running { ticket, what });
+        ticket
+    }
+
+    fn ended(&mut self, ticket: Ticket) -> Option<Task> {
+        self.running.as_ref().filter(|running| running.ticket == ticket)?;
+        self.transcript.close();
+        self.running.take().map(|running| running.what)
+    }
+
+    fn fresh_id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    fn key(&self, step: usize) -> StepKey {
+        key_of(&self.lesson, &self.lesson.steps[step])
+    }
+}
+
+fn key_of(lesson: &Lesson, step: &Step) -> StepKey {
+    StepKey { lesson: lesson.id.clone(), step: step.id.clone(), version: lesson.version }
+}

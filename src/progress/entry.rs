@@ -9,7 +9,7 @@ pub struct StepKey {
     pub lesson: String,
     pub step: String,
     /// The lesson's content version. A step passed in another version is not passed in this one.
-    pub version: String,
+    pub version: u32,
 }
 
 impl fmt::Display for StepKey {

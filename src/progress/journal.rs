@@ -222,7 +222,7 @@ mod tests {
     const NOW: Time = Time::LOGICAL_START;
 
     fn key(step: &str) -> StepKey {
-        StepKey { lesson: "l".into(), step: step.into(), version: "1".into() }
+        StepKey { lesson: "l".into(), step: step.into(), version: 1 }
     }
 
     fn done(step: &str) -> Entry {
@@ -245,7 +245,7 @@ mod tests {
         let again = Journal::open(&path).unwrap();
         assert_eq!(again.entries(), [Entry::Started { key: key("a") }, done("a")]);
         let first = fs::read_to_string(&path).unwrap().lines().next().unwrap().to_string();
-        assert_eq!(first, r#"{"at":"2026-01-01T09:00:00Z","entry":"started","lesson":"l","step":"a","version":"1"}"#);
+        assert_eq!(first, r#"{"at":"2026-01-01T09:00:00Z","entry":"started","lesson":"l","step":"a","version":1}"#);
     }
 
     #[test]
@@ -270,7 +270,7 @@ mod tests {
     fn entries_of_a_newer_program_are_kept_and_passed_over() {
         let (_folder, path) = place();
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        let strange = r#"{"at":"2027-01-01T00:00:00Z","entry":"medal","lesson":"l","step":"a","version":"1"}"#;
+        let strange = r#"{"at":"2027-01-01T00:00:00Z","entry":"medal","lesson":"l","step":"a","version":1}"#;
         fs::write(&path, format!("{strange}\n")).unwrap();
         let mut journal = Journal::open(&path).unwrap();
         journal.append(NOW, &done("a")).unwrap();

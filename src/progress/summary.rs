@@ -61,7 +61,7 @@ impl Summary {
     }
 
     /// How many steps of a lesson are done in a version.
-    pub fn done_in(&self, lesson: &str, version: &str) -> usize {
+    pub fn done_in(&self, lesson: &str, version: u32) -> usize {
         self.steps.iter().filter(|(k, p)| k.lesson == lesson && k.version == version && p.done.is_some()).count()
     }
 }
@@ -70,25 +70,25 @@ impl Summary {
 mod tests {
     use super::*;
 
-    fn key(step: &str, version: &str) -> StepKey {
-        StepKey { lesson: "l".into(), step: step.into(), version: version.into() }
+    fn key(step: &str, version: u32) -> StepKey {
+        StepKey { lesson: "l".into(), step: step.into(), version }
     }
 
     #[test]
     fn later_entries_win_and_versions_are_apart() {
         let entries = [
-            Entry::Started { key: key("a", "1") },
-            Entry::Hint { key: key("a", "1"), tier: 2 },
-            Entry::Done { key: key("a", "1"), how: How::Own, attempts: 3, hints: 0 },
-            Entry::Done { key: key("b", "1"), how: How::Assisted, attempts: 0, hints: 3 },
-            Entry::Reset { key: key("b", "1") },
+            Entry::Started { key: key("a", 1) },
+            Entry::Hint { key: key("a", 1), tier: 2 },
+            Entry::Done { key: key("a", 1), how: How::Own, attempts: 3, hints: 0 },
+            Entry::Done { key: key("b", 1), how: How::Assisted, attempts: 0, hints: 3 },
+            Entry::Reset { key: key("b", 1) },
         ];
         let sum = Summary::of(&entries);
-        assert_eq!(sum.step(&key("a", "1")), StepProgress { started: true, done: Some(How::Own), attempts: 3, hints: 2 });
-        assert_eq!(sum.step(&key("b", "1")).done, None);
-        assert_eq!(sum.step(&key("a", "2")), StepProgress::default());
-        assert!(sum.done_in_another_version(&key("a", "2")));
-        assert!(!sum.done_in_another_version(&key("a", "1")));
-        assert_eq!(sum.done_in("l", "1"), 1);
+        assert_eq!(sum.step(&key("a", 1)), StepProgress { started: true, done: Some(How::Own), attempts: 3, hints: 2 });
+        assert_eq!(sum.step(&key("b", 1)).done, None);
+        assert_eq!(sum.step(&key("a", 2)), StepProgress::default());
+        assert!(sum.done_in_another_version(&key("a", 2)));
+        assert!(!sum.done_in_another_version(&key("a", 1)));
+        assert_eq!(sum.done_in("l", 1), 1);
     }
 }

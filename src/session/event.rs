@@ -2,7 +2,7 @@
 //! session can be logged and replayed.
 
 use crate::base::io::{Input, Stream};
-use crate::finding::Finding;
+use crate::finding::{Finding, Ran};
 use crate::progress::Entry;
 
 /// Names one thing that runs: a prompt line, a solution, a set-up or a reset. Never reused within a session.
@@ -85,14 +85,14 @@ pub enum Effect {
     Input { ticket: Ticket, input: Input },
     /// Interrupt what runs; it still ends with `Ran` or `Done`.
     Cancel { ticket: Ticket },
-    /// Make the step's start (its faults and set-up actions); answered by `Done`.
+    /// Make the step's start: do its set-up actions, then take the checkpoint to which `Reset` returns; answered by `Done`.
     SetUp { ticket: Ticket, step: usize },
     /// Apply the step's solution; answered by `Output`s, then `Done`.
     ApplySolution { ticket: Ticket, step: usize },
     /// Bring the world back to the step's start; answered by `Done`.
     Reset { ticket: Ticket, step: usize },
-    /// Judge a step; answered by `Evaluated` or `EvaluationFailed` with the tag.
-    Evaluate { tag: Tag, step: usize, answer: Option<String> },
+    /// Judge a step; answered by `Evaluated` or `EvaluationFailed` with the tag. `ran`: the lines run in the step so far.
+    Evaluate { tag: Tag, step: usize, answer: Option<String>, ran: Vec<Ran> },
     /// Give up an evaluation whose answer is no longer wanted; needs no answer.
     Forget { tag: Tag },
     /// Write an entry; answered by `Recorded` or `RecordFailed`.

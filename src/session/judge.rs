@@ -1,12 +1,15 @@
 //! Which evaluation runs and which waits: one running, at most one pending (the newest), answers with an old tag ignored.
 
 use super::event::{Effect, Tag};
+use crate::finding::Ran;
 
 /// What is to be judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
     pub step: usize,
     pub answer: Option<String>,
+    /// The lines run in the step so far.
+    pub ran: Vec<Ran>,
     /// Asked by the program on entering a step: only a pass is told.
     pub quiet: bool,
 }
@@ -56,7 +59,7 @@ impl Judge {
     fn start(&mut self, question: Question) -> Effect {
         self.next += 1;
         let tag = Tag(self.next);
-        let effect = Effect::Evaluate { tag, step: question.step, answer: question.answer.clone() };
+        let effect = Effect::Evaluate { tag, step: question.step, answer: question.answer.clone(), ran: question.ran.clone() };
         self.running = Some((tag, question));
         effect
     }
@@ -67,7 +70,7 @@ mod tests {
     use super::*;
 
     fn question(answer: &str) -> Question {
-        Question { step: 0, answer: Some(answer.into()), quiet: false }
+        Question { step: 0, answer: Some(answer.into()), ran: Vec::new(), quiet: false }
     }
 
     fn started(effect: Option<Effect>) -> (Tag, String) {
