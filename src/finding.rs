@@ -1,5 +1,7 @@
 //! What a check found, as values: a verdict, and the evidence for it.
 
+pub mod render;
+
 use crate::mesh::Record;
 
 /// How a check came out.
@@ -59,7 +61,40 @@ pub struct Evidence {
     pub log: Vec<String>,
     /// Object and field that decided, as the trace names them.
     pub decided_by: Option<(String, String)>,
-    /// Observation decoded from the wire, and the model's prediction beside it.
+    /// Observation decoded from the wire, and the model's prediction beside it, of the exchange that decided.
     pub observation: Option<Record>,
     pub prediction: Option<Record>,
+    /// Every exchange of the probe, in order.
+    pub exchanges: Vec<Exchanged>,
+}
+
+/// One exchange of a probe.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Exchanged {
+    pub url: String,
+    pub observation: Record,
+    /// What the model says it would be, where there is a model.
+    pub prediction: Option<Record>,
+}
+
+impl Exchanged {
+    /// Whether the model said something else than what was seen.
+    pub fn disagrees(&self) -> bool {
+        self.prediction.as_ref().is_some_and(|predicted| words(predicted) != words(&self.observation))
+    }
+}
+
+impl Finding {
+    /// What was observed and what had been predicted, when they are not the same.
+    pub fn disagreement(&self) -> Option<(String, String)> {
+        let exchange = self.evidence.exchanges.iter().find(|exchange| exchange.disagrees())?;
+        Some((words(&exchange.observation), exchange.prediction.as_ref().map(words).unwrap_or_default()))
+    }
+}
+
+/// `delivered, gateway istio-system/istio-egressgateway, at origin, status 301`: what two records are compared by.
+pub fn words(record: &Record) -> String {
+    let status = record.status.map(|status| format!(", status {status}")).unwrap_or_default();
+    let exit = if record.exit_code == 0 { String::new() } else { format!(", curl exit {}", record.exit_code) };
+    format!("{}, path {}, at {}{status}{exit}", record.outcome, record.path, record.at)
 }

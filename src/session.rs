@@ -8,6 +8,7 @@ pub mod history;
 pub mod judge;
 pub mod steps;
 pub mod transcript;
+mod wishes;
 
 pub use event::{Effect, Event, RecordId, Tag, Ticket, Wish};
 pub use history::History;
@@ -83,6 +84,8 @@ pub struct Session {
     notice: Option<String>,
     next_id: u64,
     unsaved: bool,
+    /// The step after which the learner wants to go on as soon as it is done.
+    leaving: Option<usize>,
 }
 
 impl Session {
@@ -108,6 +111,7 @@ impl Session {
             notice: None,
             next_id: 0,
             unsaved: options.unsaved,
+            leaving: None,
         };
         session.shown = session.front();
         session
@@ -183,6 +187,9 @@ impl Session {
         if self.ran.len() > MAX_RAN {
             self.ran.remove(0);
         }
+        if !self.steps[self.shown].started {
+            return self.set_up(effects);
+        }
         let step = &self.steps[self.shown];
         let waits_for_answer = self.step().question.is_some() && step.answer.is_none();
         if !step.is_done() && !waits_for_answer && !self.step().checks.is_empty() {
@@ -190,19 +197,18 @@ impl Session {
         }
     }
 
-    fn task_ended(
-        &mut self,
-        ticket: Ticket,
-        result: Result<(), String>,
-        answer: Option<String>,
-        effects: &mut Vec<Effect>,
-    ) {
+    fn task_ended(&mut self, ticket: Ticket, result: Result<(), String>, answer: Option<String>, effects: &mut Vec<Effect>) {
         let Some(task) = self.ended(ticket) else { return };
         if let Err(reason) = result {
             self.transcript.say(Sort::Note, &reason);
             self.notice = Some(reason);
             return;
         }
+        self.task_done(task, answer, effects);
+        self.set_up(effects);
+    }
+
+    fn task_done(&mut self, task: Task, answer: Option<String>, effects: &mut Vec<Effect>) {
         match task {
             Task::Line(_) => (),
             Task::SetUp(step) => {
@@ -286,53 +292,6 @@ impl Session {
         self.recorded(id, effects);
     }
 
-    fn wish(&mut self, wish: Wish, effects: &mut Vec<Effect>) {
-        self.notice = None;
-        let asked = self.asking.take();
-        match wish {
-            Wish::Next => self.next(effects),
-            Wish::Previous => self.go_to(self.shown.saturating_sub(1), effects),
-            Wish::GoTo(step) => self.go_to(step, effects),
-            Wish::Hint => self.hint(effects),
-            Wish::Check => self.check(effects),
-            Wish::Answer(answer) => self.answer(answer, effects),
-            Wish::Solution { confirmed } => self.solve(How::Assisted, confirmed, effects),
-            Wish::Skip { confirmed } => self.solve(How::Skipped, confirmed, effects),
-            Wish::Reset { confirmed } => self.reset(confirmed, effects),
-            Wish::Cancel if asked.is_some() => (),
-            Wish::Cancel => effects.extend(self.running.as_ref().map(|running| Effect::Cancel { ticket: running.ticket })),
-            Wish::Clear => self.transcript.clear(),
-            Wish::Quit => effects.push(Effect::Quit),
-        }
-    }
-
-    fn next(&mut self, effects: &mut Vec<Effect>) {
-        let (shown, step) = (self.shown, self.step());
-        if self.steps[shown].is_done() {
-            match shown + 1 < self.steps.len() {
-                true => self.go_to(shown + 1, effects),
-                false => self.notice = Some("This was the last step.".into()),
-            }
-        } else if step.checks.is_empty() && step.question.is_none() && self.running.is_none() {
-            self.finish(shown, effects);
-            if self.steps[shown].is_done() && !self.options.auto_advance {
-                self.go_to((shown + 1).min(self.steps.len() - 1), effects);
-            }
-        } else {
-            let what = if step.question.is_some() { "It waits for an answer." } else { "Its checks are not met yet." };
-            self.notice = Some(format!("This step is not done. {what} A hint, or having it done for you, is one key away."));
-        }
-    }
-
-    fn go_to(&mut self, step: usize, effects: &mut Vec<Effect>) {
-        if step > self.front() {
-            self.notice = Some("The steps build on each other: this one opens when those before it are done.".into());
-        } else if step != self.shown {
-            effects.extend(self.judge.forget());
-            self.enter(step, effects);
-        }
-    }
-
     /// Shows a step; makes its start when it is entered for the first time.
     fn enter(&mut self, step: usize, effects: &mut Vec<Effect>) {
         self.shown = step;
@@ -342,67 +301,18 @@ impl Session {
             return;
         }
         run.state = StepState::Active;
-        if run.started {
-            self.ask_quietly(effects);
-        } else if self.running.is_none() {
+        match run.started {
+            true => self.ask_quietly(effects),
+            false => self.set_up(effects),
+        }
+    }
+
+    /// Makes the shown step's start, unless that was done or something runs (then it is done when that ends).
+    fn set_up(&mut self, effects: &mut Vec<Effect>) {
+        let (step, run) = (self.shown, &self.steps[self.shown]);
+        if self.running.is_none() && !run.started && !run.is_done() {
             let ticket = self.run(Task::SetUp(step));
             effects.push(Effect::SetUp { ticket, step });
-        }
-    }
-
-    fn hint(&mut self, effects: &mut Vec<Effect>) {
-        let (shown, tiers) = (self.shown, self.step().hints.len() as u8);
-        let run = &mut self.steps[shown];
-        if run.hints >= tiers {
-            self.notice = Some(if tiers == 0 { "This step has no hints." } else { "That was the last hint." }.into());
-            return;
-        }
-        run.hints += 1;
-        let tier = run.hints;
-        self.record(Entry::Hint { key: self.key(shown), tier }, None, effects);
-    }
-
-    fn check(&mut self, effects: &mut Vec<Effect>) {
-        match self.step().checks.is_empty() {
-            true => self.notice = Some("This step has nothing to check.".into()),
-            false => self.ask(false, effects),
-        }
-    }
-
-    fn answer(&mut self, answer: String, effects: &mut Vec<Effect>) {
-        match self.step().question {
-            None => self.notice = Some("This step asks no question.".into()),
-            Some(_) => {
-                self.steps[self.shown].answer = Some(answer);
-                self.ask(false, effects);
-            }
-        }
-    }
-
-    fn solve(&mut self, how: How, confirmed: bool, effects: &mut Vec<Effect>) {
-        if self.steps[self.shown].is_done() {
-            self.notice = Some("This step is done already.".into());
-        } else if self.is_busy() {
-        } else if !confirmed {
-            self.asking = Some(if how == How::Skipped { Ask::Skip } else { Ask::Solution });
-        } else {
-            let step = self.shown;
-            let ticket = self.run(Task::Solution(step, how));
-            effects.push(Effect::ApplySolution { ticket, step });
-        }
-    }
-
-    fn reset(&mut self, confirmed: bool, effects: &mut Vec<Effect>) {
-        if !self.steps[self.shown].started {
-            self.notice = Some("This step has not begun: there is nothing to put back.".into());
-        } else if self.is_busy() {
-        } else if !confirmed {
-            self.asking = Some(Ask::Reset);
-        } else {
-            effects.extend(self.judge.forget());
-            let step = self.shown;
-            let ticket = self.run(Task::Reset(step));
-            effects.push(Effect::Reset { ticket, step });
         }
     }
 
@@ -456,8 +366,8 @@ impl Session {
             How::Skipped => StepState::Skipped,
         };
         effects.push(Effect::StepDone { step });
-        let reads = self.lesson.steps[step].kind == StepKind::Read;
-        if self.shown == step && step + 1 < self.steps.len() && (self.options.auto_advance || reads && !self.unsaved) {
+        let goes_on = self.options.auto_advance || self.leaving.take() == Some(step);
+        if goes_on && self.shown == step && step + 1 < self.steps.len() {
             self.enter(step + 1, effects);
         }
     }
@@ -487,3 +397,6 @@ impl Session {
 fn key_of(lesson: &Lesson, step: &Step) -> StepKey {
     StepKey { lesson: lesson.id.clone(), step: step.id.clone(), version: lesson.version }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+//! What a session does about what the learner asks for.
+
+use super::{Ask, Effect, Session, Task, Wish};
+use crate::lesson::model::StepKind;
+use crate::progress::{Entry, How};
+
+impl Session {
+    pub(super) fn wish(&mut self, wish: Wish, effects: &mut Vec<Effect>) {
+        self.notice = None;
+        let asked = self.asking.take();
+        match wish {
+            Wish::Next => self.next(effects),
+            Wish::Previous => self.go_to(self.shown.saturating_sub(1), effects),
+            Wish::GoTo(step) => self.go_to(step, effects),
+            Wish::Hint => self.hint(effects),
+            Wish::Check => self.check(effects),
+            Wish::Answer(answer) => self.answer(answer, effects),
+            Wish::Solution { confirmed } => self.solve(How::Assisted, confirmed, effects),
+            Wish::Skip { confirmed } => self.solve(How::Skipped, confirmed, effects),
+            Wish::Reset { confirmed } => self.reset(confirmed, effects),
+            Wish::Cancel if asked.is_some() => (),
+            Wish::Cancel => effects.extend(self.running.as_ref().map(|running| Effect::Cancel { ticket: running.ticket })),
+            Wish::Clear => self.transcript.clear(),
+            Wish::Quit => effects.push(Effect::Quit),
+        }
+    }
+
+    fn next(&mut self, effects: &mut Vec<Effect>) {
+        let (shown, step) = (self.shown, self.step());
+        if self.steps[shown].is_done() {
+            match shown + 1 < self.steps.len() {
+                true => self.go_to(shown + 1, effects),
+                false => self.notice = Some("This was the last step.".into()),
+            }
+        } else if self.is_open_ended() {
+            if !self.is_busy() {
+                self.leaving = Some(shown);
+                self.finish(shown, effects);
+            }
+        } else {
+            let what = if step.question.is_some() { "It waits for an answer." } else { "Its checks are not met yet." };
+            self.notice = Some(format!("This step is not done. {what} A hint, or having it done for you, is one key away."));
+        }
+    }
+
+    /// Whether going on is what closes the step.
+    fn is_open_ended(&self) -> bool {
+        let step = self.step();
+        matches!(step.kind, StepKind::Read | StepKind::Explore) || (step.checks.is_empty() && step.question.is_none())
+    }
+
+    fn go_to(&mut self, step: usize, effects: &mut Vec<Effect>) {
+        if step > self.front() {
+            self.notice = Some("The steps build on each other: this one opens when those before it are done.".into());
+        } else if step != self.shown {
+            effects.extend(self.judge.forget());
+            self.enter(step, effects);
+        }
+    }
+
+    fn hint(&mut self, effects: &mut Vec<Effect>) {
+        let (shown, tiers) = (self.shown, self.step().hints.len() as u8);
+        let run = &mut self.steps[shown];
+        if run.hints >= tiers {
+            self.notice = Some(if tiers == 0 { "This step has no hints." } else { "That was the last hint." }.into());
+            return;
+        }
+        run.hints += 1;
+        let tier = run.hints;
+        self.record(Entry::Hint { key: self.key(shown), tier }, None, effects);
+    }
+
+    fn check(&mut self, effects: &mut Vec<Effect>) {
+        match self.step().checks.is_empty() {
+            true => self.notice = Some("This step has nothing to check.".into()),
+            false => self.ask(false, effects),
+        }
+    }
+
+    fn answer(&mut self, answer: String, effects: &mut Vec<Effect>) {
+        match self.step().question {
+            None => self.notice = Some("This step asks no question.".into()),
+            Some(_) => {
+                self.steps[self.shown].answer = Some(answer);
+                self.ask(false, effects);
+            }
+        }
+    }
+
+    fn solve(&mut self, how: How, confirmed: bool, effects: &mut Vec<Effect>) {
+        if self.steps[self.shown].is_done() {
+            self.notice = Some("This step is done already.".into());
+        } else if self.is_busy() {
+        } else if !confirmed {
+            self.asking = Some(if how == How::Skipped { Ask::Skip } else { Ask::Solution });
+        } else {
+            let step = self.shown;
+            let ticket = self.run(Task::Solution(step, how));
+            effects.push(Effect::ApplySolution { ticket, step });
+        }
+    }
+
+    fn reset(&mut self, confirmed: bool, effects: &mut Vec<Effect>) {
+        if !self.steps[self.shown].started {
+            self.notice = Some("This step has not begun: there is nothing to put back.".into());
+        } else if self.is_busy() {
+        } else if !confirmed {
+            self.asking = Some(Ask::Reset);
+        } else {
+            effects.extend(self.judge.forget());
+            let step = self.shown;
+            let ticket = self.run(Task::Reset(step));
+            effects.push(Effect::Reset { ticket, step });
+        }
+    }
+}
