@@ -22,6 +22,8 @@ pub struct Release {
     pub absent: Vec<Absent>,
     /// The values that `meshConfig.outboundTrafficPolicy.mode` may have.
     pub outbound_modes: Vec<String>,
+    /// Volumes of the sidecar that this release does not have yet.
+    pub absent_volumes: Vec<String>,
     /// Which table `istioctl proxy-status` prints: `types` (one column per type) or `subscribed`.
     pub proxy_status_columns: String,
 }
