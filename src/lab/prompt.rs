@@ -41,11 +41,14 @@ pub struct LineEnd {
     pub wish: Option<Wish>,
 }
 
+/// A piece of output.
+pub type Piece = (Stream, Vec<u8>);
+
 /// Where a line's input comes from and its output goes.
 pub struct Terminal {
     /// What the learner types while the line runs; a closed channel is an empty input.
     pub input: mpsc::Receiver<Input>,
-    pub out: Box<dyn FnMut(Stream, &[u8]) + Send>,
+    pub out: mpsc::Sender<Piece>,
     /// Columns and rows, `None` when there is no terminal.
     pub size: Option<(u16, u16)>,
 }
@@ -53,6 +56,17 @@ pub struct Terminal {
 /// Whether a line is whole, or an open quote or here-document asks for more.
 pub fn is_complete(line: &str) -> bool {
     !matches!(parse::parse(line), Err(error) if error.kind == ErrorKind::Incomplete)
+}
+
+/// Whether a line reads what is typed while it runs: `kubectl exec -i`, `-f -`. Others get interrupts only, so that a script piped
+/// into the prompt is not eaten by a command that never asked for it.
+pub fn reads_input(line: &str) -> bool {
+    let before = line.split(" -- ").next().unwrap_or(line);
+    before.split_whitespace().any(|word| match word.strip_prefix('-') {
+        None => false,
+        Some("" | "f-" | "-stdin" | "-filename=-") => true,
+        Some(flags) => !flags.starts_with('-') && flags.len() <= 3 && flags.contains('i') && flags.chars().all(|c| "itq".contains(c)),
+    })
 }
 
 impl Prompt {
@@ -77,7 +91,7 @@ struct Run<'a> {
     prompt: &'a Prompt,
     files: Folder,
     input: Arc<tokio::sync::Mutex<mpsc::Receiver<Input>>>,
-    out: Box<dyn FnMut(Stream, &[u8]) + Send>,
+    out: mpsc::Sender<Piece>,
     size: Option<(u16, u16)>,
     line: String,
     wish: Arc<Mutex<Option<Wish>>>,
@@ -86,13 +100,13 @@ struct Run<'a> {
 impl Run<'_> {
     async fn line(&mut self) -> i32 {
         if looks_like_manifest(&self.line) {
-            self.err(&advice("apiVersion:", &self.line));
+            self.put(Stream::Err, sentence(&advice("apiVersion:", &self.line))).await;
             return 2;
         }
         let script = match parse::parse_whole(&self.line).and_then(|script| Rules::LAB.check(&script).map(|()| script)) {
             Ok(script) => script,
             Err(error) => {
-                self.err(&format!("{} (column {})", error.message, error.column));
+                self.put(Stream::Err, sentence(&format!("{} (column {})", error.message, error.column))).await;
                 return 2;
             }
         };
@@ -104,7 +118,7 @@ impl Run<'_> {
         loop {
             input = match machine.poll(&mut self.files, input) {
                 Step::Output { stream, bytes } => {
-                    (self.out)(stream, &bytes);
+                    self.put(stream, bytes).await;
                     machine::Input::Next
                 }
                 Step::Call(call) => self.call(&mut machine, call).await,
@@ -136,20 +150,20 @@ impl Run<'_> {
         let exit_code = loop {
             tokio::select! {
                 biased;
-                Some((stream, bytes)) = rx.recv() => self.feed(machine, stream, bytes),
+                Some((stream, bytes)) = rx.recv() => self.feed(machine, stream, bytes).await,
                 code = &mut command => break code,
             }
         };
         while let Ok((stream, bytes)) = rx.try_recv() {
-            self.feed(machine, stream, bytes);
+            self.feed(machine, stream, bytes).await;
         }
         machine::Input::Returned { exit_code, read_stdin }
     }
 
-    fn feed(&mut self, machine: &mut Machine, stream: Stream, bytes: Vec<u8>) {
+    async fn feed(&mut self, machine: &mut Machine, stream: Stream, bytes: Vec<u8>) {
         let mut input = machine::Input::Output { stream, bytes };
         while let Step::Output { stream, bytes } = machine.poll(&mut self.files, input) {
-            (self.out)(stream, &bytes);
+            self.put(stream, bytes).await;
             input = machine::Input::Next;
         }
     }
@@ -160,17 +174,18 @@ impl Run<'_> {
             let next = input.lock().await.recv().await;
             next.map(|next| (next, input))
         });
-        match from {
-            CallInput::Host => typed.boxed(),
-            CallInput::Bytes(bytes) => {
-                let interrupts = typed.filter(|input| std::future::ready(matches!(input, Input::Interrupt)));
-                futures::stream::iter([Input::Bytes(bytes.clone()), Input::Eof]).chain(interrupts).boxed()
-            }
-        }
+        let given = match from {
+            CallInput::Host if reads_input(&self.line) => return typed.boxed(),
+            CallInput::Host => vec![],
+            CallInput::Bytes(bytes) => vec![Input::Bytes(bytes.clone()), Input::Eof],
+        };
+        let interrupts = typed.filter(|input| std::future::ready(matches!(input, Input::Interrupt)));
+        futures::stream::iter(given).chain(interrupts).boxed()
     }
 
-    fn err(&mut self, sentence: &str) {
-        (self.out)(Stream::Err, format!("{sentence}\n").as_bytes());
+    /// Hands a piece on; nobody listening any more is not an error of the line.
+    async fn put(&self, stream: Stream, bytes: Vec<u8>) {
+        let _ = self.out.send((stream, bytes)).await;
     }
 }
 
@@ -204,6 +219,10 @@ impl Prompt {
     }
 }
 
+fn sentence(text: &str) -> Vec<u8> {
+    format!("{text}\n").into_bytes()
+}
+
 fn confirmed(operands: &[String]) -> bool {
     operands.iter().any(|o| matches!(o.as_str(), "-y" | "--yes" | "yes"))
 }
@@ -222,6 +241,16 @@ fn looks_like_manifest(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_lines_that_ask_for_input_read_it() {
+        for line in ["kubectl exec -ti test -- sh", "k exec -i test -- cat", "kubectl apply -f -", "kubectl run x --stdin --image=y"] {
+            assert!(reads_input(line), "{line}");
+        }
+        for line in ["kubectl get pods -w", "kubectl exec test -- grep -i x", "kubectl apply -f x.yaml", "kubectl logs -f test"] {
+            assert!(!reads_input(line), "{line}");
+        }
+    }
 
     #[test]
     fn manifests_are_recognised_and_commands_are_not() {
