@@ -1,0 +1,4 @@
+//! Judging: what a step expects against what is so, on a `kube::Client` and nothing else.
+
+pub mod accesslog;
+pub mod decode;
