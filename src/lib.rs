@@ -8,6 +8,7 @@ pub mod base;
 pub mod k8s;
 pub mod outside;
 pub mod lesson;
+pub mod shell;
 pub mod mesh;
 pub mod sandbox;
 pub mod kubectl;
