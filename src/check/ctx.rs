@@ -1,0 +1,53 @@
+//! What an evaluation works with.
+
+use crate::base::clock::Time;
+use crate::base::seed::Seed;
+use crate::finding::Finding;
+use crate::outside::Outside;
+use futures::future::BoxFuture;
+
+/// How long a check may wait for the world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// Milliseconds of the environment's time within which an expectation must have come true.
+    pub within: u64,
+    /// Milliseconds between two looks.
+    pub poll: u64,
+    /// Nothing is under way any more: the first answer is final.
+    pub settled: bool,
+}
+
+impl Patience {
+    /// For a world that has come to rest.
+    pub const SETTLED: Patience = Patience { within: 0, poll: 0, settled: true };
+    /// For a cluster: 20 s, a look each second (curriculum 2.4).
+    pub const CLUSTER: Patience = Patience { within: 20_000, poll: 1_000, settled: false };
+}
+
+/// One look at the world.
+#[derive(Clone)]
+pub struct Ctx {
+    /// Where checks and probes go: on the sandbox a fork with the control workloads, on a cluster the cluster.
+    pub client: kube::Client,
+    /// The store revision that the client looks at (sandbox).
+    pub revision: Option<u64>,
+    pub patience: Patience,
+    /// Makes the ids that tell this run's probes from all others.
+    pub seed: Seed,
+    /// What is known of the world beyond the mesh, for predictions only.
+    pub outside: Outside,
+    pub now: Time,
+}
+
+/// Something that can be looked at again and again until it has settled.
+pub trait Ground: Send + Sync {
+    /// The newest state.
+    fn look(&self) -> BoxFuture<'_, Result<Ctx, String>>;
+    /// Waits for `ms` of the environment's time.
+    fn wait(&self, ms: u64) -> BoxFuture<'_, ()>;
+}
+
+/// Whether every finding is met (and there is at least one).
+pub fn all_met(findings: &[Finding]) -> bool {
+    !findings.is_empty() && findings.iter().all(|finding| finding.verdict == crate::finding::Verdict::Met)
+}
