@@ -6,7 +6,7 @@ mod objects;
 mod operator;
 mod paths;
 
-pub use operator::Operator;
+pub use operator::{Operator, lay_over};
 
 use crate::k8s::Object;
 use crate::mesh::versions::{self, Release};
