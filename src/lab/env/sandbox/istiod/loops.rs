@@ -1,0 +1,134 @@
+//! istiod's control loops. They act only while a pod of istiod is ready.
+
+use super::{NAMESPACE, istiod_ready};
+use crate::base::clock::Time;
+use crate::k8s::{Object, Snapshot};
+use crate::sandbox::{Action, Controller};
+use serde_json::{Value, json};
+
+/// What stands where a cluster has the mesh's root certificate: nothing in the sandbox's mesh checks one.
+const ROOT_TEXT: &str = "egress-lab sandbox: this stands in for the root certificate of the mesh";
+
+/// Namespaces that get no root certificate (S: pkg/kube/inject IgnoredNamespaces).
+const IGNORED: [&str; 4] = ["kube-system", "kube-public", "kube-node-lease", "local-path-storage"];
+
+/// Secret istio-ca-secret, and ConfigMap istio-ca-root-cert in every namespace.
+pub struct RootCertificate;
+
+/// The webhook configurations that point at istiod: caBundle, and failurePolicy Fail once istiod can serve.
+pub struct WebhookConfigurations;
+
+impl Controller for RootCertificate {
+    fn name(&self) -> &'static str {
+        "istiod-root-certificate"
+    }
+
+    fn reconcile(&self, state: &Snapshot, _now: Time) -> Vec<Action> {
+        if !istiod_ready(state) {
+            return Vec::new();
+        }
+        let mut actions = Vec::new();
+        if state.find("", "Secret", NAMESPACE, "istio-ca-secret").is_none() {
+            actions.push(Action::Create(ca_secret()));
+        }
+        for namespace in state.list("", "Namespace").filter(|n| !n.is_terminating() && !IGNORED.contains(&n.name())) {
+            let data = json!({"root-cert.pem": root_pem()});
+            match state.find("", "ConfigMap", namespace.name(), "istio-ca-root-cert") {
+                None => actions.push(Action::Create(Object(json!({
+                    "apiVersion": "v1", "kind": "ConfigMap",
+                    "metadata": {"name": "istio-ca-root-cert", "namespace": namespace.name(), "labels": {"istio.io/config": "true"}},
+                    "data": data,
+                })))),
+                Some(map) if map.at(&["data"]) != &data => {
+                    let mut map = map.as_ref().clone();
+                    map.set(&["data"], data);
+                    actions.push(Action::Update(map));
+                }
+                Some(_) => (),
+            }
+        }
+        actions
+    }
+}
+
+impl Controller for WebhookConfigurations {
+    fn name(&self) -> &'static str {
+        "istiod-webhook-configurations"
+    }
+
+    fn reconcile(&self, state: &Snapshot, _now: Time) -> Vec<Action> {
+        if !istiod_ready(state) {
+            return Vec::new();
+        }
+        let kinds = [("MutatingWebhookConfiguration", false), ("ValidatingWebhookConfiguration", true)];
+        let configurations = kinds.into_iter().flat_map(|(kind, validating)| {
+            state.list("admissionregistration.k8s.io", kind).map(move |object| (object, validating))
+        });
+        configurations.filter_map(|(object, validating)| patched(object, validating)).map(Action::Update).collect()
+    }
+}
+
+/// The configuration as istiod wants it, `None` when it already is or does not belong to istiod.
+fn patched(configuration: &Object, validating: bool) -> Option<Object> {
+    let mut webhooks = configuration.at(&["webhooks"]).as_array()?.clone();
+    let before = webhooks.clone();
+    let ours = |webhook: &&mut Value| {
+        let service = &webhook["clientConfig"]["service"];
+        service["name"] == "istiod" && service["namespace"] == NAMESPACE
+    };
+    for webhook in webhooks.iter_mut().filter(ours) {
+        webhook["clientConfig"]["caBundle"] = json!(base64(root_pem().as_bytes()));
+        if validating {
+            webhook["failurePolicy"] = json!("Fail");
+        }
+    }
+    if webhooks == before {
+        return None;
+    }
+    let mut object = configuration.clone();
+    object.set(&["webhooks"], Value::Array(webhooks));
+    Some(object)
+}
+
+fn ca_secret() -> Object {
+    let pem = base64(root_pem().as_bytes());
+    let key = base64(pem_of("PRIVATE KEY").as_bytes());
+    Object(json!({
+        "apiVersion": "v1", "kind": "Secret", "type": "istio.io/ca-root",
+        "metadata": {"name": "istio-ca-secret", "namespace": NAMESPACE},
+        "data": {"ca-cert.pem": pem, "ca-key.pem": key, "cert-chain.pem": "", "key.pem": "", "root-cert.pem": ""},
+    }))
+}
+
+fn root_pem() -> String {
+    pem_of("CERTIFICATE")
+}
+
+fn pem_of(label: &str) -> String {
+    let body = base64(ROOT_TEXT.as_bytes());
+    let lines: Vec<&str> = body.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+}
+
+/// Standard base64 with padding (RFC 4648, section 4).
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digit = |n: u32| ALPHABET[(n & 63) as usize] as char;
+    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for group in bytes.chunks(3) {
+        let n = group.iter().chain([0, 0].iter()).take(3).fold(0_u32, |n, byte| n << 8 | u32::from(*byte));
+        let digits = [digit(n >> 18), digit(n >> 12), digit(n >> 6), digit(n)];
+        (0..4).for_each(|i| out.push(if i <= group.len() { digits[i] } else { '=' }));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn base64_pads_as_the_standard_says() {
+        for (text, expected) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")] {
+            assert_eq!(super::base64(text.as_bytes()), expected);
+        }
+    }
+}
