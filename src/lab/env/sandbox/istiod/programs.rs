@@ -91,7 +91,7 @@ impl Proxy {
 
     /// curl to the proxy's own admin or readiness port; `None` for everything else, which the pod's curl does.
     fn curl(&self, pod: &Object, args: &[&str], state: &Snapshot) -> Option<ExecAnswer> {
-        let quiet = |arg: &&&str| matches!(***arg, "-s" | "-sS" | "-S" | "--silent" | "--show-error");
+        let quiet = |arg: &&&str| matches!(**arg, "-s" | "-sS" | "-S" | "--silent" | "--show-error");
         let rest: Vec<&str> = args.iter().filter(|arg| !quiet(arg)).copied().collect();
         let [url] = rest.as_slice() else { return None };
         let address = url.strip_prefix("http://").unwrap_or(url);
