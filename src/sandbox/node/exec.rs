@@ -1,6 +1,14 @@
 //! Commands run in containers by exec and attach, as streams.
 
-use super::{Env, Node, Refusal};
+use super::life::step::{Place, with_address};
+use super::process::Process;
+use super::{Env, Node, Refusal, logs, space, spec};
+use crate::base::clock::Time;
+use crate::k8s::Object;
+use std::sync::Arc;
+
+/// How many streams one node holds.
+const STREAM_LIMIT: usize = 256;
 
 /// What `pods/exec` or `pods/attach` asks for. An empty command means attach.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,7 +46,7 @@ pub struct Output {
     /// A line finished (files, logs or exit code changed): the world commits a revision.
     pub commit: bool,
     /// The process sleeps until then (wall pace); `None`: it waits for input or has ended.
-    pub wake: Option<crate::base::clock::Time>,
+    pub wake: Option<Time>,
 }
 
 /// How a stream ended.
@@ -49,30 +57,200 @@ pub enum Exit {
     Failed(String),
 }
 
+/// One stream into a container.
+pub(super) struct Session {
+    uid: String,
+    container: String,
+    /// The run of the container it belongs to.
+    run: String,
+    stdout: bool,
+    stderr: bool,
+    kind: Kind,
+}
+
+enum Kind {
+    Exec(Box<Process>),
+    /// Attached to the main process; `seen` counts the bytes already shown.
+    Attach {
+        seen: u64,
+        stdin: bool,
+    },
+    /// The command is not in the image.
+    Missing(String),
+}
+
 impl Node {
     /// Starts a stream.
     ///
     /// # Errors
     /// Not found (404), no such container, not running yet (400), in the API server's words.
     pub fn exec(&mut self, start: &Start, env: &mut Env<'_>) -> Result<ProcessId, Refusal> {
-        let _ = (start, env);
-        Err(Refusal::bad("not simulated here: exec"))
+        let missing = || Refusal { code: 404, message: format!("pods \"{}\" not found", start.pod) };
+        let pod = env.state.find("", "Pod", &start.namespace, &start.pod).cloned().ok_or_else(missing)?;
+        let name = logs::choose(&pod, start.container.as_deref())?;
+        if self.sessions.len() >= STREAM_LIMIT {
+            return Err(Refusal { code: 429, message: "too many commands run in this node, please try again later".into() });
+        }
+        let (uid, run, session) = {
+            let unhosted = || Refusal::bad(format!("pod {} does not have a host assigned", start.pod));
+            let life = self.life(pod.uid()).ok_or_else(unhosted)?;
+            let stopped = || Refusal { code: 500, message: format!("container not found (\"{name}\")") };
+            let run = life.run(&name).filter(|r| r.is_running()).ok_or_else(stopped)?;
+            let kind = match start.command.is_empty() {
+                true => Kind::Attach { seen: run.main.as_ref().map_or(0, |m| m.screen_start), stdin: start.stdin },
+                false => command(&pod, &name, life.ip.as_deref(), start, env)?,
+            };
+            (life.uid.clone(), run.id.clone(), kind)
+        };
+        let id = ProcessId(self.next_session);
+        self.next_session += 1;
+        let (stdout, stderr) = (start.stdout, start.stderr);
+        self.sessions.insert(id, Session { uid, container: name, run, stdout, stderr, kind: session });
+        Ok(id)
     }
 
     /// Hands input over. Input beyond the buffer's limit (64 KiB) is answered by `false`: try again after [`Node::run`].
     pub fn input(&mut self, id: ProcessId, input: Input) -> bool {
-        let _ = (id, input);
-        true
+        let Some(session) = self.sessions.get_mut(&id) else { return true };
+        match (&mut session.kind, input) {
+            (Kind::Exec(process), Input::Bytes(bytes)) => process.input(&bytes),
+            (Kind::Exec(process), Input::Eof) => {
+                process.close_input();
+                true
+            }
+            (Kind::Attach { stdin: true, .. }, input) => {
+                let main = self.pods.get_mut(&session.uid).and_then(|life| Arc::make_mut(life).run_mut(&session.container));
+                let Some(main) = main.and_then(|run| run.main.as_mut()) else { return true };
+                let Some(process) = &mut main.process else { return true };
+                // It goes on at the next look at the pod.
+                main.wake = Some(Time(i64::MIN));
+                match input {
+                    Input::Bytes(bytes) => process.input(&bytes),
+                    Input::Eof => {
+                        process.close_input();
+                        true
+                    }
+                    Input::Resize { .. } => true,
+                }
+            }
+            _ => true,
+        }
     }
 
     /// Lets the process go on until it waits, sleeps or ends, or `max` bytes of output are there.
     pub fn run(&mut self, id: ProcessId, env: &mut Env<'_>, max: usize) -> Output {
-        let _ = (id, env, max);
-        Output::default()
+        let Some(mut session) = self.sessions.remove(&id) else {
+            return Output { exit: Some(Exit::Code(137)), ..Output::default() };
+        };
+        let pod = env.state.list("", "Pod").find(|p| p.uid() == session.uid).cloned();
+        let alive = self
+            .life(&session.uid)
+            .and_then(|l| l.run(&session.container))
+            .is_some_and(|r| r.id == session.run && r.is_running());
+        let mut output = match (&mut session.kind, pod) {
+            (Kind::Missing(text), _) => {
+                Output { stderr: std::mem::take(text).into_bytes(), exit: Some(Exit::Code(127)), ..Output::default() }
+            }
+            (Kind::Attach { seen, .. }, Some(_)) => self.attached(&session.uid, &session.container, seen, alive, env),
+            (Kind::Exec(process), Some(pod)) if alive => {
+                self.run_process(process, &session.uid, &session.container, &pod, env, max)
+            }
+            // The container went away: what runs in it is killed.
+            _ => Output { exit: Some(Exit::Code(137)), ..Output::default() },
+        };
+        if !session.stdout {
+            output.stdout.clear();
+        }
+        if !session.stderr && !matches!(session.kind, Kind::Missing(_)) {
+            output.stderr.clear();
+        }
+        if output.exit.is_none() {
+            self.sessions.insert(id, session);
+        }
+        output
     }
 
     /// The client is gone: ends the process.
     pub fn close(&mut self, id: ProcessId) {
-        let _ = id;
+        self.sessions.remove(&id);
     }
+
+    fn run_process(
+        &mut self,
+        process: &mut Process,
+        uid: &str,
+        name: &str,
+        pod: &Object,
+        env: &mut Env<'_>,
+        max: usize,
+    ) -> Output {
+        let pace = self.pace;
+        let mut lines = Vec::new();
+        let progress = {
+            let Some(life) = self.pods.get_mut(uid).map(Arc::make_mut) else { return Output::default() };
+            let with_ip = with_address(pod, life.ip.as_deref());
+            let Some(container) = spec::container(&with_ip, name) else { return Output::default() };
+            let Some(image) = container.known() else { return Output::default() };
+            let Some(run) = life.runs.get_mut(name) else { return Output::default() };
+            let main = (run.argv.join(" "), run.since().unwrap_or(*env.now));
+            let place = Place { pod: &with_ip, container: &container, image, main };
+            let mut space = place.space(&mut run.files, &mut life.volumes, env, &mut lines);
+            process.advance(&mut space, pace, max)
+        };
+        self.append_at(&lines);
+        Output {
+            stdout: std::mem::take(&mut process.out),
+            stderr: std::mem::take(&mut process.err),
+            exit: progress.exit.map(Exit::Code),
+            commit: progress.commit,
+            wake: progress.wake,
+        }
+    }
+
+    /// What the main process has written since.
+    fn attached(&mut self, uid: &str, name: &str, seen: &mut u64, alive: bool, env: &mut Env<'_>) -> Output {
+        let due = self.life(uid).and_then(|l| l.next_timer()).is_some_and(|t| t <= *env.now);
+        let mut output = Output { commit: alive && due, ..Output::default() };
+        if due {
+            // The world commits, looks at the pod again, and this stream is polled again.
+            output.wake = Some(*env.now);
+        }
+        if let Some(main) = self.life(uid).and_then(|l| l.run(name)).and_then(|r| r.main.as_ref()) {
+            let skip = seen.saturating_sub(main.screen_start) as usize;
+            output.stdout = main.screen.iter().skip(skip).copied().collect();
+            *seen = main.screen_start + main.screen.len() as u64;
+        }
+        if !alive {
+            output.exit = Some(Exit::Code(0));
+        }
+        output
+    }
+}
+
+/// The process of an exec.
+fn command(pod: &Object, name: &str, ip: Option<&str>, start: &Start, env: &Env<'_>) -> Result<Kind, Refusal> {
+    let with_ip = with_address(pod, ip);
+    let container = spec::container(&with_ip, name)
+        .ok_or_else(|| Refusal::bad(format!("container {name} is not valid for pod {}", start.pod)))?;
+    let image = container.known().ok_or_else(|| Refusal::bad(crate::base::not_simulated(container.image())))?;
+    let word = start.command[0].as_str();
+    let program =
+        env.programs.iter().any(|p| p.runs(container.image()) && p.exec(&with_ip, name, &start.command, env.state).is_some());
+    if space::command_path(image, word).is_none() && !program {
+        let why = match word.contains('/') {
+            true => format!("stat {word}: no such file or directory"),
+            false => "executable file not found in $PATH".to_string(),
+        };
+        let text = format!(
+            "OCI runtime exec failed: exec failed: unable to start container process: exec: \"{word}\": {why}: unknown\r\n"
+        );
+        return Ok(Kind::Missing(text));
+    }
+    let vars = spec::environment(&with_ip, &container, image, env.state).unwrap_or_default();
+    let cwd = container.spec["workingDir"].as_str().unwrap_or(if image.uid == 0 { "/" } else { image.home });
+    let mut vars = vars;
+    if start.tty {
+        vars.insert("TERM".into(), "xterm".into());
+    }
+    Ok(Kind::Exec(Box::new(Process::new(&start.command, &vars, cwd, start.stdin, start.tty, false))))
 }

@@ -1,0 +1,527 @@
+//! One step of a pod's life: whatever is due at this moment.
+
+use super::{Ended, Main, PodLife, Run, State};
+use crate::base::clock::Time;
+use crate::base::seed::Seed;
+use crate::k8s::Object;
+use crate::outside::wire::LogLine;
+use crate::sandbox::node::files::Tree;
+use crate::sandbox::node::images::{self, Image, Main as What};
+use crate::sandbox::node::process::{INPUT_LIMIT, Process};
+use crate::sandbox::node::space::{self, Space};
+use crate::sandbox::node::spec::{self, Container, Role};
+use crate::sandbox::node::{Env, Timing};
+use crate::sandbox::{Action, Pace};
+use std::collections::BTreeMap;
+
+/// What a step has to say to the rest.
+pub struct Out<'o> {
+    pub seed: Seed,
+    pub pace: Pace,
+    pub timing: Timing,
+    pub actions: &'o mut Vec<Action>,
+    /// Lines for other pods' logs.
+    pub logs: &'o mut Vec<(Time, LogLine)>,
+    /// Images that were pulled before.
+    pub present: &'o mut std::collections::BTreeSet<String>,
+}
+
+impl Out<'_> {
+    fn event(&mut self, pod: &Object, warning: bool, reason: &str, message: String) {
+        let source = "kubelet".to_string();
+        self.actions.push(Action::Event { about: pod.key(), warning, reason: reason.into(), message, source });
+    }
+}
+
+/// Moves a pod on as far as its moment allows.
+pub fn advance(life: &mut PodLife, pod: &Object, env: &mut Env<'_>, out: &mut Out<'_>) {
+    if pod.is_terminating() {
+        return stop(life, pod, env, out);
+    }
+    for c in spec::containers(pod) {
+        life.runs.entry(c.name().to_string()).or_insert_with(|| Run::new(c.role));
+    }
+    if life.finished.is_some() || !network(life, pod, env, out) {
+        return;
+    }
+    let mut open = true;
+    for container in spec::containers(pod) {
+        let wanted = match container.role {
+            Role::Init | Role::Sidecar => open,
+            Role::App | Role::Ephemeral => open && initialized(life, pod),
+        };
+        if !wanted {
+            continue;
+        }
+        step(life, pod, &container, env, out);
+        let run = life.run(container.name());
+        open = match container.role {
+            Role::Init => run.is_some_and(Run::succeeded),
+            Role::Sidecar => run.is_some_and(|r| r.started),
+            Role::App | Role::Ephemeral => open,
+        };
+        // An app container with a postStart hook or a proxy that holds the app would wait here; starts are sequential otherwise.
+    }
+    finish(life, pod, env);
+}
+
+/// Whether all init containers are done and all sidecars started.
+pub fn initialized(life: &PodLife, pod: &Object) -> bool {
+    spec::containers(pod).iter().all(|c| match (c.role, life.run(c.name())) {
+        (Role::Init, run) => run.is_some_and(Run::succeeded),
+        (Role::Sidecar, run) => run.is_some_and(|r| r.started),
+        _ => true,
+    })
+}
+
+/// Volumes and network: true once the pod has its address.
+fn network(life: &mut PodLife, pod: &Object, env: &mut Env<'_>, out: &mut Out<'_>) -> bool {
+    if life.ip.is_some() {
+        return true;
+    }
+    let lacking = pod.at(&["spec", "volumes"]).as_array().into_iter().flatten().find_map(|v| {
+        let name = v["name"].as_str().unwrap_or("").to_string();
+        space::source(pod, v, env.state).err().map(|what| (name, what))
+    });
+    if let Some((volume, what)) = lacking {
+        life.sandbox_due = None;
+        let message = format!("MountVolume.SetUp failed for volume \"{volume}\" : {what}");
+        if life.told.insert(message.clone()) {
+            out.event(pod, true, "FailedMount", message);
+        }
+        return false;
+    }
+    let due = *life.sandbox_due.get_or_insert(env.now.plus_ms(out.timing.network_ms));
+    if *env.now < due {
+        return false;
+    }
+    life.sandbox_due = None;
+    // The address itself is given by the node, which knows all of them.
+    false
+}
+
+fn step(life: &mut PodLife, pod: &Object, container: &Container<'_>, env: &mut Env<'_>, out: &mut Out<'_>) {
+    let name = container.name().to_string();
+    for _ in 0..8 {
+        let Some(run) = life.run_mut(&name) else { return };
+        let moved = match &run.state {
+            State::Waiting { .. } => start(life, pod, container, env, out),
+            State::Running { .. } => go_on(life, pod, container, env, out),
+            State::Ended(_) => again(life, pod, container, env, out),
+        };
+        if !moved {
+            return;
+        }
+    }
+}
+
+/// A waiting container: pull, create, start. True when something moved.
+fn start(life: &mut PodLife, pod: &Object, container: &Container<'_>, env: &mut Env<'_>, out: &mut Out<'_>) -> bool {
+    let image_name = container.image().to_string();
+    let Some(run) = life.runs.get_mut(container.name()) else { return false };
+    let now = *env.now;
+    if let Some(retry) = run.retry {
+        if now < retry {
+            return false;
+        }
+        run.retry = None;
+        run.due = Some(now);
+    }
+    let Some(image) = container.known() else { return no_image(run, pod, &image_name, now, out) };
+    let Some(due) = run.due else {
+        run.due = Some(begin(run, pod, &image_name, now, out));
+        return false;
+    };
+    if now < due {
+        return false;
+    }
+    if !run.pulled {
+        run.pulled = true;
+        if out.present.insert(image_name.clone()) {
+            let took = out.timing.pull_ms;
+            let text = format!(
+                "Successfully pulled image \"{image_name}\" in {took}ms ({took}ms including waiting). Image size: 12345678 bytes."
+            );
+            out.event(pod, false, "Pulled", text);
+        }
+        run.due = Some(now.plus_ms(out.timing.start_ms));
+        return now >= now.plus_ms(out.timing.start_ms);
+    }
+    run.due = None;
+    launch(life, pod, container, image, env, out);
+    true
+}
+
+/// Asks for the image; gives the moment at which it is there.
+fn begin(run: &mut Run, pod: &Object, image: &str, now: Time, out: &mut Out<'_>) -> Time {
+    if run.pulled {
+        return now.plus_ms(out.timing.start_ms);
+    }
+    if out.present.contains(image) {
+        out.event(pod, false, "Pulled", format!("Container image \"{image}\" already present on machine"));
+        return now;
+    }
+    out.event(pod, false, "Pulling", format!("Pulling image \"{image}\""));
+    now.plus_ms(out.timing.pull_ms)
+}
+
+/// An image outside the catalogue: the first answer, then the back-off.
+fn no_image(run: &mut Run, pod: &Object, image: &str, now: Time, out: &mut Out<'_>) -> bool {
+    let what = crate::base::not_simulated(&format!("image {image}; available here: {}", images::names()));
+    match (run.tries, run.due) {
+        (0, _) => {
+            out.event(pod, false, "Pulling", format!("Pulling image \"{image}\""));
+            out.event(pod, true, "Failed", format!("Failed to pull image \"{image}\": {what}"));
+            out.event(pod, true, "Failed", "Error: ErrImagePull".into());
+            run.wait("ErrImagePull", what);
+            run.tries = 1;
+            run.due = Some(now.plus_ms(out.timing.start_ms * 4));
+        }
+        (1, Some(due)) if now >= due => {
+            out.event(pod, false, "BackOff", format!("Back-off pulling image \"{image}\""));
+            out.event(pod, true, "Failed", "Error: ImagePullBackOff".into());
+            run.wait("ImagePullBackOff", format!("Back-off pulling image \"{image}\": ErrImagePull: {what}"));
+            run.tries = 2;
+            run.due = None;
+        }
+        _ => (),
+    }
+    false
+}
+
+/// Creates and starts a container.
+fn launch(
+    life: &mut PodLife,
+    pod: &Object,
+    container: &Container<'_>,
+    image: &'static Image,
+    env: &mut Env<'_>,
+    out: &mut Out<'_>,
+) {
+    let now = *env.now;
+    let name = container.name().to_string();
+    let with_ip = with_address(pod, life.ip.as_deref());
+    let vars = match spec::environment(&with_ip, container, image, env.state) {
+        Ok(vars) => vars,
+        Err(what) => {
+            if life.told.insert(what.clone()) {
+                out.event(pod, true, "Failed", format!("Error: {what}"));
+            }
+            let Some(run) = life.run_mut(&name) else { return };
+            run.wait("CreateContainerConfigError", what);
+            // Looked at again with the next change of anything.
+            run.retry = Some(now.plus_ms(10_000));
+            return;
+        }
+    };
+    let argv = spec::command(container, image, &vars);
+    let restarts = life.run(&name).map_or(0, |r| r.restarts).to_string();
+    let id = container_id(out.seed, &life.uid, &name, &restarts);
+    out.event(pod, false, "Created", format!("Created container: {name}"));
+    let program = env.programs.iter().find(|p| p.runs(container.image())).cloned();
+    let known = argv.first().is_some_and(|c| space::command_path(image, c).is_some());
+    let serves = image.main == What::Serves && (container.spec["command"].is_null() || !known_tool(image, &argv));
+    let lines = program.as_ref().map(|p| p.start_logs(pod, &name, env.state, now)).unwrap_or_default();
+    let Some(run) = life.run_mut(&name) else { return };
+    (run.argv, run.id) = (argv.clone(), id);
+    if !known && !serves {
+        return no_command(run, pod, &name, &argv, now, out);
+    }
+    out.event(pod, false, "Started", format!("Started container {name}"));
+    let tty = container.spec["tty"] == true;
+    let cwd = container.spec["workingDir"].as_str().unwrap_or(if image.uid == 0 { "/" } else { image.home });
+    let process = (!serves).then(|| Process::new(&argv, &vars, cwd, container.spec["stdin"] == true, tty, true));
+    run.state = State::Running { since: now };
+    run.main = Some(Main::new(process, now));
+    if program.is_none() && serves {
+        own_start_lines(image, &argv).into_iter().for_each(|line| run.log.push(now, &line));
+    }
+    lines.iter().for_each(|line| run.log.push(now, line));
+    let probed = container.probe("startupProbe").or(container.probe("readinessProbe")).is_some();
+    run.due = Some(match container.role {
+        Role::Init => now.plus_ms(out.timing.init_ms),
+        _ if probed => now.plus_ms(out.timing.ready_ms),
+        _ => now,
+    });
+}
+
+/// Whether the command is one of the tools or a shell rather than the image's own server.
+fn known_tool(image: &Image, argv: &[String]) -> bool {
+    let name = argv.first().map_or("", |n| n.rsplit('/').next().unwrap_or(n));
+    let own = ["pilot-agent", "pilot-discovery", "nginx", "gunicorn", "envoy", "http-echo", "go-httpbin"];
+    !own.contains(&name) && space::command_path(image, argv.first().map_or("", |n| n)).is_some()
+}
+
+fn own_start_lines(image: &Image, argv: &[String]) -> Vec<String> {
+    match image.name {
+        "hashicorp/http-echo" => vec!["[INFO] server is listening on :5678".into()],
+        "nginx" => vec!["/docker-entrypoint.sh: Configuration complete; ready for start up".into()],
+        "kennethreitz/httpbin" => vec!["[INFO] Listening at: http://0.0.0.0:80 (1)".into()],
+        "mccutchen/go-httpbin" => vec![format!("go-httpbin listening on http://0.0.0.0:8080 ({})", argv.join(" "))],
+        _ => Vec::new(),
+    }
+}
+
+fn no_command(run: &mut Run, pod: &Object, name: &str, argv: &[String], now: Time, out: &mut Out<'_>) {
+    let word = argv.first().map_or("", String::as_str);
+    let why = match word.contains('/') {
+        true => format!("stat {word}: no such file or directory"),
+        false => "executable file not found in $PATH".to_string(),
+    };
+    let message = format!(
+        "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to \
+         start container process: error during container init: exec: \"{word}\": {why}"
+    );
+    out.event(pod, true, "Failed", format!("Error: {message}"));
+    let _ = name;
+    run.state =
+        State::Ended(Ended { code: 128, reason: "StartError".into(), message, started: None, finished: now, id: run.id.clone() });
+    run.due = None;
+}
+
+/// A running container: its process, its probes. True when it ended.
+fn go_on(life: &mut PodLife, pod: &Object, container: &Container<'_>, env: &mut Env<'_>, out: &mut Out<'_>) -> bool {
+    let name = container.name();
+    let now = *env.now;
+    if let Some(code) = run_main(life, pod, container, env, out) {
+        return ended(life, pod, container, code, now);
+    }
+    let Some(run) = life.run_mut(name) else { return false };
+    let due = run.due.is_none_or(|due| now >= due);
+    if due {
+        run.due = None;
+    }
+    let serves = run.main.as_ref().is_some_and(|m| m.process.is_none());
+    if container.role == Role::Init && serves {
+        return due && ended(life, pod, container, 0, now);
+    }
+    if due {
+        probe(life, pod, container, env, out);
+    }
+    false
+}
+
+/// Lets the main process go on; its output goes to the log. Gives its exit code when it ended.
+fn run_main(life: &mut PodLife, pod: &Object, container: &Container<'_>, env: &mut Env<'_>, out: &mut Out<'_>) -> Option<i32> {
+    let image = container.known()?;
+    let name = container.name();
+    let run = life.runs.get_mut(name)?;
+    let since = run.since().unwrap_or(*env.now);
+    let main = run.main.as_mut()?;
+    main.wake.filter(|wake| *wake <= *env.now)?;
+    let process = main.process.as_mut()?;
+    let with_ip = with_address(pod, life.ip.as_deref());
+    let command = run.argv.join(" ");
+    let exit = {
+        let place = Place { pod: &with_ip, container, image, main: (command, since) };
+        let mut space = place.space(&mut run.files, &mut life.volumes, env, out.logs);
+        // Bounded: what is left goes on at the next tick, for which `wake` asks.
+        let progress = process.advance(&mut space, out.pace, INPUT_LIMIT);
+        main.wake = progress.wake;
+        progress.exit
+    };
+    let output = [std::mem::take(&mut process.out), std::mem::take(&mut process.err)].concat();
+    main.print(&output, &mut run.log, *env.now);
+    exit
+}
+
+/// A container with what is needed to see its files.
+pub struct Place<'p> {
+    pub pod: &'p Object,
+    pub container: &'p Container<'p>,
+    pub image: &'static Image,
+    pub main: (String, Time),
+}
+
+impl<'p> Place<'p> {
+    /// The container as its commands see it.
+    pub fn space<'a, 'e>(
+        &'a self,
+        files: &'a mut super::Overlay,
+        volumes: &'a mut BTreeMap<String, super::Overlay>,
+        env: &'a mut Env<'e>,
+        logs: &'a mut Vec<(Time, LogLine)>,
+    ) -> Space<'a, 'e> {
+        let uid = space::user_id(self.pod, self.container, self.image);
+        let tree = Tree {
+            base: space::base_files(self.pod, self.image, self.main.1),
+            mounts: space::mounts(self.pod, self.container, env.state).unwrap_or_default(),
+            layer: files,
+            volumes,
+            uid,
+            read_only_root: self.container.spec["securityContext"]["readOnlyRootFilesystem"] == true,
+            now: *env.now,
+        };
+        let name = self.container.name();
+        Space { tree, pod: self.pod, container: name, image: self.image, env, logs, main: self.main.clone(), passed_ms: 0 }
+    }
+}
+
+/// The pod with its address in the status, also before the status is written.
+pub fn with_address(pod: &Object, ip: Option<&str>) -> Object {
+    let mut pod = pod.clone();
+    if let Some(ip) = ip {
+        pod.set(&["status", "podIP"], serde_json::json!(ip));
+    }
+    pod
+}
+
+/// Started and ready, as the probes say.
+fn probe(life: &mut PodLife, pod: &Object, container: &Container<'_>, env: &mut Env<'_>, out: &mut Out<'_>) {
+    let name = container.name().to_string();
+    let with_ip = with_address(pod, life.ip.as_deref());
+    let probed = ["startupProbe", "readinessProbe"].into_iter().find_map(|p| Some((p, container.probe(p)?)));
+    let answer = match env.programs.iter().find(|p| p.runs(container.image())) {
+        Some(program) => program.ready(&with_ip, &name, env.state),
+        None => probed.map_or(Ok(()), |(_, probe)| own_probe(probe, container, life.ip.as_deref().unwrap_or(""))),
+    };
+    let Some(run) = life.run_mut(&name) else { return };
+    let ok = answer.is_ok();
+    let started = run.started || ok || container.probe("startupProbe").is_none();
+    let kind = if started { "Readiness" } else { "Startup" };
+    (run.started, run.ready) = (started, ok);
+    if let Err(text) = answer
+        && life.told.insert(format!("{name} {text}"))
+    {
+        let text = if text.contains("probe failed") { text } else { format!("{kind} probe failed: {text}") };
+        out.event(pod, true, "Unhealthy", text);
+    }
+}
+
+/// A probe of an image that only the catalogue knows: an open port is healthy.
+fn own_probe(probe: &serde_json::Value, container: &Container<'_>, ip: &str) -> Result<(), String> {
+    let action = ["httpGet", "tcpSocket", "grpc"].into_iter().find(|a| probe[a].is_object());
+    let Some(action) = action else { return Ok(()) };
+    let port = &probe[action]["port"];
+    let named = |name: &str| {
+        let ports = container.spec["ports"].as_array().into_iter().flatten();
+        ports.into_iter().find(|p| p["name"] == name).and_then(|p| p["containerPort"].as_u64())
+    };
+    let port = port.as_u64().or_else(|| port.as_str().and_then(|n| n.parse().ok().or_else(|| named(n)))).unwrap_or(0);
+    match container.known().and_then(|i| i.port).is_some_and(|p| u64::from(p) == port) {
+        true => Ok(()),
+        false if action == "httpGet" => {
+            let path = probe[action]["path"].as_str().unwrap_or("/");
+            Err(format!("Get \"http://{ip}:{port}{path}\": dial tcp {ip}:{port}: connect: connection refused"))
+        }
+        false => Err(format!("dial tcp {ip}:{port}: connect: connection refused")),
+    }
+}
+
+fn ended(life: &mut PodLife, pod: &Object, container: &Container<'_>, code: i32, now: Time) -> bool {
+    let _ = pod;
+    let Some(run) = life.run_mut(container.name()) else { return false };
+    let reason = if code == 0 { "Completed" } else { "Error" };
+    run.state = State::Ended(Ended {
+        code,
+        reason: reason.into(),
+        message: String::new(),
+        started: run.since(),
+        finished: now,
+        id: run.id.clone(),
+    });
+    (run.main, run.due, run.started, run.ready) = (None, None, false, false);
+    true
+}
+
+/// A container that ended: again, or for good. True when it waits for its next run.
+fn again(life: &mut PodLife, pod: &Object, container: &Container<'_>, env: &mut Env<'_>, out: &mut Out<'_>) -> bool {
+    let policy = pod.str_at(&["spec", "restartPolicy"]).to_string();
+    let (uid, pod_name, ns) = (life.uid.clone(), life.name.clone(), life.namespace.clone());
+    let Some(run) = life.run_mut(container.name()) else { return false };
+    let State::Ended(end) = &run.state else { return false };
+    let end = end.clone();
+    let restart = match container.role {
+        Role::Init => end.code != 0 && policy != "Never",
+        Role::Sidecar => true,
+        Role::Ephemeral => false,
+        Role::App => policy.is_empty() || policy == "Always" || (policy == "OnFailure" && end.code != 0),
+    };
+    if !restart {
+        return false;
+    }
+    let now = *env.now;
+    run.last = Some(end.clone());
+    run.restarts += 1;
+    run.tries += 1;
+    // The overlay goes with the container; its log stays for `--previous`.
+    run.previous = Some(std::mem::take(&mut run.log));
+    run.files = super::Overlay::default();
+    if run.tries == 1 && end.reason != "StartError" {
+        run.wait("ContainerCreating", String::new());
+        run.due = Some(now.plus_ms(out.timing.start_ms * 2));
+        return false;
+    }
+    let seconds = (10i64 << (run.tries.min(6).saturating_sub(1))).min(300);
+    let name = container.name();
+    let short = format!("back-off {} restarting failed container={name} pod={pod_name}_{ns}({uid})", span(seconds));
+    run.wait("CrashLoopBackOff", short);
+    run.retry = Some(now.plus_ms(seconds * 1000));
+    out.event(pod, true, "BackOff", format!("Back-off restarting failed container {name} in pod {pod_name}_{ns}({uid})"));
+    false
+}
+
+/// Go's way to write a duration: `10s`, `1m20s`, `5m0s`.
+fn span(seconds: i64) -> String {
+    match seconds {
+        s if s < 60 => format!("{s}s"),
+        s => format!("{}m{}s", s / 60, s % 60),
+    }
+}
+
+/// Sets the end of a pod whose containers will not run again.
+fn finish(life: &mut PodLife, pod: &Object, env: &mut Env<'_>) {
+    let apps: Vec<&Run> = life.runs.values().filter(|r| r.role == Role::App).collect();
+    let init_failed = pod.str_at(&["spec", "restartPolicy"]) == "Never"
+        && life.runs.values().any(|r| r.role == Role::Init && matches!(&r.state, State::Ended(e) if e.code != 0));
+    let done = !apps.is_empty() && apps.iter().all(|r| matches!(r.state, State::Ended(_)));
+    if !done && !init_failed {
+        return;
+    }
+    life.finished = Some(!init_failed && apps.iter().all(|r| r.succeeded()));
+    let now = *env.now;
+    let sidecars = life.runs.values_mut().filter(|r| r.role == Role::Sidecar);
+    sidecars.for_each(|run| kill(run, now, 0));
+}
+
+fn kill(run: &mut Run, now: Time, code: i32) {
+    if run.is_running() {
+        let reason = if code == 0 { "Completed" } else { "Error" };
+        let started = run.since();
+        let id = run.id.clone();
+        run.state = State::Ended(Ended { code, reason: reason.into(), message: String::new(), started, finished: now, id });
+    }
+    (run.main, run.due, run.retry, run.started, run.ready) = (None, None, None, false, false);
+}
+
+/// A pod that is going: containers are told to stop, then it is deleted.
+fn stop(life: &mut PodLife, pod: &Object, env: &mut Env<'_>, out: &mut Out<'_>) {
+    let now = *env.now;
+    let Some(gone_at) = life.gone_at else {
+        let running: Vec<String> = life.runs.iter().filter(|(_, r)| r.is_running()).map(|(n, _)| n.clone()).collect();
+        for name in &running {
+            out.event(pod, false, "Killing", format!("Stopping container {name}"));
+        }
+        let grace = pod.at(&["metadata", "deletionGracePeriodSeconds"]).as_i64().unwrap_or(30) * 1000;
+        let deaf = life.runs.values().any(|r| r.main.as_ref().is_some_and(|m| m.process.is_some()));
+        let wait = if running.is_empty() { 0 } else { out.timing.stop_ms(deaf).min(grace) };
+        life.sandbox_due = None;
+        life.runs.values_mut().for_each(|r| (r.due, r.retry) = (None, None));
+        life.gone_at = Some(now.plus_ms(wait));
+        return;
+    };
+    if now >= gone_at && life.told.insert("gone".into()) {
+        life.gone_at = None;
+        life.runs.values_mut().for_each(|run| {
+            let code = if run.main.as_ref().is_some_and(|m| m.process.is_some()) { 137 } else { 0 };
+            kill(run, now, code);
+        });
+        life.finished = Some(true);
+        out.actions.push(Action::Delete(pod.key()));
+    }
+}
+
+/// 64 hexadecimal digits for one run of a container.
+fn container_id(seed: Seed, uid: &str, name: &str, restarts: &str) -> String {
+    ["a", "b", "c", "d"].map(|part| format!("{:016x}", seed.hash(&["container", uid, name, restarts, part]))).concat()
+}
