@@ -169,7 +169,7 @@ impl fmt::Display for Script {
 impl fmt::Display for Word {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut printer = Printer::default();
-        printer.word(self, false);
+        printer.word(self);
         f.write_str(&printer.out)
     }
 }
@@ -223,24 +223,29 @@ impl Printer {
 
     fn simple(&mut self, simple: &Simple) {
         let mut first = true;
+        let redirects_first = simple.assigns.is_empty();
         let mut space = |out: &mut String| {
             if !std::mem::take(&mut first) {
                 out.push(' ');
             }
         };
+        for redirect in simple.redirects.iter().filter(|_| redirects_first) {
+            space(&mut self.out);
+            self.redirect(redirect);
+        }
         for (name, word) in &simple.assigns {
             space(&mut self.out);
             self.out.push_str(name);
             self.out.push('=');
             if !word.0.is_empty() {
-                self.word(word, false);
+                self.word(word);
             }
         }
         for word in &simple.words {
             space(&mut self.out);
-            self.word(word, true);
+            self.word(word);
         }
-        for redirect in &simple.redirects {
+        for redirect in simple.redirects.iter().filter(|_| !redirects_first) {
             space(&mut self.out);
             self.redirect(redirect);
         }
@@ -263,7 +268,7 @@ impl Printer {
 
     fn target(&mut self, sign: &str, word: &Word) {
         self.out.push_str(sign);
-        self.word(word, true);
+        self.word(word);
     }
 
     fn here(&mut self, word: &Word) {
@@ -304,7 +309,7 @@ impl Printer {
                     self.out.push_str(" in");
                     for word in words {
                         self.out.push(' ');
-                        self.word(word, true);
+                        self.word(word);
                     }
                 }
                 self.newline();
@@ -322,7 +327,7 @@ impl Printer {
 
     fn case(&mut self, word: &Word, arms: &[(Vec<Word>, Arc<Script>)]) {
         self.out.push_str("case ");
-        self.word(word, true);
+        self.word(word);
         self.out.push_str(" in");
         self.newline();
         for (patterns, body) in arms {
@@ -331,7 +336,7 @@ impl Printer {
                 if at > 0 {
                     self.out.push_str(" | ");
                 }
-                self.word(pattern, true);
+                self.word(pattern);
             }
             self.out.push(')');
             self.newline();
@@ -348,11 +353,10 @@ impl Printer {
         self.out.push_str(close);
     }
 
-    fn word(&mut self, word: &Word, escape_first: bool) {
+    fn word(&mut self, word: &Word) {
         if word.0.is_empty() {
             self.out.push_str("''");
         }
-        let _ = escape_first;
         self.parts(word, Place::Word);
     }
 
