@@ -3,8 +3,11 @@
 
 pub mod inject;
 pub mod install;
+pub mod model;
 pub mod validate;
 pub mod versions;
+
+pub use model::{Explanation, Facts, Inputs, Model, Options};
 
 use crate::base::outcome::{At, Outcome, Path, TlsBy};
 use crate::outside::wire::{LogLine, Reply};

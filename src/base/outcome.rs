@@ -48,7 +48,8 @@ pub enum Outcome {
     NotModelled,
 }
 
-/// Which way the exchange took out of the workload.
+/// Which way the exchange took out of the workload. The cluster that the first proxy chose decides (the cluster field of its log
+/// line), also when that cluster then failed; `None` when it chose none or BlackHoleCluster.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Path {
