@@ -1,0 +1,213 @@
+//! What a server says to an HTTP request, wherever it stands: fixed answers, httpbin, echo, nginx.
+
+use super::site::{Answer, Plain, Port, Program};
+use super::wire::{HttpVersion, Response};
+use crate::base::clock::Time;
+use serde_json::{Map, Value, json};
+
+/// An HTTP request as a server reads it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asked<'a> {
+    pub method: &'a str,
+    /// The Host header as sent, port included.
+    pub authority: &'a str,
+    pub path: &'a str,
+    pub headers: &'a [(String, String)],
+    pub version: HttpVersion,
+    /// Whether it came inside TLS.
+    pub secure: bool,
+    /// The address it came from, as text.
+    pub from: &'a str,
+    pub now: Time,
+}
+
+/// A server's answer and how much longer than usual it took.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Said {
+    pub response: Response,
+    pub extra_ms: u64,
+}
+
+impl Said {
+    fn now(response: Response) -> Said {
+        Said { response, extra_ms: 0 }
+    }
+}
+
+/// The host part of an authority, without port and trailing dot, in lower case.
+pub fn bare_host(authority: &str) -> String {
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !host.ends_with(':') => host,
+        _ => authority,
+    };
+    host.trim_end_matches('.').to_ascii_lowercase()
+}
+
+/// What an open HTTP port answers.
+pub fn at_port(port: &Port, asked: &Asked<'_>) -> Said {
+    match port.program {
+        Some(Program::Httpbin) => httpbin(asked, "gunicorn/19.9.0"),
+        Some(Program::Echo) => Said::now(echo(asked, "echo")),
+        None => {
+            let host = bare_host(asked.authority);
+            match port.answers.iter().find(|a| a.fits(&host, asked.path)) {
+                Some(answer) => Said::now(fixed(answer, asked)),
+                None => Said::now(text(asked, 404, "text/plain", "not found\n")),
+            }
+        }
+    }
+}
+
+/// What plain HTTP gets on a TLS port; `None`: the connection is closed.
+pub fn plain_on_tls(plain: Plain, asked: &Asked<'_>) -> Option<Response> {
+    const PAGE: &str = "<html>\r\n<head><title>400 The plain HTTP request was sent to HTTPS port</title></head>\r\n<body>\r\n<center><h1>400 Bad \
+                        Request</h1></center>\r\n<center>The plain HTTP request was sent to HTTPS \
+                        port</center>\r\n<hr><center>nginx/1.22.1</center>\r\n</body>\r\n</html>\r\n";
+    let headers =
+        [("Server", "nginx/1.22.1"), ("Date", &asked.now.http_date()), ("Content-Type", "text/html"), ("Connection", "close")];
+    (plain == Plain::BadRequest).then(|| {
+        let mut response = build(asked, 400, &headers, PAGE);
+        let length = ("Content-Length".to_string(), PAGE.len().to_string());
+        response.headers.insert(3, length);
+        response
+    })
+}
+
+fn fixed(answer: &Answer, asked: &Asked<'_>) -> Response {
+    let fill = |text: &str| {
+        text.replace("{host}", strip_default_port(asked)).replace("{path}", asked.path).replace("{date}", &asked.now.http_date())
+    };
+    let body = answer.body.as_deref().map(fill).unwrap_or_default();
+    let headers: Vec<(String, String)> = answer.headers.iter().map(|(n, v)| (n.clone(), fill(v))).collect();
+    let borrowed: Vec<(&str, &str)> = headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    let mut response = build(asked, answer.status, &borrowed, &body);
+    if !body.is_empty() && !headers.iter().any(|(n, _)| n.eq_ignore_ascii_case("content-length")) {
+        let name =
+            if headers.iter().any(|(n, _)| n.starts_with(char::is_uppercase)) { "Content-Length" } else { "content-length" };
+        response.headers.push((name.into(), body.len().to_string()));
+    }
+    if let Some(reason) = &answer.reason {
+        response.reason.clone_from(reason);
+    }
+    response
+}
+
+fn strip_default_port<'a>(asked: &Asked<'a>) -> &'a str {
+    let suffix = if asked.secure { ":443" } else { ":80" };
+    asked.authority.strip_suffix(suffix).unwrap_or(asked.authority)
+}
+
+/// A response with these headers and body; HEAD leaves the body out.
+pub fn build(asked: &Asked<'_>, status: u16, headers: &[(&str, &str)], body: &str) -> Response {
+    let body = if asked.method == "HEAD" { Vec::new() } else { body.as_bytes().to_vec() };
+    let headers = headers.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect();
+    let version = if asked.version == HttpVersion::Http10 { HttpVersion::Http11 } else { asked.version };
+    Response { version, status, reason: reason(status).into(), headers, body, peer: None }
+}
+
+/// A response with a body of this type, length and date.
+pub fn text(asked: &Asked<'_>, status: u16, kind: &str, body: &str) -> Response {
+    let (date, length) = (asked.now.http_date(), body.len().to_string());
+    build(asked, status, &[("content-type", kind), ("content-length", &length), ("date", &date)], body)
+}
+
+/// The usual reason phrase of a status, as Envoy writes it.
+pub fn reason(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        201 => "Created",
+        202 => "Accepted",
+        204 => "No Content",
+        206 => "Partial Content",
+        301 => "Moved Permanently",
+        302 => "Found",
+        303 => "See Other",
+        304 => "Not Modified",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        409 => "Conflict",
+        410 => "Gone",
+        413 => "Payload Too Large",
+        426 => "Upgrade Required",
+        429 => "Too Many Requests",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        _ => "Unknown",
+    }
+}
+
+/// httpbin: `/headers`, `/get`, `/status/N`, `/delay/N`, `/ip`, `/user-agent`, anything else 404 (`/` is a page).
+pub fn httpbin(asked: &Asked<'_>, server: &str) -> Said {
+    let path = asked.path.split('?').next().unwrap_or("/");
+    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+    let respond = |status: u16, kind: &str, body: &str| {
+        let (date, length) = (asked.now.http_date(), body.len().to_string());
+        let headers = [
+            ("Server", server),
+            ("Date", date.as_str()),
+            ("Content-Type", kind),
+            ("Content-Length", length.as_str()),
+            ("Access-Control-Allow-Origin", "*"),
+        ];
+        build(asked, status, &headers, body)
+    };
+    let ok = |value: Value| respond(200, "application/json", &format!("{value:#}\n"));
+    match parts.as_slice() {
+        [""] => Said::now(respond(200, "text/html; charset=utf-8", "<html><head><title>httpbin.org</title></head></html>\n")),
+        ["headers"] => Said::now(ok(json!({ "headers": headers_of(asked) }))),
+        ["get"] | ["anything", ..] => Said::now(ok(all_of(asked))),
+        ["ip"] => Said::now(ok(json!({ "origin": asked.from }))),
+        ["user-agent"] => Said::now(ok(json!({ "user-agent": header(asked, "user-agent") }))),
+        ["status", code] => {
+            let status = code.parse().ok().filter(|c| (200..600).contains(c)).unwrap_or(400);
+            Said::now(respond(status, "text/html; charset=utf-8", ""))
+        }
+        ["delay", seconds] => {
+            let seconds: u64 = seconds.parse().unwrap_or(0).min(10);
+            Said { response: ok(all_of(asked)), extra_ms: seconds * 1000 }
+        }
+        _ => Said::now(respond(404, "text/html", "<title>404 Not Found</title>\n")),
+    }
+}
+
+fn header<'a>(asked: &Asked<'a>, name: &str) -> &'a str {
+    asked.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map_or("", |(_, v)| v.as_str())
+}
+
+fn headers_of(asked: &Asked<'_>) -> Value {
+    let mut all = Map::new();
+    all.insert("Host".into(), asked.authority.into());
+    for (name, value) in asked.headers.iter().filter(|(n, _)| !n.eq_ignore_ascii_case("host")) {
+        all.insert(title_case(name), value.as_str().into());
+    }
+    Value::Object(all)
+}
+
+fn title_case(name: &str) -> String {
+    let word = |w: &str| w.chars().take(1).map(|c| c.to_ascii_uppercase()).chain(w.chars().skip(1)).collect::<String>();
+    name.split('-').map(word).collect::<Vec<_>>().join("-")
+}
+
+fn all_of(asked: &Asked<'_>) -> Value {
+    let scheme = if asked.secure { "https" } else { "http" };
+    json!({ "headers": headers_of(asked), "method": asked.method, "origin": asked.from,
+            "url": format!("{scheme}://{}{}", asked.authority, asked.path) })
+}
+
+/// An echo server: says who it is and what it was asked.
+pub fn echo(asked: &Asked<'_>, name: &str) -> Response {
+    let mut body = format!("Hostname={name}\nMethod={}\nURL={}\nHost={}\n", asked.method, asked.path, asked.authority);
+    for (n, v) in asked.headers.iter().filter(|(n, _)| !n.eq_ignore_ascii_case("host")) {
+        body.push_str(&format!("RequestHeader={}:{v}\n", title_case(n)));
+    }
+    text(asked, 200, "text/plain", &body)
+}
