@@ -1,6 +1,52 @@
 //! Judging: what a step expects against what is so, on a `kube::Client` and nothing else.
+//!
+//! Requests are real: a curl in the named pod, the access logs of the proxies it met, one decoder. **Observation decides, the trace
+//! explains.** A control that fails says that nobody is to blame. Nothing here knows the sandbox.
 
 pub mod accesslog;
+pub mod compiled;
+pub mod condition;
+pub mod controls;
+pub mod ctx;
 pub mod curl;
 pub mod decode;
+pub mod evaluate;
+pub mod expect;
+pub mod objects;
+pub mod probe;
+pub mod question;
 pub mod reader;
+pub mod workload;
+
+pub use ctx::{Ctx, Ground, Patience, all_met};
+pub use evaluate::evaluate;
+
+use crate::finding::{Finding, Ran};
+use crate::lesson::model::{Lesson, Step};
+
+/// Looks at a step until it is met, the world has settled, or its time is over; the newest findings.
+///
+/// # Errors
+/// A sentence for people when the environment cannot be looked at.
+pub async fn judge(
+    ground: &dyn Ground,
+    lesson: &Lesson,
+    step: &Step,
+    answer: Option<&str>,
+    ran: &[Ran],
+) -> Result<Vec<Finding>, String> {
+    let mut waited = 0;
+    loop {
+        let ctx = ground.look().await?;
+        let findings = evaluate(&ctx, lesson, step, answer, ran).await;
+        let Patience { within, poll, settled } = ctx.patience;
+        let asks_only = answer.is_none() && step.question.is_some();
+        if settled || asks_only || waited >= within || all_met(&findings) {
+            return Ok(findings);
+        }
+        // A poll of 0 would look for ever.
+        let pause = poll.max(50);
+        ground.wait(pause).await;
+        waited += pause;
+    }
+}

@@ -290,7 +290,9 @@ mod tests {
 
     #[test]
     fn lines_of_others_are_not_taken() {
-        let http = |agent: &str| format!(r#"[t] "GET / HTTP/1.1" 502 - direct_response - "-" 0 0 0 - "-" "{agent}" "id" "h" "-" - - a b - block_all"#);
+        let http = |agent: &str| {
+            format!(r#"[t] "GET / HTTP/1.1" 502 - direct_response - "-" 0 0 0 - "-" "{agent}" "id" "h" "-" - - a b - block_all"#)
+        };
         let tcp = |sni: &str| format!(r#"[t] "- - -" 0 UH - - "-" 0 0 0 - "-" "-" "-" "-" "-" BlackHoleCluster - a b {sni} -"#);
         let https = Target::parse("https://www.wikipedia.org/").unwrap();
         let plain = Target::parse("http://www.wikipedia.org/").unwrap();
