@@ -1,93 +1,53 @@
-//! The door to the world: HTTPS on loopback, and the same without a socket.
+//! The door to the world: HTTPS on loopback for everybody who speaks Kubernetes, and the same without a socket.
 //!
-//! [`owner::Handle`] is a world in its own task; [`listen`] puts HTTPS with a credential in front of one; [`http::serve_connection`]
-//! answers on any byte stream (the lab joins its client to forks that way).
+//! One task owns a [`World`] and does one thing after the other; [`Handle`]s talk to it. [`connection`] speaks HTTP on any stream of
+//! bytes, [`Server`] puts TLS and a port in front, [`Local`] is a client that needs neither.
 
-pub mod http;
-pub mod identity;
-pub mod owner;
-mod websocket;
+mod actor;
+mod folder;
+mod http;
+mod keys;
+mod local;
+mod pump;
+mod server;
+mod socket;
 
-pub use identity::{Identity, kubeconfig, write_private};
-pub use owner::{Handle, Keeper};
+pub use actor::{Gone, Handle};
+pub use folder::Folder;
+pub use http::{Door, connection};
+pub use keys::Identity;
+pub use local::Local;
+pub use server::{Options, Server};
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
+use std::path::PathBuf;
 
-/// Connections served at the same time.
-const CONNECTIONS: usize = 512;
-
-/// Why a world could not be served.
+/// Why a world cannot be served or kept.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("port {port} on 127.0.0.1 is in use")]
+    #[error("port {port} on 127.0.0.1 is in use by another program")]
     PortInUse { port: u16 },
-    #[error("127.0.0.1:{port} could not be opened")]
+    #[error("cannot listen on 127.0.0.1:{port}: {source}")]
     Listen { port: u16, source: std::io::Error },
-    #[error("the sandbox's certificate could not be made: {0}")]
+    #[error("the world in {} is open in another process (pid {pid})", folder.display())]
+    Locked { pid: u32, folder: PathBuf },
+    #[error("cannot write to {}: it is read-only for you", path.display())]
+    ReadOnly { path: PathBuf },
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error("the saved world in {} cannot be read: {why}", path.display())]
+    Damaged { path: PathBuf, why: String },
+    #[error("cannot make the sandbox's certificate: {0}")]
     Certificate(String),
 }
 
-/// A served world. Dropping it stops the server, not the world.
-pub struct Server {
-    pub address: SocketAddr,
-    task: JoinHandle<()>,
-}
-
-impl Server {
-    /// `https://127.0.0.1:PORT`.
-    pub fn url(&self) -> String {
-        format!("https://{}", self.address)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-/// Serves a world over HTTPS on loopback. Port 0 takes a free one.
-///
-/// # Errors
-/// The port is in use, or the system or the certificate refuses.
-pub async fn listen(handle: Handle, identity: &Identity, port: u16) -> Result<Server, Error> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|source| match source.kind() {
-        std::io::ErrorKind::AddrInUse => Error::PortInUse { port },
-        _ => Error::Listen { port, source },
-    })?;
-    let address = listener.local_addr().map_err(|source| Error::Listen { port, source })?;
-    let acceptor = tokio_rustls::TlsAcceptor::from(identity.server_config()?);
-    let token: Arc<str> = identity.token.as_str().into();
-    let task = tokio::spawn(accept(listener, acceptor, handle, token));
-    Ok(Server { address, task })
-}
-
-async fn accept(listener: TcpListener, acceptor: tokio_rustls::TlsAcceptor, handle: Handle, token: Arc<str>) {
-    let slots = Arc::new(Semaphore::new(CONNECTIONS));
-    // The set ends its connections when the server is dropped.
-    let mut connections = tokio::task::JoinSet::new();
-    loop {
-        let Ok(slot) = slots.clone().acquire_owned().await else { return };
-        let stream = tokio::select! {
-            accepted = listener.accept() => accepted,
-            Some(_) = connections.join_next() => continue,
-        };
-        let Ok((stream, _)) = stream else {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-            continue;
-        };
-        let _ = stream.set_nodelay(true);
-        let (acceptor, handle, token) = (acceptor.clone(), handle.clone(), token.clone());
-        connections.spawn(async move {
-            let _slot = slot;
-            let handshake = tokio::time::timeout(std::time::Duration::from_secs(10), acceptor.accept(stream));
-            if let Ok(Ok(tls)) = handshake.await {
-                http::serve_connection(tls, handle, http::Guard::Token(token)).await;
-            }
-        });
+impl Error {
+    /// A file error with its path; what comes from missing permission has a kind of its own.
+    pub(crate) fn file(path: impl Into<PathBuf>, source: std::io::Error) -> Error {
+        use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+        let path = path.into();
+        match source.kind() {
+            PermissionDenied | ReadOnlyFilesystem => Error::ReadOnly { path },
+            _ => Error::Io { path, source },
+        }
     }
 }

@@ -1,0 +1,204 @@
+//! A world on disk: a snapshot now and then, a log of what was committed since, and a lock.
+//!
+//! A line of the log is a checksum, a blank and a record as JSON. A last line that is cut short or does not fit its checksum was
+//! never answered, and is dropped. The node's part of a record holds only the pods that changed since the record before.
+
+use super::Error;
+use super::keys::write_private;
+use crate::sandbox::world::{Record, Saved};
+use serde_json::{Value, json};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// Records between two snapshots.
+const SNAPSHOT_EVERY: usize = 1_000;
+
+/// The folder of a saved world, locked for this process.
+pub struct Folder {
+    path: PathBuf,
+    /// Held for its lock.
+    _lock: File,
+    log: File,
+    /// Bytes of the log that are whole.
+    end: u64,
+    records: usize,
+    /// The node's state as of the last record.
+    node: Value,
+}
+
+impl Folder {
+    /// Locks a folder (made if missing) and reads what is in it: `None` for a new world.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] with the process that has it, [`Error::ReadOnly`], [`Error::Damaged`], other file errors.
+    pub fn open(path: &Path) -> Result<(Folder, Option<(Saved, Vec<Record>)>), Error> {
+        fs::create_dir_all(path).map_err(|e| Error::file(path, e))?;
+        let lock = lock(path)?;
+        let log_path = path.join("log");
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let log = options.open(&log_path).map_err(|e| Error::file(&log_path, e))?;
+        let mut folder = Folder { path: path.into(), _lock: lock, log, end: 0, records: 0, node: Value::Null };
+        let Some(saved) = folder.read_snapshot()? else { return Ok((folder, None)) };
+        folder.node = saved.node.clone();
+        let records = folder.read_log(saved.revision)?;
+        Ok((folder, Some((saved, records))))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The port that the world was last served on.
+    pub fn port(&self) -> Option<u16> {
+        fs::read_to_string(self.path.join("port")).ok()?.trim().parse().ok()
+    }
+
+    /// Remembers the port.
+    ///
+    /// # Errors
+    /// File errors.
+    pub fn set_port(&self, port: u16) -> Result<(), Error> {
+        write_private(&self.path.join("port"), port.to_string().as_bytes())
+    }
+
+    fn read_snapshot(&self) -> Result<Option<Saved>, Error> {
+        let path = self.path.join("snapshot.json");
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(Error::file(path, e)),
+        };
+        serde_json::from_slice(&bytes).map(Some).map_err(|e| Error::Damaged { path, why: e.to_string() })
+    }
+
+    /// The whole records after a revision; what follows the last whole one is cut off.
+    fn read_log(&mut self, after: u64) -> Result<Vec<Record>, Error> {
+        let path = self.path.join("log");
+        let fail = |e| Error::file(&path, e);
+        let mut bytes = Vec::new();
+        self.log.seek(SeekFrom::Start(0)).map_err(fail)?;
+        self.log.read_to_end(&mut bytes).map_err(fail)?;
+        let mut records = Vec::new();
+        let mut end = 0;
+        for line in bytes.split_inclusive(|b| *b == b'\n') {
+            let Some(mut record) = parse(line) else { break };
+            end += line.len() as u64;
+            if record.revision <= after {
+                continue;
+            }
+            merge(&mut self.node, &record.node);
+            record.node = self.node.clone();
+            records.push(record);
+        }
+        let whole = bytes[end as usize..].split_inclusive(|b| *b == b'\n').skip(1).any(|line| parse(line).is_some());
+        if whole {
+            let why = format!("a record in the middle of the log is damaged (byte {end})");
+            return Err(Error::Damaged { path, why });
+        }
+        self.log.set_len(end).map_err(fail)?;
+        (self.end, self.records) = (end, records.len());
+        Ok(records)
+    }
+
+    /// Puts records on disk; `world` gives a snapshot when one is due.
+    ///
+    /// # Errors
+    /// File errors. What was not written whole is cut off.
+    pub fn append(&mut self, records: &[Record], world: impl FnOnce() -> Saved) -> Result<(), Error> {
+        if self.end == 0 && !self.path.join("snapshot.json").exists() {
+            return self.snapshot(&world());
+        }
+        let mut text = Vec::new();
+        for record in records {
+            let short = Record { node: difference(&self.node, &record.node), ..record.clone() };
+            self.node = record.node.clone();
+            let json = serde_json::to_string(&short).map_err(|e| Error::file(&self.path, e.into()))?;
+            text.extend_from_slice(format!("{:016x} {json}\n", checksum(json.as_bytes())).as_bytes());
+        }
+        let path = self.path.join("log");
+        let written =
+            self.log.seek(SeekFrom::Start(self.end)).and_then(|_| self.log.write_all(&text)).and_then(|()| self.log.sync_data());
+        if let Err(error) = written {
+            let _ = self.log.set_len(self.end);
+            return Err(Error::file(path, error));
+        }
+        self.end += text.len() as u64;
+        self.records += records.len();
+        if self.records >= SNAPSHOT_EVERY {
+            self.snapshot(&world())?;
+        }
+        Ok(())
+    }
+
+    /// Writes a snapshot and starts the log anew.
+    ///
+    /// # Errors
+    /// File errors.
+    pub fn snapshot(&mut self, saved: &Saved) -> Result<(), Error> {
+        let json = serde_json::to_vec(saved).map_err(|e| Error::file(&self.path, e.into()))?;
+        write_private(&self.path.join("snapshot.json"), &json)?;
+        let path = self.path.join("log");
+        self.log.set_len(0).and_then(|()| self.log.sync_data()).map_err(|e| Error::file(path, e))?;
+        (self.end, self.records, self.node) = (0, 0, saved.node.clone());
+        Ok(())
+    }
+}
+
+/// Takes the lock; the file holds the owner's process id.
+fn lock(folder: &Path) -> Result<File, Error> {
+    let path = folder.join("lock");
+    let mut file =
+        OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(|e| Error::file(&path, e))?;
+    match file.try_lock() {
+        Ok(()) => (),
+        Err(TryLockError::WouldBlock) => {
+            let mut text = String::new();
+            let _ = file.read_to_string(&mut text);
+            return Err(Error::Locked { pid: text.trim().parse().unwrap_or(0), folder: folder.into() });
+        }
+        Err(TryLockError::Error(e)) => return Err(Error::file(path, e)),
+    }
+    let pid = std::process::id().to_string();
+    file.set_len(0).and_then(|()| file.write_all(pid.as_bytes())).map_err(|e| Error::file(path, e))?;
+    Ok(file)
+}
+
+fn parse(line: &[u8]) -> Option<Record> {
+    let line = line.strip_suffix(b"\n")?;
+    let (sum, json) = (line.get(..16)?, line.get(17..)?);
+    let sum = u64::from_str_radix(std::str::from_utf8(sum).ok()?, 16).ok()?;
+    (sum == checksum(json)).then(|| serde_json::from_slice(json).ok()).flatten()
+}
+
+/// FNV-1a, 64 bits.
+fn checksum(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0000_0100_0000_01b3))
+}
+
+/// What changed in the node: whole pods, `null` for those that went; the rest of the state as it is.
+fn difference(old: &Value, new: &Value) -> Value {
+    let mut short = new.clone();
+    let (Some(before), Some(now)) = (old["pods"].as_object(), new["pods"].as_object()) else { return short };
+    let mut pods: serde_json::Map<String, Value> =
+        now.iter().filter(|(uid, pod)| before.get(*uid) != Some(pod)).map(|(uid, pod)| (uid.clone(), pod.clone())).collect();
+    pods.extend(before.keys().filter(|uid| !now.contains_key(*uid)).map(|uid| (uid.clone(), Value::Null)));
+    short["pods"] = json!(pods);
+    short
+}
+
+fn merge(node: &mut Value, change: &Value) {
+    let mut pods = node["pods"].as_object().cloned().unwrap_or_default();
+    for (uid, pod) in change["pods"].as_object().into_iter().flatten() {
+        match pod.is_null() {
+            true => drop(pods.remove(uid)),
+            false => drop(pods.insert(uid.clone(), pod.clone())),
+        }
+    }
+    *node = change.clone();
+    node["pods"] = json!(pods);
+}

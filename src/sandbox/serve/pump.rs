@@ -1,0 +1,112 @@
+//! Watches and followed logs as response bodies: polled when there is news, as fast as the client reads.
+
+use super::actor::{Handle, stop};
+use super::http::Body;
+use crate::base::clock::Time;
+use crate::sandbox::call::{StreamId, StreamOutput};
+use bytes::Bytes;
+use futures::StreamExt;
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::Frame;
+use std::convert::Infallible;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Pieces taken from the world in one turn.
+const BATCH: usize = 64;
+/// Bytes taken from the world in one turn.
+const BATCH_BYTES: usize = 256 * 1024;
+/// Pieces that wait for a slow client; the world is not polled meanwhile.
+const AHEAD: usize = 8;
+
+/// What a turn with the world gave.
+pub struct Turn {
+    pub outputs: Vec<StreamOutput>,
+    /// Nothing more now: wait for news, and at most until then.
+    pub pending: Option<Option<Time>>,
+}
+
+/// Polls a stream until it has nothing to say, the batch is full or it is over.
+pub async fn turn(handle: &Handle, id: StreamId) -> Option<Turn> {
+    let polled = handle.with(move |world| {
+        let (mut outputs, mut bytes) = (Vec::new(), 0);
+        while outputs.len() < BATCH && bytes < BATCH_BYTES {
+            match world.poll(id) {
+                StreamOutput::Pending { until } => return Turn { outputs, pending: Some(until) },
+                output => {
+                    bytes += size(&output);
+                    let over = matches!(output, StreamOutput::End | StreamOutput::Exit(_) | StreamOutput::Failed(_));
+                    outputs.push(output);
+                    if over {
+                        break;
+                    }
+                }
+            }
+        }
+        Turn { outputs, pending: None }
+    });
+    polled.await.ok()
+}
+
+fn size(output: &StreamOutput) -> usize {
+    match output {
+        StreamOutput::Body(b) | StreamOutput::Stdout(b) | StreamOutput::Stderr(b) => b.len(),
+        _ => 0,
+    }
+}
+
+/// Sleeps until a moment of the world (at most 10 s; then look again).
+pub async fn until(handle: &Handle, moment: Option<Time>) {
+    let ms = moment.map_or(10_000, |m| m.since(handle.wall()).clamp(1, 10_000));
+    tokio::time::sleep(Duration::from_millis(ms as u64)).await;
+}
+
+/// The response body of a watch or a followed log.
+pub fn body(handle: Handle, id: StreamId) -> Body {
+    let (tx, rx) = mpsc::channel::<Bytes>(AHEAD);
+    tokio::spawn(async move {
+        run(&handle, id, tx).await;
+        let _ = handle.with(move |world| world.close(id)).await;
+    });
+    let frames = futures::stream::unfold(rx, |mut rx| async move { rx.recv().await.map(|bytes| (bytes, rx)) });
+    BodyExt::boxed(StreamBody::new(SyncStream(frames.map(|bytes| Ok::<_, Infallible>(Frame::data(bytes))).boxed().into())))
+}
+
+/// A stream behind a lock that nobody contends for: response bodies have to be `Sync`.
+struct SyncStream<S>(std::sync::Mutex<S>);
+
+impl<S: futures::Stream + Unpin> futures::Stream for SyncStream<S> {
+    type Item = S::Item;
+
+    fn poll_next(mut self: std::pin::Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> std::task::Poll<Option<Self::Item>> {
+        let inner = self.0.get_mut().unwrap_or_else(|poisoned| poisoned.into_inner());
+        std::pin::Pin::new(inner).poll_next(cx)
+    }
+}
+
+async fn run(handle: &Handle, id: StreamId, tx: mpsc::Sender<Bytes>) {
+    let mut news = handle.news();
+    let mut stopped = handle.stopped();
+    loop {
+        news.borrow_and_update();
+        let Some(turn) = turn(handle, id).await else { return };
+        for output in turn.outputs {
+            match output {
+                StreamOutput::Body(bytes) => {
+                    if tx.send(Bytes::from(bytes)).await.is_err() {
+                        return;
+                    }
+                }
+                StreamOutput::Stdout(_) | StreamOutput::Stderr(_) | StreamOutput::Pending { .. } => (),
+                StreamOutput::End | StreamOutput::Exit(_) | StreamOutput::Failed(_) => return,
+            }
+        }
+        let Some(moment) = turn.pending else { continue };
+        tokio::select! {
+            changed = news.changed() => if changed.is_err() { return },
+            () = until(handle, moment) => (),
+            () = tx.closed() => return,
+            () = stop(&mut stopped) => return,
+        }
+    }
+}

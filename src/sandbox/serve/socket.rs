@@ -1,0 +1,214 @@
+//! exec and attach over a websocket: `v5.channel.k8s.io` and `v4.channel.k8s.io`. First byte of a message = channel: 0 input,
+//! 1 output, 2 errors, 3 the final Status, 4 resize, 255 (v5) "this channel's input ends".
+
+use super::actor::{Handle, failure, stop};
+use super::http::{Body, answer, empty};
+use super::pump;
+use crate::base::not_simulated;
+use crate::sandbox::call::{Answer, Call, Refusal, StreamId, StreamInput, StreamOutput};
+use bytes::Bytes;
+use futures::{SinkExt, StreamExt};
+use hyper::Response;
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+
+/// The largest message taken; kubectl sends 32 KiB.
+const MESSAGE_LIMIT: usize = 1 << 20;
+/// The largest payload sent in one message (kubectl reads 32 KiB and one byte).
+const PAYLOAD: usize = 32 * 1024;
+const PROTOCOLS: [&str; 2] = ["v5.channel.k8s.io", "v4.channel.k8s.io"];
+
+type Socket = WebSocketStream<TokioIo<Upgraded>>;
+
+/// Answers a request that asks for another protocol.
+pub async fn upgrade(call: Call, protocol: &str, upgrade: OnUpgrade, handle: Handle) -> Response<Body> {
+    let kind = call.path.rsplit('/').next().unwrap_or("").to_string();
+    if !call.is_stream() || !matches!(kind.as_str(), "exec" | "attach" | "portforward") {
+        return answer(Refusal::bad_request("this path does not upgrade").answer());
+    }
+    if protocol != "websocket" {
+        return answer(refuse_plain(call, &handle).await);
+    }
+    let offered = call.header_value("sec-websocket-protocol").unwrap_or("").to_string();
+    let chosen = PROTOCOLS.into_iter().find(|p| offered.split(',').any(|o| o.trim() == *p));
+    let (Some(chosen), Some(key)) = (chosen, call.header_value("sec-websocket-key").map(str::to_string)) else {
+        let what = format!("{kind} over {offered}; {} is", PROTOCOLS.join(" or "));
+        return answer(Refusal::bad_request(not_simulated(&what)).answer());
+    };
+    let id = match handle.with(move |world| world.open(&call)).await {
+        Ok(Ok(id)) => id,
+        Ok(Err(refusal)) => return answer(refusal),
+        Err(gone) => return answer(failure(&gone)),
+    };
+    tokio::spawn(async move {
+        if let Ok(upgraded) = upgrade.await {
+            let config = WebSocketConfig::default().max_message_size(Some(MESSAGE_LIMIT)).max_frame_size(Some(MESSAGE_LIMIT));
+            let mut socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
+            talk(&mut socket, &handle, id).await;
+        }
+        let _ = handle.with(move |world| world.close(id)).await;
+    });
+    Response::builder()
+        .status(101)
+        .header("connection", "Upgrade")
+        .header("upgrade", "websocket")
+        .header("sec-websocket-accept", derive_accept_key(key.as_bytes()))
+        .header("sec-websocket-protocol", chosen)
+        .body(empty())
+        .unwrap_or_else(|_| Response::new(empty()))
+}
+
+/// What SPDY and plain requests get: the reason why it would not work anyway (the text that kubectl shows), else that only
+/// websockets are spoken here.
+pub async fn refuse_plain(call: Call, handle: &Handle) -> Answer {
+    let spdy = call.header_value("upgrade").is_some_and(|u| u.to_ascii_lowercase().starts_with("spdy"));
+    let tried = handle
+        .with(move |world| match world.open(&call) {
+            Ok(id) => {
+                world.close(id);
+                None
+            }
+            Err(refusal) => Some(refusal),
+        })
+        .await;
+    match tried {
+        Err(gone) => failure(&gone),
+        Ok(Some(refusal)) => refusal,
+        Ok(None) if spdy => {
+            let what = "SPDY; exec and attach need a client that speaks websockets (kubectl 1.30 or newer)";
+            Refusal::bad_request(not_simulated(what)).answer()
+        }
+        Ok(None) => Refusal::bad_request("Upgrade request required").answer(),
+    }
+}
+
+/// Carries bytes both ways until the process ends or the client is gone.
+async fn talk(socket: &mut Socket, handle: &Handle, id: StreamId) {
+    let mut news = handle.news();
+    let mut stopped = handle.stopped();
+    let mut held: Option<StreamInput> = None;
+    loop {
+        news.borrow_and_update();
+        if let Some(input) = held.take() {
+            let copy = input.clone();
+            match handle.with(move |world| world.input(id, input)).await {
+                Ok(true) => (),
+                Ok(false) => held = Some(copy),
+                Err(_) => return,
+            }
+        }
+        let Some(turn) = pump::turn(handle, id).await else { return };
+        for output in turn.outputs {
+            match send(socket, output).await {
+                Ok(true) => (),
+                Ok(false) => return close(socket).await,
+                Err(_) => return,
+            }
+        }
+        let Some(moment) = turn.pending else { continue };
+        tokio::select! {
+            message = socket.next(), if held.is_none() => match message {
+                Some(Ok(Message::Binary(bytes))) => held = read(&bytes),
+                Some(Ok(Message::Close(_))) | Some(Err(_)) | None => return,
+                Some(Ok(_)) => (),
+            },
+            changed = news.changed() => if changed.is_err() { return },
+            () = pump::until(handle, moment) => (),
+            () = tokio::time::sleep(Duration::from_millis(20)), if held.is_some() => (),
+            () = stop(&mut stopped) => return close(socket).await,
+        }
+    }
+}
+
+/// What a message of the client means; unknown channels are ignored.
+fn read(bytes: &[u8]) -> Option<StreamInput> {
+    let (channel, rest) = bytes.split_first()?;
+    match channel {
+        0 if rest.is_empty() => None,
+        0 => Some(StreamInput::Bytes(rest.to_vec())),
+        4 => {
+            let size: Value = serde_json::from_slice(rest).ok()?;
+            let side = |key: &str| u16::try_from(size[key].as_u64()?).ok();
+            Some(StreamInput::Resize { cols: side("Width")?, rows: side("Height")? })
+        }
+        255 if rest.first() == Some(&0) => Some(StreamInput::Eof),
+        _ => None,
+    }
+}
+
+/// Sends an output; false after the last one.
+async fn send(socket: &mut Socket, output: StreamOutput) -> Result<bool, tokio_tungstenite::tungstenite::Error> {
+    let (channel, bytes) = match output {
+        StreamOutput::Stdout(bytes) | StreamOutput::Body(bytes) => (1, bytes),
+        StreamOutput::Stderr(bytes) => (2, bytes),
+        StreamOutput::Pending { .. } => return Ok(true),
+        StreamOutput::End => return Ok(false),
+        StreamOutput::Exit(code) => {
+            message(socket, 3, exit_status(code).to_string().as_bytes()).await?;
+            return Ok(false);
+        }
+        StreamOutput::Failed(refusal) => {
+            message(socket, 3, refusal.status().to_string().as_bytes()).await?;
+            return Ok(false);
+        }
+    };
+    for part in bytes.chunks(PAYLOAD) {
+        message(socket, channel, part).await?;
+    }
+    Ok(true)
+}
+
+async fn message(socket: &mut Socket, channel: u8, bytes: &[u8]) -> Result<(), tokio_tungstenite::tungstenite::Error> {
+    let mut whole = Vec::with_capacity(bytes.len() + 1);
+    whole.push(channel);
+    whole.extend_from_slice(bytes);
+    socket.send(Message::Binary(Bytes::from(whole))).await
+}
+
+/// The Status of channel 3.
+fn exit_status(code: i32) -> Value {
+    match code {
+        0 => json!({"metadata": {}, "status": "Success"}),
+        code => json!({
+            "metadata": {}, "status": "Failure", "reason": "NonZeroExitCode",
+            "message": format!("command terminated with non-zero exit code: exit status {code}"),
+            "details": {"causes": [{"reason": "ExitCode", "message": code.to_string()}]},
+        }),
+    }
+}
+
+/// The mandatory end: a Close frame with code 1000, then the client's own for a moment.
+async fn close(socket: &mut Socket) {
+    let frame = CloseFrame { code: CloseCode::Normal, reason: "".into() };
+    if socket.close(Some(frame)).await.is_err() {
+        return;
+    }
+    let rest = async { while let Some(Ok(_)) = socket.next().await {} };
+    let _ = tokio::time::timeout(Duration::from_secs(1), rest).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_read_by_channel() {
+        for (bytes, input) in [
+            (&b"\x00ab"[..], Some(StreamInput::Bytes(b"ab".to_vec()))),
+            (b"\x04{\"Width\":80,\"Height\":24}\n", Some(StreamInput::Resize { cols: 80, rows: 24 })),
+            (b"\xff\x00", Some(StreamInput::Eof)),
+            (b"\xff\x01", None),
+            (b"\x04junk", None),
+            (b"", None),
+        ] {
+            assert_eq!(read(bytes), input);
+        }
+    }
+}
