@@ -3,7 +3,10 @@
 //! This room never executes anything. What a lesson may ask for is the closed set [`model::Action`]; no line of lesson content is
 //! ever run on the host.
 
+pub mod clean;
 pub mod field;
+pub mod line;
 pub mod load;
 pub mod markdown;
 pub mod model;
+pub mod raw;
