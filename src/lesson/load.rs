@@ -194,3 +194,18 @@ fn refuse_other_format(file: &str, text: &str) -> Result<(), Vec<Problem>> {
     let place = crate::base::yaml::places(text).get("format").copied().unwrap_or((1, 1));
     Err(vec![Problem::at(file, text, place, &message, advice)])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn show(problems: &[Problem]) -> String {
+        problems.iter().map(Problem::to_text).collect::<Vec<_>>().join("\n\n")
+    }
+
+    #[test]
+    fn the_embedded_lessons_load() {
+        let tracks = Pack::embedded().tracks().unwrap_or_else(|problems| panic!("{}", show(&problems)));
+        assert!(tracks.iter().any(|t| t.lesson("control-external-egress").is_some()));
+    }
+}

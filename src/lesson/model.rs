@@ -229,6 +229,8 @@ pub enum Take {
     Output { line: String, pattern: Pattern },
     /// A field of an object.
     Object { object: ObjectRef, path: FieldPath },
+    /// A field of every object with these labels (pods whose names are made up by a controller).
+    Labelled { kind: Kind, namespace: String, labels: BTreeMap<String, String>, path: FieldPath },
     /// A field of the access-log lines that match.
     Log { log: LogRef, field: LogField, fields: Vec<FieldTest>, pattern: Option<Pattern> },
 }

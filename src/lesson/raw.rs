@@ -207,7 +207,18 @@ pub enum Take {
     /// A line is run and an expression finds the value in its output (solutions only).
     Output(TakeOutput),
     Object(TakeObject),
+    Labelled(TakeLabelled),
     Log(TakeLog),
+}
+
+/// A field of every object with these labels.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TakeLabelled {
+    pub kind: String,
+    pub namespace: String,
+    pub labels: BTreeMap<String, String>,
+    pub path: String,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

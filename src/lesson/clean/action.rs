@@ -80,6 +80,12 @@ impl Cleaner<'_> {
                 object: self.object_ref(&format!("{path}.object.object"), &t.object),
                 path: self.field(&format!("{path}.object.path"), &t.path),
             },
+            raw::Take::Labelled(t) => Take::Labelled {
+                kind: self.kind(&format!("{path}.labelled.kind"), &t.kind),
+                namespace: t.namespace.clone(),
+                labels: t.labels.clone(),
+                path: self.field(&format!("{path}.labelled.path"), &t.path),
+            },
             raw::Take::Log(t) => {
                 let path = format!("{path}.log");
                 let log = LogRef { workload: self.workload(&format!("{path}.from"), &t.from), tail: t.tail };
