@@ -3,10 +3,11 @@
 use super::objects::{Holds, line_fits, log_lines};
 use super::reader::{Error, Reader};
 use crate::finding::Evidence;
-use crate::k8s::Snapshot;
+use crate::k8s::{Object, Snapshot};
 use crate::lesson::field::text_of;
 use crate::lesson::markdown::{Block, plain};
 use crate::lesson::model::{Choice, Expected, Question, Take};
+use std::sync::Arc;
 
 /// Answers longer than this are not looked at.
 const MAX_ANSWER: usize = 4_096;
@@ -69,6 +70,11 @@ pub async fn values(reader: &Reader, world: &Snapshot, take: &Take) -> Result<Ve
         Take::Object { object, path } => {
             let found = world.find(&object.kind.group, &object.kind.kind, &object.namespace, &object.name);
             Ok(found.map(|object| path.select(&object.0).into_iter().map(text_of).collect()).unwrap_or_default())
+        }
+        Take::Labelled { kind, namespace, labels, path } => {
+            let fits = |o: &&Arc<Object>| o.namespace() == namespace && labels.iter().all(|(k, v)| o.label(k) == Some(v));
+            let found = world.list(&kind.group, &kind.kind).filter(fits);
+            Ok(found.flat_map(|o| path.select(&o.0).into_iter().map(text_of).collect::<Vec<_>>()).collect())
         }
         Take::Log { log, field, fields, pattern } => {
             let lines = log_lines(reader, world, log).await?;
