@@ -1,6 +1,25 @@
-//! The istioctl stand-in: its verbs on a `kube::Client`.
+//! The istioctl stand-in: its verbs on a `kube::Client`. Installing is creating objects through the API, nothing else.
 
-use crate::base::io::Io;
+mod api;
+mod args;
+mod generate;
+mod help;
+mod install;
+mod options;
+mod uninstall;
+mod version;
+
+use crate::base::files::MemoryFiles;
+use crate::base::io::{Input, Io, Stream};
+use crate::base::not_simulated;
+use futures::StreamExt;
+use std::sync::{Arc, Mutex};
+
+/// The exit code for wrong usage (S: istioctl/cmd GetExitCode).
+const USAGE: i32 = 64;
+
+/// The largest input that is read from standard input, in bytes.
+const MAX_STDIN: usize = 3 * 1024 * 1024;
 
 /// What a run of istioctl knows besides its arguments.
 #[derive(Clone)]
@@ -28,18 +47,131 @@ impl Default for Readiness {
     }
 }
 
+/// What ends a command before its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stop {
+    /// Without `Error: `; empty when everything has been said.
+    pub message: String,
+    pub code: i32,
+}
+
+impl Stop {
+    /// A failure, exit code 1.
+    pub fn failed(message: impl Into<String>) -> Stop {
+        Stop { message: message.into(), code: 1 }
+    }
+
+    /// Wrong usage.
+    pub fn usage(message: impl Into<String>) -> Stop {
+        Stop { message: message.into(), code: USAGE }
+    }
+}
+
 /// Runs `istioctl ARGV..` (argv without the program's name). Answers the exit code.
-pub async fn run(_context: &Context, io: &mut Io, argv: &[String]) -> i32 {
-    io.warn(&crate::base::not_simulated(&format!("istioctl {}", argv.join(" "))));
-    1
+pub async fn run(context: &Context, io: &mut Io, argv: &[String]) -> i32 {
+    match dispatch(context, io, argv).await {
+        Ok(()) => 0,
+        Err(stop) => {
+            if !stop.message.is_empty() {
+                let prefix = if stop.message.starts_with("not simulated here") { "" } else { "Error: " };
+                io.warn(&format!("{prefix}{}", stop.message));
+            }
+            stop.code
+        }
+    }
+}
+
+async fn dispatch(context: &Context, io: &mut Io, argv: &[String]) -> Result<(), Stop> {
+    let words: Vec<&str> = argv.iter().map(String::as_str).collect();
+    if let [verb, rest @ ..] = words.as_slice()
+        && *verb != "help"
+        && rest.iter().take_while(|w| **w != "--").any(|w| matches!(*w, "-h" | "--help"))
+    {
+        return help::print(io, &words);
+    }
+    match words.as_slice() {
+        [] | ["-h" | "--help"] => help::print(io, &[]),
+        ["help", rest @ ..] => help::print(io, rest),
+        ["install" | "apply" | "upgrade", rest @ ..] => install::run(context, io, rest).await,
+        ["manifest", "generate", rest @ ..] => generate::run(context, io, rest).await,
+        ["manifest", "install" | "apply", rest @ ..] => install::run(context, io, rest).await,
+        ["uninstall", rest @ ..] => uninstall::run(context, io, rest).await,
+        ["version", rest @ ..] => version::run(context, io, rest).await,
+        ["x" | "experimental", "precheck", ..] => precheck(context, io).await,
+        _ => help::unknown(&words),
+    }
+}
+
+/// `istioctl x precheck`: what it looks for cannot be wrong in the sandbox, so it only makes sure that it talks to one.
+async fn precheck(context: &Context, io: &mut Io) -> Result<(), Stop> {
+    if api::mark(&context.client).await.is_none() {
+        return Err(Stop::failed(not_simulated("istioctl x precheck on a cluster; run Istio's own istioctl x precheck")));
+    }
+    io.say("✔ No issues found when checking the cluster. Istio is safe to install or upgrade!");
+    io.say("  To get started, check out https://istio.io/latest/docs/setup/getting-started/.");
+    Ok(())
 }
 
 /// The closed action `install-istio` of lessons: installs with a profile and `--set` texts, without a prompt. Answers what
 /// istioctl printed.
 ///
 /// # Errors
-/// What istioctl would have printed as its error.
+/// What istioctl printed, its error last.
 pub async fn install_action(context: &Context, profile: &str, options: &[String]) -> Result<String, String> {
-    let _ = (context, profile, options);
-    Err(crate::base::not_simulated("istioctl install"))
+    let printed = Arc::new(Mutex::new(Vec::new()));
+    let sink = printed.clone();
+    let mut io = Io {
+        stdin: futures::stream::iter([Input::Eof]).boxed(),
+        out: Box::new(move |_: Stream, bytes: &[u8]| {
+            sink.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).extend_from_slice(bytes);
+        }),
+        files: Arc::new(MemoryFiles::default()),
+        tty: None,
+        editor: None,
+    };
+    let mut argv = vec!["install".to_string(), "-y".into(), "--set".into(), format!("profile={profile}")];
+    argv.extend(options.iter().flat_map(|option| ["--set".to_string(), option.clone()]));
+    let code = run(context, &mut io, &argv).await;
+    let bytes = printed.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    if code == 0 { Ok(text) } else { Err(text) }
 }
+
+/// Asks and reads one line. Interrupt and end of input count as no.
+async fn confirmed(io: &mut Io, question: &str) -> bool {
+    io.write(question.as_bytes());
+    let mut line = Vec::new();
+    while let Some(input) = io.stdin.next().await {
+        match input {
+            Input::Bytes(bytes) => line.extend_from_slice(&bytes),
+            Input::Resize { .. } => continue,
+            Input::Eof => break,
+            Input::Interrupt => return false,
+        }
+        if line.iter().any(|b| matches!(b, b'\n' | b'\r')) || line.len() > 1024 {
+            break;
+        }
+    }
+    let answer = String::from_utf8_lossy(&line).trim().to_lowercase();
+    matches!(answer.as_str(), "y" | "yes")
+}
+
+/// All of standard input as text.
+async fn read_stdin(io: &mut Io) -> Result<String, Stop> {
+    let mut text = Vec::new();
+    while let Some(input) = io.stdin.next().await {
+        match input {
+            Input::Bytes(bytes) => text.extend_from_slice(&bytes),
+            Input::Resize { .. } => (),
+            Input::Eof => break,
+            Input::Interrupt => return Err(Stop { message: String::new(), code: 130 }),
+        }
+        if text.len() > MAX_STDIN {
+            return Err(Stop::failed("standard input is larger than 3 MiB"));
+        }
+    }
+    String::from_utf8(text).map_err(|_| Stop::failed("standard input is not text"))
+}
+
+#[cfg(test)]
+mod tests;
