@@ -18,3 +18,4 @@ pub mod check;
 pub mod progress;
 pub mod session;
 pub mod lab;
+pub mod author;

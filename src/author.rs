@@ -1,0 +1,4 @@
+//! For those who write lessons: the proofs.
+
+pub mod bench;
+pub mod prove;

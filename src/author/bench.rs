@@ -1,0 +1,41 @@
+//! What a proof needs of an environment. Worlds are forked, never built twice.
+
+use crate::base::seed::Seed;
+use crate::finding::{Finding, Ran};
+use crate::lesson::model::{Action, Lesson, Removal, Step};
+use futures::future::BoxFuture;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Makes worlds.
+pub trait Bench: Send + Sync {
+    /// A new world in the lesson's start state.
+    fn start<'a>(&'a self, lesson: &'a Arc<Lesson>, seed: Seed) -> BoxFuture<'a, Result<Box<dyn World>, String>>;
+}
+
+/// What actions left behind besides the changed world.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Applied {
+    /// The prompt lines that were run.
+    pub ran: Vec<Ran>,
+    /// Answers that were given, by step.
+    pub answers: BTreeMap<String, String>,
+}
+
+/// One world of a proof, with the lab's files in it.
+pub trait World: Send + Sync {
+    /// An independent copy.
+    fn fork(&self) -> BoxFuture<'_, Result<Box<dyn World>, String>>;
+    /// Does a step's actions, in order, and waits until the world has settled.
+    fn apply<'a>(&'a self, actions: &'a [Action]) -> BoxFuture<'a, Result<Applied, String>>;
+    /// Takes away one part of the finished state.
+    fn remove<'a>(&'a self, part: &'a Removal) -> BoxFuture<'a, Result<(), String>>;
+    /// Judges a step.
+    fn evaluate<'a>(&'a self, step: &'a Step, answer: Option<&'a str>, ran: &'a [Ran]) -> BoxFuture<'a, Vec<Finding>>;
+    /// Marks the present state.
+    fn mark(&self) -> BoxFuture<'_, Result<u64, String>>;
+    /// Brings a marked state back.
+    fn reset(&self, mark: u64) -> BoxFuture<'_, Result<(), String>>;
+    /// The state in a form that can be compared: one text for each object, without versions and the times of managed fields.
+    fn state(&self) -> BoxFuture<'_, Result<BTreeMap<String, String>, String>>;
+}

@@ -1,0 +1,104 @@
+//! Proves that a lesson judges as it should: what must pass passes, what must fail fails, and with its own words.
+//!
+//! For every step that is more than read: the untouched world fails (do and fix), the solution passes, each accepted variant passes,
+//! each mutant is caught by the check that it names, taking away any one declared part fails a check, wrong answers and the answer
+//! of another run fail, and a reset brings the step's start back exactly. Each proof has a fork of the step's start to itself.
+
+mod report;
+mod step;
+#[cfg(test)]
+mod tests;
+
+pub use report::{Accepted, Caught, Failure, Held, LessonReport, Removed, Report, StepReport};
+
+use crate::author::bench::{Bench, World};
+use crate::base::clock::Stopwatch;
+use crate::base::seed::Seed;
+use crate::lesson::model::{Expected, Lesson, Step, StepKind};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use step::{Ground, StepProofs};
+
+/// Steps that are proven at the same time.
+const AT_ONCE: usize = 4;
+/// The run that is proven, and the one whose answers must not fit it.
+const SEEDS: (Seed, Seed) = (Seed(1), Seed(2));
+
+/// Proves lessons, in order.
+pub async fn prove(bench: &dyn Bench, lessons: &[Arc<Lesson>]) -> Report {
+    let watch = Stopwatch::start();
+    let mut report = Report { lessons: Vec::new(), steps_proven: 0, failures: Vec::new(), elapsed_ms: 0 };
+    for lesson in lessons {
+        let proofs = prove_lesson(bench, lesson).await;
+        let steps = proofs.iter().map(|proof| proof.report.clone()).collect();
+        report.steps_proven += proofs.iter().filter(|proof| proof.failures.is_empty()).count();
+        report.failures.extend(proofs.into_iter().flat_map(|proof| proof.failures));
+        report.lessons.push(LessonReport { id: lesson.id.clone(), steps });
+    }
+    report.elapsed_ms = watch.elapsed_ms();
+    report
+}
+
+/// Whether a step has proofs.
+pub fn is_proven(step: &Step) -> bool {
+    step.kind != StepKind::Read
+}
+
+async fn prove_lesson(bench: &dyn Bench, lesson: &Arc<Lesson>) -> Vec<StepProofs> {
+    let answers = answers_of_another_run(bench, lesson).await;
+    let mut world: Arc<dyn World> = match bench.start(lesson, SEEDS.0).await {
+        Ok(world) => world.into(),
+        Err(reason) => return lesson.steps.first().map(|step| StepProofs::unbuilt(lesson, step, &reason)).into_iter().collect(),
+    };
+    let mut done = Vec::new();
+    let mut running = std::collections::VecDeque::new();
+    for nth in 0..lesson.steps.len() {
+        let ground = match Ground::prepare(lesson, nth, &*world, answers.get(&lesson.steps[nth].id)).await {
+            Ok(ground) => Arc::new(ground),
+            Err(reason) => {
+                done.extend(settle(&mut running, 0).await);
+                done.push(StepProofs::unbuilt(lesson, &lesson.steps[nth], &reason));
+                return done;
+            }
+        };
+        world = ground.next.clone();
+        if is_proven(&lesson.steps[nth]) {
+            done.extend(settle(&mut running, AT_ONCE - 1).await);
+            running.push_back(tokio::spawn(async move { ground.prove().await }));
+        }
+    }
+    done.extend(settle(&mut running, 0).await);
+    done
+}
+
+/// Waits until at most `left` proofs run; those that ended, in order.
+async fn settle(running: &mut std::collections::VecDeque<tokio::task::JoinHandle<StepProofs>>, left: usize) -> Vec<StepProofs> {
+    let mut done = Vec::new();
+    while running.len() > left {
+        let Some(first) = running.pop_front() else { break };
+        match first.await {
+            Ok(proofs) => done.push(proofs),
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+    done
+}
+
+/// What the questions that ask for something of this run are answered with in another run.
+async fn answers_of_another_run(bench: &dyn Bench, lesson: &Arc<Lesson>) -> BTreeMap<String, String> {
+    let asks = |step: &Step| step.question.as_ref().is_some_and(|q| matches!(q.answer, Expected::Entry { .. }));
+    let mut answers = BTreeMap::new();
+    let Some(last) = lesson.steps.iter().rposition(asks) else { return answers };
+    // What goes wrong here goes wrong in the run that is proven, too, and is told there.
+    let Ok(world) = bench.start(lesson, SEEDS.1).await else { return answers };
+    for step in &lesson.steps[..=last] {
+        if world.apply(&step.setup).await.is_err() {
+            break;
+        }
+        match world.apply(&step.solution).await {
+            Ok(applied) => answers.extend(applied.answers),
+            Err(_) => break,
+        }
+    }
+    answers
+}

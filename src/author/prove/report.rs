@@ -1,0 +1,118 @@
+//! What was proven, for people and programs.
+
+use serde::Serialize;
+use std::fmt::Write as _;
+
+/// Whether a proof held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Held {
+    Pass,
+    Fail,
+    NotApplicable,
+}
+
+/// Everything that was proven.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    pub lessons: Vec<LessonReport>,
+    /// Steps of which every proof held.
+    pub steps_proven: usize,
+    pub failures: Vec<Failure>,
+    pub elapsed_ms: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LessonReport {
+    pub id: String,
+    /// All steps but those that are only read.
+    pub steps: Vec<StepReport>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StepReport {
+    pub id: String,
+    pub kind: &'static str,
+    /// Do and fix: the start state does not pass. Questions: no answer, wrong answers and the answer of another run do not pass.
+    pub untouched: Held,
+    pub solution: Held,
+    pub reset: Held,
+    pub accepted: Vec<Accepted>,
+    pub mutants: Vec<Caught>,
+    pub removals: Vec<Removed>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Accepted {
+    pub id: String,
+    pub passed: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Caught {
+    pub id: String,
+    pub caught: bool,
+    pub check: String,
+    /// What the learner is told.
+    pub message: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Removed {
+    pub part: String,
+    /// The first check that failed; `None` when nothing noticed.
+    pub caught_by: Option<String>,
+}
+
+/// A proof that did not hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    pub lesson: String,
+    pub step: String,
+    /// `untouched`, `solution`, `reset`, `accepts ID`, `mutant ID`, `removal PART`, `answer ANSWER`, `build`.
+    pub proof: String,
+    pub message: String,
+}
+
+impl Report {
+    /// Whether everything held and there was something to prove.
+    pub fn holds(&self) -> bool {
+        self.failures.is_empty() && self.steps_proven > 0
+    }
+
+    /// 0 when everything held, else 1.
+    pub fn exit_code(&self) -> i32 {
+        if self.holds() { 0 } else { 1 }
+    }
+
+    /// One line a step, then what did not hold.
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        for lesson in &self.lessons {
+            let _ = writeln!(out, "{}", lesson.id);
+            let width = lesson.steps.iter().map(|step| step.id.len()).max().unwrap_or(0);
+            for step in &lesson.steps {
+                let mutants = step.mutants.iter().filter(|mutant| mutant.caught).count();
+                let accepts = step.accepted.iter().filter(|accept| accept.passed).count();
+                let removals = step.removals.iter().filter(|removal| removal.caught_by.is_some()).count();
+                let _ = writeln!(
+                    out,
+                    "  {:<width$}  {:<7}  {:<4}  accepts {accepts}/{}  mutants {mutants}/{}  removals {removals}/{}",
+                    step.id,
+                    step.kind,
+                    if self.failures.iter().any(|f| f.lesson == lesson.id && f.step == step.id) { "FAIL" } else { "PASS" },
+                    step.accepted.len(),
+                    step.mutants.len(),
+                    step.removals.len(),
+                );
+            }
+        }
+        for failure in &self.failures {
+            let _ = writeln!(out, "FAIL {}/{}: {}: {}", failure.lesson, failure.step, failure.proof, failure.message);
+        }
+        let failures = crate::base::text::count(self.failures.len(), "failure");
+        let proven = crate::base::text::count(self.steps_proven, "step");
+        let _ = writeln!(out, "{proven} proven, {failures}, {} ms", self.elapsed_ms);
+        out
+    }
+}
