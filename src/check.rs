@@ -40,6 +40,8 @@ pub async fn judge(
         let ctx = ground.look().await?;
         let findings = evaluate(&ctx, lesson, step, answer, ran).await;
         let Patience { within, poll, settled } = ctx.patience;
+        let longest = step.checks.iter().map(|check| u64::from(check.within) * 1000).max().unwrap_or(0);
+        let within = within.max(longest);
         let asks_only = answer.is_none() && step.question.is_some();
         if settled || asks_only || waited >= within || all_met(&findings) {
             return Ok(findings);

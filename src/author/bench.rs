@@ -11,6 +11,8 @@ use std::sync::Arc;
 pub trait Bench: Send + Sync {
     /// A new world in the lesson's start state.
     fn start<'a>(&'a self, lesson: &'a Arc<Lesson>, seed: Seed) -> BoxFuture<'a, Result<Box<dyn World>, String>>;
+    /// Runs something beside what runs already.
+    fn spawn(&self, work: BoxFuture<'static, ()>);
 }
 
 /// What actions left behind besides the changed world.

@@ -15,7 +15,8 @@ use crate::author::bench::{Bench, World};
 use crate::base::clock::Stopwatch;
 use crate::base::seed::Seed;
 use crate::lesson::model::{Expected, Lesson, Step, StepKind};
-use std::collections::BTreeMap;
+use futures::channel::oneshot;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use step::{Ground, StepProofs};
 
@@ -51,7 +52,7 @@ async fn prove_lesson(bench: &dyn Bench, lesson: &Arc<Lesson>) -> Vec<StepProofs
         Err(reason) => return lesson.steps.first().map(|step| StepProofs::unbuilt(lesson, step, &reason)).into_iter().collect(),
     };
     let mut done = Vec::new();
-    let mut running = std::collections::VecDeque::new();
+    let mut running = VecDeque::new();
     for nth in 0..lesson.steps.len() {
         let ground = match Ground::prepare(lesson, nth, &*world, answers.get(&lesson.steps[nth].id)).await {
             Ok(ground) => Arc::new(ground),
@@ -64,22 +65,27 @@ async fn prove_lesson(bench: &dyn Bench, lesson: &Arc<Lesson>) -> Vec<StepProofs
         world = ground.next.clone();
         if is_proven(&lesson.steps[nth]) {
             done.extend(settle(&mut running, AT_ONCE - 1).await);
-            running.push_back(tokio::spawn(async move { ground.prove().await }));
+            running.push_back(beside(bench, ground));
         }
     }
     done.extend(settle(&mut running, 0).await);
     done
 }
 
+/// Proves a step beside what runs already.
+fn beside(bench: &dyn Bench, ground: Arc<Ground>) -> oneshot::Receiver<StepProofs> {
+    let (done, waiting) = oneshot::channel();
+    // Nobody waits any more when the proof was given up: then its result is not wanted either.
+    bench.spawn(Box::pin(async move { drop(done.send(ground.prove().await)) }));
+    waiting
+}
+
 /// Waits until at most `left` proofs run; those that ended, in order.
-async fn settle(running: &mut std::collections::VecDeque<tokio::task::JoinHandle<StepProofs>>, left: usize) -> Vec<StepProofs> {
+async fn settle(running: &mut VecDeque<oneshot::Receiver<StepProofs>>, left: usize) -> Vec<StepProofs> {
     let mut done = Vec::new();
     while running.len() > left {
         let Some(first) = running.pop_front() else { break };
-        match first.await {
-            Ok(proofs) => done.push(proofs),
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        }
+        done.push(first.await.expect("a proof ends with its result unless it panicked"));
     }
     done
 }

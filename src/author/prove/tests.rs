@@ -40,6 +40,10 @@ impl Bench for ToyBench {
         let toy = Toy { lesson, seed, leaves, words: Mutex::default(), marks: Mutex::default() };
         Box::pin(async move { Ok(Box::new(toy) as Box<dyn World>) })
     }
+
+    fn spawn(&self, work: BoxFuture<'static, ()>) {
+        tokio::spawn(work);
+    }
 }
 
 impl World for Toy {
