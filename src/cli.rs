@@ -1,15 +1,8 @@
 //! The command line: the only place that knows all rooms; prints. One file per command under `cli/`.
 
 mod args;
-mod build;
-mod doctor;
-mod explain;
-mod lessons;
-mod progress;
-mod run;
 mod sandbox;
 mod tools;
-mod learn;
 
 use args::{Cli, Command};
 use clap::Parser;
@@ -85,26 +78,14 @@ fn dispatch(argv: &[String]) -> End {
         }
     };
     match cli.command.unwrap_or_else(|| Command::Learn(args::Learn::default())) {
-        Command::Learn(a) => learn::run(&a),
-        Command::Run(a) => run::run(&a),
-        Command::Prove(a) => run::prove(&a),
-        Command::List(a) => lessons::list(&a),
-        Command::Lint(a) => lessons::lint(&a),
-        Command::Schema => lessons::schema(),
-        Command::New(a) => lessons::new(&a),
-        Command::Hint(a) => learn::hint(&a),
-        Command::Check(a) => learn::check(&a),
-        Command::Reset(a) => learn::reset(&a),
-        Command::Progress(a) => progress::run(&a),
-        Command::Explain(a) => explain::run(&a),
         Command::Kubectl { argv } => tools::run(tools::Tool::Kubectl, &argv),
         Command::Istioctl { argv } => tools::run(tools::Tool::Istioctl, &argv),
         Command::Sandbox(a) => sandbox::run(&a),
-        Command::Doctor(a) => doctor::run(&a),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut <Cli as clap::CommandFactory>::command(), "egress-lab", &mut std::io::stdout());
             Ok(GOOD)
         }
+        _ => Err(Trouble::usage("this command is not there yet")),
     }
 }
 

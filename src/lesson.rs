@@ -7,6 +7,7 @@ pub mod clean;
 pub mod field;
 pub mod line;
 pub mod load;
+pub mod layout;
 pub mod markdown;
 pub mod model;
 pub mod raw;

@@ -19,3 +19,4 @@ pub mod progress;
 pub mod session;
 pub mod lab;
 pub mod author;
+pub mod cli;

@@ -46,6 +46,8 @@ pub trait Dataplane: Send {
     fn admin(&self, pod: &Object, path: &str) -> Option<String>;
     /// An independent copy.
     fn fork(&self) -> Box<dyn Dataplane>;
+    /// Itself, for the lab that made it and knows its type.
+    fn as_any(&mut self) -> &mut dyn std::any::Any;
 }
 
 /// An admission request as a webhook's server receives it.

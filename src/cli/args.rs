@@ -8,7 +8,9 @@ use std::path::PathBuf;
 /// Without a command: the lessons on screen, on the built-in sandbox. No Docker, no network, no account.
 #[derive(Debug, Parser)]
 #[command(name = "egress-lab", version, propagate_version = true, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 good, 1 a check failed, 2 usage, 3 warnings only, 4 environment unavailable, 130 interrupted.")]
+#[command(
+    after_help = "Exit codes: 0 good, 1 a check failed, 2 usage, 3 warnings only, 4 environment unavailable, 130 interrupted."
+)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,

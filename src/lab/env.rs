@@ -23,7 +23,9 @@ pub trait Environment: Send + Sync {
     /// Marks the present state.
     fn checkpoint(&self) -> BoxFuture<'_, anyhow::Result<Checkpoint>>;
     /// Brings the state back, written forward as new revisions.
-    fn reset(&self, to: &Checkpoint) -> BoxFuture<'_, anyhow::Result<()>>;
+    fn reset<'a>(&'a self, to: &'a Checkpoint) -> BoxFuture<'a, anyhow::Result<()>>;
+    /// Makes something of the outside world fail or recover (a name, an origin).
+    fn fault<'a>(&'a self, fault: &'a crate::lesson::model::Fault) -> BoxFuture<'a, anyhow::Result<()>>;
     /// The environment's present moment.
     fn now(&self) -> BoxFuture<'_, Time>;
     /// Waits for `ms` of the environment's time: real time at wall pace, logical time at instant pace.

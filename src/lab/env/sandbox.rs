@@ -1,3 +1,314 @@
-//! The sandbox as an environment.
+//! The built-in environment: a sandbox world with the mesh model as its network and Istio's control plane behind the sandbox's
+//! traits. The only place that knows both.
 
+mod dataplane;
+mod door;
 pub mod istiod;
+
+use self::dataplane::MeshNetwork;
+use crate::base::clock::{Clock, SystemClock, Time};
+use crate::base::outcome::Outcome;
+use crate::base::paths::Paths;
+use crate::base::seed::Seed;
+use crate::lab::env::{Checkpoint, Environment, Probe};
+use crate::lesson::model::Fault;
+use crate::outside::{Faults, OriginFault};
+use crate::sandbox::serve::{self, Folder, Handle, Identity, Local, Server};
+use crate::sandbox::world::{Config, World};
+use crate::sandbox::{Pace, Parts};
+use anyhow::{Context, bail};
+use futures::future::BoxFuture;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A settled world is waited for at most so long before a probe, at wall pace.
+const SETTLE_LIMIT_MS: u64 = 8_000;
+
+/// How a new world is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Make {
+    pub seed: Seed,
+    pub pace: Pace,
+}
+
+impl Make {
+    /// A logical clock, everything happens at once: for `run`, `prove` and tests.
+    pub fn instant(seed: Seed) -> Make {
+        Make { seed, pace: Pace::Instant }
+    }
+}
+
+/// The network's answers bent on purpose, to see whether checks notice (tests and `prove`'s own proofs).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Bend {
+    #[default]
+    Honest,
+    /// Everything that has an origin is delivered.
+    DeliverEverything,
+    /// Nothing gets out.
+    BlockEverything,
+}
+
+/// How a world is served to other programs.
+#[derive(Debug, Clone, Copy)]
+pub struct Serve {
+    /// 0 takes a free one.
+    pub port: u16,
+    pub seed: Seed,
+    /// A logical clock.
+    pub instant: bool,
+    /// Transitions take as long as on a cluster.
+    pub real_time: bool,
+}
+
+impl Serve {
+    /// The pace that the flags mean.
+    pub fn pace(&self) -> Pace {
+        match self.instant {
+            true => Pace::Instant,
+            false => Pace::Wall { real_time: self.real_time },
+        }
+    }
+}
+
+/// A served world, and where other programs find it.
+pub struct Served {
+    pub sandbox: Sandbox,
+    pub url: String,
+    pub kubeconfig: PathBuf,
+    /// For KUBECACHEDIR: kubectl caches discovery per host and port.
+    pub cache: PathBuf,
+    /// The port that was kept from last time is taken by another program.
+    pub moved: bool,
+}
+
+/// Serves a new, unsaved world; its kubeconfig lies in `folder`.
+///
+/// # Errors
+/// The port is in use, or the folder cannot be written.
+pub async fn serve_new(folder: &Path, options: Serve) -> Result<Served, serve::Error> {
+    let identity = Identity::fresh(SystemClock.now())?;
+    let handle = spawn(world(Make { seed: options.seed, pace: options.pace() }, Bend::Honest), None);
+    Served::start(handle, &identity, options.port, folder, false).await
+}
+
+/// Serves the saved world of this name, a new one when there is none; at wall pace, on the port of last time if that is free.
+///
+/// # Errors
+/// Another process holds it, the folder cannot be written, the port that was asked for is in use.
+pub async fn serve_saved(paths: &Paths, name: &str, options: Serve) -> Result<Served, serve::Error> {
+    let path = paths.world(name);
+    let (folder, saved) = Folder::open(&path)?;
+    let identity = Identity::kept_in(&path, SystemClock.now())?;
+    let last = folder.port().unwrap_or(0);
+    let (pace, now) = (options.pace(), SystemClock.now());
+    let world = match saved {
+        Some((saved, records)) => {
+            let seed = Seed(saved.seed);
+            World::restore(saved, records, pace, now, parts(seed, Bend::Honest))
+        }
+        None => world(Make { seed: options.seed, pace }, Bend::Honest),
+    };
+    let handle = spawn(world, Some(folder));
+    let wanted = if options.port == 0 { last } else { options.port };
+    let served = match Served::start(handle.clone(), &identity, wanted, &path, false).await {
+        Err(serve::Error::PortInUse { .. }) if options.port == 0 => Served::start(handle, &identity, 0, &path, true).await?,
+        served => served?,
+    };
+    Ok(served)
+}
+
+impl Served {
+    async fn start(handle: Handle, identity: &Identity, port: u16, folder: &Path, moved: bool) -> Result<Served, serve::Error> {
+        let kubeconfig = folder.join("kubeconfig");
+        let server = Server::start(handle.clone(), identity, &serve::Options { port, kubeconfig: kubeconfig.clone() }).await?;
+        let url = format!("https://{}", server.address());
+        let client = door::https_client(identity, &url).map_err(|e| serve::Error::Certificate(e.to_string()))?;
+        let sandbox = Sandbox { client, server: Some(server), kubeconfig: Some(kubeconfig.clone()), ..Sandbox::on(handle) };
+        Ok(Served { url, kubeconfig, cache: folder.join("cache"), sandbox, moved })
+    }
+}
+
+fn spawn(world: World, folder: Option<Folder>) -> Handle {
+    Handle::spawn(world, Arc::new(SystemClock), folder)
+}
+
+/// The sandbox as an environment.
+pub struct Sandbox {
+    handle: Handle,
+    client: kube::Client,
+    server: Option<Server>,
+    kubeconfig: Option<PathBuf>,
+    /// The newest probe base: the revision it was made from, and the frozen world with the control workloads in it.
+    base: tokio::sync::Mutex<Option<(u64, Handle)>>,
+    controls: Vec<serde_json::Value>,
+}
+
+/// A new world in its start state.
+pub fn world(make: Make, bend: Bend) -> World {
+    let start = match make.pace {
+        Pace::Wall { .. } => SystemClock.now(),
+        _ => Time::LOGICAL_START,
+    };
+    World::new(Config { seed: make.seed, pace: make.pace, start }, parts(make.seed, bend))
+}
+
+/// What a world is built with.
+pub fn parts(seed: Seed, bend: Bend) -> Parts {
+    Parts {
+        dataplane: Box::new(MeshNetwork::new(seed, bend)),
+        webhooks: istiod::webhooks(),
+        controllers: istiod::controllers(),
+        programs: istiod::programs(Arc::new(|_, _, _| None)),
+    }
+}
+
+impl Sandbox {
+    /// A world that only this process reaches, without a socket. To be called inside a runtime.
+    pub fn in_process(make: Make, bend: Bend) -> Sandbox {
+        Sandbox::on(spawn(world(make, bend), None))
+    }
+
+    /// An environment on a world that runs already, without a socket.
+    pub fn on(handle: Handle) -> Sandbox {
+        let client = kube::Client::new(Local::new(handle.clone()), "default");
+        Sandbox { handle, client, server: None, kubeconfig: None, base: tokio::sync::Mutex::default(), controls: Vec::new() }
+    }
+
+    /// The port, if it is served.
+    pub fn port(&self) -> Option<u16> {
+        self.server.as_ref().map(|server| server.address().port())
+    }
+
+    /// The world's task.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// An independent environment at the head, at this pace, without a socket.
+    ///
+    /// # Errors
+    /// When the world is gone.
+    pub async fn fork(&self, pace: Pace) -> anyhow::Result<Sandbox> {
+        Ok(Sandbox::on(self.fork_handle(pace).await?))
+    }
+
+    async fn fork_handle(&self, pace: Pace) -> anyhow::Result<Handle> {
+        self.handle.fork(None, pace).await?.context("the world's present state is not kept")
+    }
+
+    /// The frozen world that probes work on: the head with the control workloads running. Made once per revision.
+    async fn probe_base(&self) -> anyhow::Result<(u64, Handle)> {
+        let settled = self.wait_settled().await?;
+        let revision = self.handle.revision().await?;
+        let mut base = self.base.lock().await;
+        if let Some((made, handle)) = base.as_ref().filter(|(made, _)| *made == revision) {
+            return Ok((*made, handle.clone()));
+        }
+        if !settled {
+            return Ok((revision, self.fork_handle(Pace::Frozen).await?));
+        }
+        let work = Sandbox::on(self.fork_handle(Pace::Instant).await?);
+        for object in &self.controls {
+            crate::lab::objects::replace(&work.client, object).await.context("placing the control workloads")?;
+        }
+        let frozen = work.fork_handle(Pace::Frozen).await?;
+        *base = Some((revision, frozen.clone()));
+        Ok((revision, frozen))
+    }
+
+    async fn wait_settled(&self) -> anyhow::Result<bool> {
+        let mut waited = 0;
+        loop {
+            if self.handle.settled().await? {
+                return Ok(true);
+            }
+            if waited >= SETTLE_LIMIT_MS {
+                return Ok(false);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            waited += 50;
+        }
+    }
+}
+
+impl Environment for Sandbox {
+    fn name(&self) -> String {
+        "sandbox".into()
+    }
+
+    fn client(&self) -> kube::Client {
+        self.client.clone()
+    }
+
+    fn probe(&self) -> BoxFuture<'_, anyhow::Result<Probe>> {
+        Box::pin(async {
+            let (revision, base) = self.probe_base().await?;
+            let fork = base.fork(None, Pace::Frozen).await?.context("the probe's world is not kept")?;
+            Ok(Probe { client: Sandbox::on(fork).client, revision: Some(revision) })
+        })
+    }
+
+    fn settled(&self) -> BoxFuture<'_, bool> {
+        Box::pin(async { self.handle.settled().await.unwrap_or(true) })
+    }
+
+    fn checkpoint(&self) -> BoxFuture<'_, anyhow::Result<Checkpoint>> {
+        Box::pin(async { Ok(Checkpoint(self.handle.pin().await?)) })
+    }
+
+    fn reset<'a>(&'a self, to: &'a Checkpoint) -> BoxFuture<'a, anyhow::Result<()>> {
+        let revision = to.0;
+        Box::pin(async move {
+            match self.handle.reset_to(revision).await? {
+                true => Ok(()),
+                false => bail!("the state to go back to is no longer kept; `--from STEP` builds it anew"),
+            }
+        })
+    }
+
+    fn fault<'a>(&'a self, fault: &'a Fault) -> BoxFuture<'a, anyhow::Result<()>> {
+        let fault = fault.clone();
+        Box::pin(async move {
+            self.handle
+                .with(move |world| dataplane::change_faults(world.dataplane(), |faults| apply_fault(faults, &fault)))
+                .await?
+        })
+    }
+
+    fn now(&self) -> BoxFuture<'_, Time> {
+        Box::pin(async { self.handle.now().await.unwrap_or_default() })
+    }
+
+    fn wait(&self, ms: u64) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let _ = self.handle.wait(ms).await;
+        })
+    }
+
+    fn kubeconfig(&self) -> Option<PathBuf> {
+        self.kubeconfig.clone()
+    }
+}
+
+fn apply_fault(faults: &mut Faults, fault: &Fault) {
+    match fault {
+        Fault::Dns { host, resolves: true } => drop(faults.dns_removed.remove(host)),
+        Fault::Dns { host, resolves: false } => drop(faults.dns_removed.insert(host.clone())),
+        Fault::Origin { host, port, up: true } => drop(faults.origins.remove(&format!("{host}:{port}"))),
+        Fault::Origin { host, port, up: false } => drop(faults.origins.insert(format!("{host}:{port}"), OriginFault::Refuse)),
+        _ => (),
+    }
+}
+
+impl Bend {
+    /// What the bent network makes of an outcome.
+    fn bends(self, outcome: Outcome) -> bool {
+        match self {
+            Bend::Honest => false,
+            Bend::DeliverEverything => !matches!(outcome, Outcome::Delivered | Outcome::DnsFailed),
+            Bend::BlockEverything => matches!(outcome, Outcome::Delivered | Outcome::DeliveredElsewhere),
+        }
+    }
+}

@@ -128,7 +128,9 @@ pub fn advice(name: &str, line: &str) -> String {
         "jq" | "yq" => "Use kubectl's own `-o jsonpath='{.spec..}'`; jq and yq are not part of this prompt.",
         "history" => "Up and Down walk through what you typed.",
         "ssh" | "scp" => "There is no host to log in to; `kubectl exec -ti POD -- /bin/sh` opens a shell in a pod.",
-        "mkdir" | "touch" | "mv" | "chmod" => "Files are made with `edit FILE` or `cat > FILE <<EOF`; folders are made on the way.",
+        "mkdir" | "touch" | "mv" | "chmod" => {
+            "Files are made with `edit FILE` or `cat > FILE <<EOF`; folders are made on the way."
+        }
         "sleep" => "There is no need to wait: when a command has returned, what it changed is in force.",
         "get" | "apply" | "describe" | "logs" | "exec" | "delete" | "label" | "run" | "create" => {
             return format!("`{name}` is a verb of kubectl: `kubectl {}`.", line.trim());
@@ -142,7 +144,9 @@ pub fn advice(name: &str, line: &str) -> String {
 fn unknown(name: &str) -> String {
     match nearest(name, names()) {
         Some(near) => format!("The prompt has no `{name}`; did you mean `{near}`? `help` lists what it has."),
-        None => format!("The prompt has no `{name}`. It runs kubectl and istioctl and small text tools; `help` lists everything."),
+        None => {
+            format!("The prompt has no `{name}`. It runs kubectl and istioctl and small text tools; `help` lists everything.")
+        }
     }
 }
 
@@ -178,7 +182,9 @@ mod tests {
 
     #[test]
     fn likely_wrong_words_get_a_sentence_of_their_own() {
-        for name in ["vim", "helm", "sudo", "curl", "cd", "bash", "docker", "export", "less", "man", "jq", "get", "kubetcl", "xyz"] {
+        for name in
+            ["vim", "helm", "sudo", "curl", "cd", "bash", "docker", "export", "less", "man", "jq", "get", "kubetcl", "xyz"]
+        {
             let sentence = advice(name, &format!("{name} x"));
             assert!(find(name).is_none() && sentence.ends_with('.') && sentence.len() > 40, "{name}: {sentence}");
         }

@@ -1,0 +1,93 @@
+//! The sandbox's network: the mesh model over the world's objects, the outside world beyond it.
+
+use super::Bend;
+use crate::base::clock::Time;
+use crate::base::seed::Seed;
+use crate::k8s::{Key, Object};
+use crate::mesh::{Inputs, Model, Options, Trace};
+use crate::outside::wire::{DnsAnswer, Exchange, Failure, HttpVersion, Reply, Request, Response, Scheme};
+use crate::outside::{Faults, Outside};
+use crate::sandbox::{Changes, Dataplane};
+use std::any::Any;
+
+/// Kinds that never decide where a request goes: their changes keep the compiled model.
+const IDLE_KINDS: &[&str] = &["Event", "Lease", "ReplicaSet", "Secret", "ServiceAccount", "ControllerRevision"];
+
+/// [`Dataplane`] by the mesh model.
+pub(super) struct MeshNetwork {
+    seed: Seed,
+    model: Model,
+    outside: Outside,
+    bend: Bend,
+}
+
+impl MeshNetwork {
+    pub(super) fn new(seed: Seed, bend: Bend) -> MeshNetwork {
+        let model = Model::compile(&Default::default(), &Options::default());
+        MeshNetwork { seed, model, outside: Outside::standard(), bend }
+    }
+
+    /// What a network that does not obey the mesh would answer (see [`Bend`]).
+    fn bent(&self, trace: Trace, request: &Request) -> Trace {
+        let reply = match self.bend {
+            Bend::DeliverEverything => Reply::Response(Response {
+                version: HttpVersion::Http11,
+                status: 200,
+                reason: "OK".into(),
+                headers: vec![("server".into(), "bent".into()), ("content-length".into(), "0".into())],
+                body: Vec::new(),
+                peer: None,
+            }),
+            _ if request.scheme == Scheme::Https => Reply::Failure(Failure::TlsHandshakeClosed { reset: true }),
+            _ => Reply::Failure(Failure::ReceiveReset),
+        };
+        Trace { reply, ..trace }
+    }
+}
+
+impl Dataplane for MeshNetwork {
+    fn update(&mut self, changes: &Changes<'_>) {
+        let matters = |key: &Key| !IDLE_KINDS.contains(&key.kind.kind.as_str());
+        if changes.changed.is_empty() || changes.changed.iter().any(matters) {
+            self.model = Model::compile(changes.snapshot, &self.model.options().clone());
+        }
+    }
+
+    fn resolve(&self, pod: &Object, name: &str) -> DnsAnswer {
+        self.model.resolve(pod, name, &self.outside)
+    }
+
+    fn exchange(&mut self, pod: &Object, request: &Request, now: Time, nth: u64) -> Exchange {
+        let inputs = Inputs { outside: &self.outside, now, seed: self.seed, nth };
+        let mut trace = self.model.trace(pod, request, &inputs);
+        if self.bend.bends(trace.record.outcome) {
+            trace = self.bent(trace, request);
+        }
+        Exchange { reply: trace.reply, delay_ms: trace.delay_ms, logs: trace.logs }
+    }
+
+    fn admin(&self, _pod: &Object, _path: &str) -> Option<String> {
+        None
+    }
+
+    fn fork(&self) -> Box<dyn Dataplane> {
+        Box::new(MeshNetwork { seed: self.seed, model: self.model.clone(), outside: self.outside.clone(), bend: self.bend })
+    }
+
+    fn as_any(&mut self) -> &mut dyn Any {
+        self
+    }
+}
+
+/// Changes what is broken in the outside world.
+///
+/// # Errors
+/// When the world's network is not this one.
+pub(super) fn change_faults(dataplane: &mut dyn Dataplane, change: impl FnOnce(&mut Faults)) -> anyhow::Result<()> {
+    let network = dataplane.as_any().downcast_mut::<MeshNetwork>();
+    let network = network.ok_or_else(|| anyhow::anyhow!("this world's network has no faults to set"))?;
+    let mut faults = network.outside.faults().clone();
+    change(&mut faults);
+    network.outside = network.outside.with_faults(faults);
+    Ok(())
+}

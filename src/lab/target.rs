@@ -1,0 +1,134 @@
+//! Which cluster a command line talks to: `--kubeconfig`, else `$KUBECONFIG`, else the lab's saved world.
+
+use crate::base::clock::Clock;
+use crate::base::paths::{self, Paths};
+use crate::istioctl;
+use crate::kubectl::{self, Config, ContextEntry, RealPause, Restrictions};
+use anyhow::{Context, bail};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+/// A cluster and the part of the kubeconfig that commands show.
+#[derive(Clone)]
+pub struct Target {
+    pub client: kube::Client,
+    pub config: Config,
+}
+
+impl Target {
+    /// What kubectl works with.
+    pub fn kubectl(&self, restrictions: Restrictions, clock: Arc<dyn Clock>) -> kubectl::Context {
+        kubectl::Context {
+            client: self.client.clone(),
+            config: Arc::new(Mutex::new(self.config.clone())),
+            clock,
+            pause: Arc::new(RealPause),
+            restrictions,
+            color: false,
+        }
+    }
+
+    /// What istioctl works with.
+    pub fn istioctl(&self) -> istioctl::Context {
+        istioctl::Context {
+            client: self.client.clone(),
+            namespace: self.config.namespace(),
+            version: String::new(),
+            readiness: istioctl::Readiness::default(),
+        }
+    }
+}
+
+/// The cluster that the flags and the environment name.
+///
+/// # Errors
+/// No kubeconfig there, or it cannot be used; says what to do.
+pub async fn from_flags(argv: &[String]) -> anyhow::Result<Target> {
+    let flag = |name: &str| flag_value(argv, name);
+    let files: Vec<PathBuf> = match flag("--kubeconfig") {
+        Some(path) => vec![PathBuf::from(path)],
+        None if std::env::var_os("KUBECONFIG").is_some_and(|v| !v.is_empty()) => paths::user_kubeconfigs(),
+        None => vec![Paths::from_environment().world("default").join("kubeconfig")],
+    };
+    from_files(&files, flag("--context").as_deref(), false).await
+}
+
+/// The named context of the user's own kubeconfigs (`--env context:NAME`).
+///
+/// # Errors
+/// As [`from_flags`].
+pub async fn named_context(name: &str) -> anyhow::Result<Target> {
+    from_files(&paths::user_kubeconfigs(), Some(name), true).await
+}
+
+/// The value of `--name VALUE` or `--name=VALUE`, before `--`.
+fn flag_value(argv: &[String], name: &str) -> Option<String> {
+    let argv: Vec<&String> = argv.iter().take_while(|arg| *arg != "--").collect();
+    let joined = argv.iter().find_map(|arg| arg.strip_prefix(name)?.strip_prefix('=').map(str::to_string));
+    joined.or_else(|| argv.windows(2).find(|pair| pair[0] == name).map(|pair| pair[1].clone()))
+}
+
+async fn from_files(files: &[PathBuf], context: Option<&str>, trusted: bool) -> anyhow::Result<Target> {
+    let mut merged = Kubeconfig::default();
+    let mut found = false;
+    for file in files.iter().filter(|file| file.exists()) {
+        let one = Kubeconfig::read_from(file).with_context(|| format!("reading {}", file.display()))?;
+        merged = merged.merge(one)?;
+        found = true;
+    }
+    if !found {
+        let names: Vec<String> = files.iter().map(|f| f.display().to_string()).collect();
+        bail!(
+            "there is no kubeconfig at {}; `egress-lab sandbox` serves a cluster and prints the export line, `egress-lab learn` \
+             makes the lab's own",
+            names.join(", ")
+        );
+    }
+    let config = describe(&merged, context)?;
+    if !trusted {
+        refuse_programs(&merged, &config.current)?;
+    }
+    let options = KubeConfigOptions { context: Some(config.current.clone()), ..KubeConfigOptions::default() };
+    let mut client = kube::Config::from_custom_kubeconfig(merged, &options).await?;
+    if client.cluster_url.host().is_some_and(is_loopback) {
+        client.proxy_url = None;
+    }
+    Ok(Target { client: kube::Client::try_from(client)?, config })
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// A kubeconfig that runs a program for its credential is only followed when the context was named on the command line.
+fn refuse_programs(config: &Kubeconfig, context: &str) -> anyhow::Result<()> {
+    let user = config.contexts.iter().find(|c| c.name == context).and_then(|c| c.context.as_ref()).and_then(|c| c.user.clone());
+    let auth = config.auth_infos.iter().find(|a| Some(&a.name) == user.as_ref()).and_then(|a| a.auth_info.as_ref());
+    match auth.is_some_and(|auth| auth.exec.is_some() || auth.auth_provider.is_some()) {
+        true => bail!("context {context} runs a program to log in; name it with `--env context:{context}` to allow that"),
+        false => Ok(()),
+    }
+}
+
+fn describe(config: &Kubeconfig, context: Option<&str>) -> anyhow::Result<Config> {
+    let contexts: Vec<ContextEntry> = config.contexts.iter().map(|named| entry(config, named)).collect();
+    let current = context.map(str::to_string).or_else(|| config.current_context.clone()).unwrap_or_default();
+    if !contexts.iter().any(|c| c.name == current) {
+        let names: Vec<&str> = contexts.iter().map(|c| c.name.as_str()).collect();
+        bail!("the kubeconfig has no context {current:?}; it has {}", names.join(", "));
+    }
+    Ok(Config { contexts, current, changed: false })
+}
+
+fn entry(config: &Kubeconfig, named: &kube::config::NamedContext) -> ContextEntry {
+    let context = named.context.clone().unwrap_or_default();
+    let cluster = config.clusters.iter().find(|c| c.name == context.cluster).and_then(|c| c.cluster.as_ref());
+    ContextEntry {
+        name: named.name.clone(),
+        cluster: context.cluster.clone(),
+        user: context.user.clone().unwrap_or_default(),
+        namespace: context.namespace.clone().unwrap_or_default(),
+        server: cluster.and_then(|c| c.server.clone()).unwrap_or_default(),
+    }
+}
