@@ -274,3 +274,6 @@ fn kinds_in(condition: &Condition, kinds: &mut Vec<Kind>) {
         _ => (),
     }
 }
+
+#[cfg(test)]
+mod tests;
