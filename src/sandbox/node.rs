@@ -210,3 +210,6 @@ fn idle(life: &PodLife, pod: &Object, now: Time, _state: &Snapshot) -> bool {
     let settled = life.finished.is_some() && pod.str_at(&["status", "phase"]) != "Running";
     !due && settled && !pod.is_terminating()
 }
+
+#[cfg(test)]
+mod tests;

@@ -44,6 +44,8 @@ pub struct Process {
     pub out: Vec<u8>,
     pub err: Vec<u8>,
     exit: Option<i32>,
+    /// Where a main process stands in time: a loop that sleeps 10 s ticks every 10 s even when the clock jumps. `None`: now.
+    moment: Option<Time>,
     /// Milliseconds left of a command that was under way when the world was saved, and its exit code.
     resume: Option<(u64, i32)>,
     /// The command line as it began, to begin anew after a restart.
@@ -101,6 +103,7 @@ impl Process {
         };
         Process {
             origin: Box::new(call.clone()),
+            moment: None,
             resume: None,
             frames: vec![Frame::One(Some(Box::new(call)))],
             feed: Some(Input::Next),
@@ -150,6 +153,7 @@ impl Process {
         if !self.stdin.is_empty() && self.stdin.len() + bytes.len() > limit {
             return false;
         }
+        self.moment = None;
         if self.tty && bytes.contains(&3) {
             self.interrupt();
         }
@@ -290,8 +294,9 @@ impl Process {
     }
 
     /// Whether the moment has come. A foreground wait ends at once in instant worlds (and moves the clock) and in frozen ones.
-    fn due(&self, until: Time, space: &mut Space<'_, '_>, pace: Pace) -> bool {
+    fn due(&mut self, until: Time, space: &mut Space<'_, '_>, pace: Pace) -> bool {
         if *space.env.now >= until {
+            self.moment = self.background.then_some(until);
             return true;
         }
         match pace {
@@ -304,6 +309,10 @@ impl Process {
             Pace::Frozen => true,
             Pace::Wall { .. } => false,
         }
+    }
+
+    fn moment(&self, space: &Space<'_, '_>) -> Time {
+        self.moment.filter(|m| m.0 > 0).unwrap_or(*space.env.now).min(*space.env.now)
     }
 
     /// The next piece of a running command.
@@ -359,7 +368,7 @@ impl Process {
                 self.emit(level, space, stream, bytes);
                 self.feed = Some(Input::Next);
             }
-            Step::Sleep { ms } => self.sleep = Some(space.env.now.plus_ms(i64::try_from(ms).unwrap_or(i64::MAX / 2))),
+            Step::Sleep { ms } => self.sleep = Some(self.moment(space).plus_ms(i64::try_from(ms).unwrap_or(i64::MAX / 2))),
             Step::NeedLine => self.wants_line = true,
             Step::Waiting => (),
             Step::Done { exit_code } => {
@@ -457,7 +466,7 @@ impl Process {
             }
         };
         self.flight = Some(Flight {
-            start: *space.env.now,
+            start: self.moment(space),
             chunks: ran.chunks.into(),
             elapsed_ms: ran.elapsed_ms,
             exit_code: ran.exit_code,

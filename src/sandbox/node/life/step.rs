@@ -220,7 +220,7 @@ fn launch(
     out.event(pod, false, "Created", format!("Created container: {name}"));
     let program = env.programs.iter().find(|p| p.runs(container.image())).cloned();
     let known = argv.first().is_some_and(|c| space::command_path(image, c).is_some());
-    let serves = image.main == What::Serves && (container.spec["command"].is_null() || !known_tool(image, &argv));
+    let serves = image.main == What::Serves && (container.spec["command"].is_null() || is_own(image, &argv));
     let lines = program.as_ref().map(|p| p.start_logs(pod, &name, env.state, now)).unwrap_or_default();
     let Some(run) = life.run_mut(&name) else { return };
     (run.argv, run.id) = (argv.clone(), id);
@@ -245,11 +245,12 @@ fn launch(
     });
 }
 
-/// Whether the command is one of the tools or a shell rather than the image's own server.
-fn known_tool(image: &Image, argv: &[String]) -> bool {
-    let name = argv.first().map_or("", |n| n.rsplit('/').next().unwrap_or(n));
-    let own = ["pilot-agent", "pilot-discovery", "nginx", "gunicorn", "envoy", "http-echo", "go-httpbin"];
-    !own.contains(&name) && space::command_path(image, argv.first().map_or("", |n| n)).is_some()
+/// Whether the command is the image's own server.
+fn is_own(image: &Image, argv: &[String]) -> bool {
+    let Some(word) = argv.first() else { return false };
+    let name = word.rsplit('/').next().unwrap_or(word);
+    let mut own = image.entrypoint.iter().chain(image.cmd.first());
+    own.any(|e| e.rsplit('/').next() == Some(name)) || (name == "envoy" && image.tools.contains(&"envoy"))
 }
 
 fn own_start_lines(image: &Image, argv: &[String]) -> Vec<String> {
