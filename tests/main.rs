@@ -1,3 +1,4 @@
 //! The one integration binary: linking dominates on small machines.
 
 mod architecture;
+mod serve;

@@ -42,7 +42,12 @@ fn a_finished_sleep_is_completed_or_runs_again() {
 #[test]
 fn what_cannot_run_says_why() {
     for (image, command, reason, words) in [
-        ("postgres:17", json!(["x"]), "ImagePullBackOff", "not simulated here: image postgres:17; available here: curlimages/curl"),
+        (
+            "postgres:17",
+            json!(["x"]),
+            "ImagePullBackOff",
+            "not simulated here: image postgres:17; available here: curlimages/curl",
+        ),
         ("busybox", json!(["nosuch"]), "CrashLoopBackOff", "exec: \"nosuch\": executable file not found in $PATH"),
         ("hashicorp/http-echo", json!(["sh", "-c", "x"]), "CrashLoopBackOff", "exec: \"sh\""),
         ("busybox", json!(["false"]), "CrashLoopBackOff", "Back-off restarting failed container test"),
@@ -72,8 +77,7 @@ fn init_containers_and_sidecars_start_in_order() {
     object.0["spec"]["containers"][0]["volumeMounts"] = json!([{"name": "w", "mountPath": "/w"}]);
     world.create(object);
     world.settle();
-    let started: Vec<&str> =
-        world.events.iter().filter(|(r, _)| r == "Started").map(|(_, text)| text.as_str()).collect();
+    let started: Vec<&str> = world.events.iter().filter(|(r, _)| r == "Started").map(|(_, text)| text.as_str()).collect();
     assert_eq!(started, ["Started container first", "Started container side", "Started container test"]);
     assert_eq!(world.exec("test", &["cat", "/w/x"], false, b""), ("prepared\n".into(), String::new(), Some(Exit::Code(0))));
 }

@@ -36,6 +36,9 @@ impl Dataplane for Nowhere {
     fn fork(&self) -> Box<dyn Dataplane> {
         Box::new(Nowhere)
     }
+    fn as_any(&mut self) -> &mut dyn std::any::Any {
+        self
+    }
 }
 
 impl Small {

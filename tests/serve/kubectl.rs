@@ -1,0 +1,203 @@
+//! With a real kubectl of this machine, where there is one.
+
+use super::{POD, WALL, handle, server};
+use egress_lab::sandbox::serve::{Handle, Server};
+use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+struct Lab {
+    kubectl: PathBuf,
+    server: Server,
+    folder: tempfile::TempDir,
+    _handle: Handle,
+}
+
+/// `$EGRESS_LAB_KUBECTL`, else the known places; `None`: these tests have nothing to say here.
+fn kubectl() -> Option<PathBuf> {
+    let named = std::env::var_os("EGRESS_LAB_KUBECTL").map(PathBuf::from);
+    let known = ["/usr/lib/google-cloud-sdk/bin/kubectl.1.32", "/usr/local/bin/kubectl", "/usr/bin/kubectl"].map(PathBuf::from);
+    named.into_iter().chain(known).find(|path| path.exists())
+}
+
+async fn lab() -> Option<Lab> {
+    let kubectl = kubectl()?;
+    let handle = handle(WALL);
+    let (server, folder) = server(&handle).await;
+    Some(Lab { kubectl, server, folder, _handle: handle })
+}
+
+impl Lab {
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.kubectl);
+        command.args(args).env("KUBECONFIG", self.server.kubeconfig()).env("KUBECACHEDIR", self.folder.path().join("cache"));
+        command.env("HOME", self.folder.path()).env_remove("HTTPS_PROXY").env_remove("https_proxy");
+        command
+    }
+
+    fn run(&self, args: &[&str], stdin: &str) -> Output {
+        let piped = self.command(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut child = piped.unwrap();
+        child.stdin.take().unwrap().write_all(stdin.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    }
+
+    /// Standard output of a command that has to succeed.
+    fn ok(&self, args: &[&str], stdin: &str) -> String {
+        let output = self.run(args, stdin);
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "kubectl {args:?}: {err}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kubectl_makes_runs_and_deletes_a_pod() {
+    let Some(lab) = lab().await else { return };
+    tokio::task::spawn_blocking(move || {
+        assert!(lab.ok(&["version"], "").contains("Server Version: v1.36.2"));
+        assert_eq!(lab.ok(&["apply", "-f", "-"], POD), "pod/test created\n");
+        assert_eq!(lab.ok(&["wait", "--for=condition=Ready", "pod/test", "--timeout=10s"], ""), "pod/test condition met\n");
+        let table = lab.ok(&["get", "pods"], "");
+        assert!(table.lines().nth(1).unwrap().starts_with("test   1/1     Running   0 "), "{table}");
+        assert_eq!(lab.ok(&["exec", "test", "--", "echo", "hi"], ""), "hi\n");
+        assert_eq!(lab.ok(&["exec", "-i", "test", "--", "sh"], "echo piped\n"), "piped\n");
+        let failed = lab.run(&["exec", "test", "--", "sh", "-c", "echo bad >&2; exit 7"], "");
+        assert_eq!(failed.status.code(), Some(7));
+        assert_eq!(String::from_utf8_lossy(&failed.stderr), "bad\ncommand terminated with exit code 7\n");
+        let missing = lab.run(&["exec", "test", "--", "bash"], "");
+        assert_eq!(missing.status.code(), Some(127));
+        let nowhere = lab.run(&["exec", "nosuch", "--", "sh"], "");
+        assert!(String::from_utf8_lossy(&nowhere.stderr).contains("pods \"nosuch\" not found"));
+        lab.ok(&["exec", "test", "--", "curl", "-s", "http://a.test"], "");
+        assert_eq!(lab.ok(&["logs", "test"], ""), "request 1 to a.test\n");
+        let begun = Instant::now();
+        assert_eq!(lab.ok(&["delete", "pod", "test", "--now"], ""), "pod \"test\" deleted\n");
+        assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    })
+    .await
+    .unwrap();
+}
+
+const WEB: &str = r#"
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers:
+      - {name: web, image: "nginx:1.29"}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec:
+  selector: {app: web}
+  ports: [{port: 80}]
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kubectl_rolls_a_deployment() {
+    let Some(lab) = lab().await else { return };
+    tokio::task::spawn_blocking(move || {
+        assert_eq!(lab.ok(&["apply", "-f", "-"], WEB), "deployment.apps/web created\nservice/web created\n");
+        assert!(lab.ok(&["rollout", "status", "deploy/web", "--timeout=20s"], "").ends_with("successfully rolled out\n"));
+        assert_eq!(lab.ok(&["apply", "-f", "-"], WEB), "deployment.apps/web unchanged\nservice/web unchanged\n");
+        lab.ok(&["set", "image", "deploy/web", "web=nginx:1.30"], "");
+        lab.ok(&["rollout", "status", "deploy/web", "--timeout=20s"], "");
+        let history = lab.ok(&["rollout", "history", "deploy/web"], "");
+        assert!(history.contains("\n1 ") && history.contains("\n2 "), "{history}");
+        lab.ok(&["rollout", "undo", "deploy/web"], "");
+        lab.ok(&["rollout", "status", "deploy/web", "--timeout=20s"], "");
+        assert_eq!(lab.ok(&["get", "deploy", "web", "-ojsonpath={.spec.template.spec.containers[0].image}"], ""), "nginx:1.29");
+        lab.ok(&["scale", "deploy/web", "--replicas=3"], "");
+        lab.ok(&["wait", "--for=jsonpath={.status.readyReplicas}=3", "deploy/web", "--timeout=20s"], "");
+        let addresses = lab.ok(&["get", "endpoints", "web", "-ojsonpath={.subsets[0].addresses[*].ip}"], "");
+        assert_eq!(addresses.split(' ').count(), 3, "{addresses}");
+        lab.ok(&["delete", "deploy/web"], "");
+        lab.ok(&["wait", "--for=delete", "pod", "-lapp=web", "--timeout=20s"], "");
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kubectl_follows_and_watches() {
+    let Some(lab) = lab().await else { return };
+    tokio::task::spawn_blocking(move || {
+        lab.ok(&["apply", "-f", "-"], POD);
+        lab.ok(&["wait", "--for=condition=Ready", "pod/test", "--timeout=10s"], "");
+        let mut follow = lab.command(&["logs", "-f", "test"]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut watch = lab.command(&["get", "pods", "-w"]).stdout(Stdio::piped()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(500));
+        lab.ok(&["exec", "test", "--", "curl", "-s", "http://a.test"], "");
+        lab.ok(&["delete", "pod", "test"], "");
+        let mut text = String::new();
+        follow.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+        assert_eq!((text.as_str(), follow.wait().unwrap().success()), ("request 1 to a.test\n", true));
+        std::thread::sleep(Duration::from_millis(500));
+        watch.kill().unwrap();
+        let mut text = String::new();
+        watch.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+        assert!(text.contains("Running") && text.contains("Terminating"), "{text}");
+        watch.wait().unwrap();
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kubectl_opens_a_shell_on_a_terminal() {
+    let Some(lab) = lab().await else { return };
+    tokio::task::spawn_blocking(move || {
+        lab.ok(&["apply", "-f", "-"], POD);
+        lab.ok(&["wait", "--for=condition=Ready", "pod/test", "--timeout=10s"], "");
+        let pty = native_pty_system().openpty(PtySize { rows: 24, cols: 80, ..PtySize::default() }).unwrap();
+        let mut command = CommandBuilder::new(&lab.kubectl);
+        command.args(["exec", "-ti", "test", "--", "sh"]);
+        command.env("KUBECONFIG", lab.server.kubeconfig());
+        command.env("KUBECACHEDIR", lab.folder.path().join("cache"));
+        command.env("HOME", lab.folder.path());
+        let mut child = pty.slave.spawn_command(command).unwrap();
+        drop(pty.slave);
+        let mut reader = pty.master.try_clone_reader().unwrap();
+        let (tx, rx) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(n) = reader.read(&mut buffer) {
+                if n == 0 || tx.send(buffer[..n].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        let mut writer = pty.master.take_writer().unwrap();
+        let mut screen = String::new();
+        let mut await_text = |wanted: &str| {
+            let deadline = Instant::now() + Duration::from_secs(10);
+            while !screen.contains(wanted) {
+                let left = deadline.saturating_duration_since(Instant::now());
+                let bytes = rx.recv_timeout(left).unwrap_or_else(|_| panic!("no {wanted:?} in {screen:?}"));
+                screen.push_str(&String::from_utf8_lossy(&bytes));
+            }
+            screen = screen.split_once(wanted).unwrap().1.to_string();
+        };
+        await_text("$ ");
+        writer.write_all(b"echo a$((40+2))b\r").unwrap();
+        await_text("a42b");
+        await_text("$ ");
+        writer.write_all(b"sleep 60\r").unwrap();
+        std::thread::sleep(Duration::from_millis(300));
+        writer.write_all(b"\x03").unwrap();
+        await_text("$ ");
+        writer.write_all(b"exit 3\r").unwrap();
+        assert_eq!(child.wait().unwrap().exit_code(), 3);
+    })
+    .await
+    .unwrap();
+}
