@@ -22,7 +22,7 @@ pub use ctx::{Ctx, Ground, Patience, all_met};
 pub use evaluate::evaluate;
 
 use crate::finding::{Finding, Ran};
-use crate::lesson::model::{Lesson, Step};
+use crate::lesson::model::{Lesson, Step, Take};
 
 /// Looks at a step until it is met, the world has settled, or its time is over; the newest findings.
 ///
@@ -51,4 +51,14 @@ pub async fn judge(
         ground.wait(pause).await;
         waited += pause;
     }
+}
+
+/// The values of this world that a question's answer may be taken from (none for [`Take::Output`], which only a driver can run).
+///
+/// # Errors
+/// What the API says.
+pub async fn take(client: &kube::Client, take: &Take) -> Result<Vec<String>, reader::Error> {
+    let reader = reader::Reader::new(client.clone());
+    let snapshot = reader.snapshot(&question::kinds(take)).await?;
+    question::values(&reader, &snapshot, take).await
 }

@@ -24,12 +24,21 @@ pub struct Applied {
     pub answers: BTreeMap<String, String>,
 }
 
+/// How actions are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    /// Every line is to work.
+    Right,
+    NearMiss,
+}
+
 /// One world of a proof, with the lab's files in it.
 pub trait World: Send + Sync {
     /// An independent copy.
     fn fork(&self) -> BoxFuture<'_, Result<Box<dyn World>, String>>;
-    /// Does a step's actions, in order, and waits until the world has settled.
-    fn apply<'a>(&'a self, actions: &'a [Action]) -> BoxFuture<'a, Result<Applied, String>>;
+    /// Does a step's actions, in order, and waits until the world has settled. A line that ends with an error ends it with `Err`,
+    /// unless the actions are a `Manner::NearMiss`, which may well be refused: what was done stays, and the rest is tried.
+    fn apply<'a>(&'a self, actions: &'a [Action], manner: Manner) -> BoxFuture<'a, Result<Applied, String>>;
     /// Takes away one part of the finished state.
     fn remove<'a>(&'a self, part: &'a Removal) -> BoxFuture<'a, Result<(), String>>;
     /// Judges a step.

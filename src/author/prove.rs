@@ -11,7 +11,7 @@ mod tests;
 
 pub use report::{Accepted, Caught, Failure, Held, LessonReport, Removed, Report, StepReport};
 
-use crate::author::bench::{Bench, World};
+use crate::author::bench::{Bench, Manner, World};
 use crate::base::clock::Stopwatch;
 use crate::base::seed::Seed;
 use crate::lesson::model::{Expected, Lesson, Step, StepKind};
@@ -98,10 +98,10 @@ async fn answers_of_another_run(bench: &dyn Bench, lesson: &Arc<Lesson>) -> BTre
     // What goes wrong here goes wrong in the run that is proven, too, and is told there.
     let Ok(world) = bench.start(lesson, SEEDS.1).await else { return answers };
     for step in &lesson.steps[..=last] {
-        if world.apply(&step.setup).await.is_err() {
+        if world.apply(&step.setup, Manner::Right).await.is_err() {
             break;
         }
-        match world.apply(&step.solution).await {
+        match world.apply(&step.solution, Manner::Right).await {
             Ok(applied) => answers.extend(applied.answers),
             Err(_) => break,
         }

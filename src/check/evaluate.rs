@@ -10,7 +10,9 @@ use super::{compiled, curl, question};
 use crate::base::outcome::Outcome;
 use crate::finding::{Evidence, Exchanged, Finding, Ran, Verdict, WrongTurn};
 use crate::k8s::{Kind, Snapshot};
-use crate::lesson::model::{Check, CheckKind, Condition, Control, Controls, Lesson, ProbeCheck, ProbeRequest, Step, Workload};
+use crate::lesson::model::{
+    Check, CheckKind, Condition, Control, Controls, Expected, Lesson, ProbeCheck, ProbeRequest, Step, Workload,
+};
 
 /// A check with its finding.
 #[derive(Debug, Clone, PartialEq)]
@@ -256,12 +258,8 @@ fn kinds_of(step: &Step) -> Vec<Kind> {
         check.hints.iter().for_each(|hint| kinds_in(&hint.when, &mut kinds));
     }
     step.wrong_turns.iter().for_each(|turn| kinds_in(&turn.when, &mut kinds));
-    if let Some(crate::lesson::model::Question {
-        answer: crate::lesson::model::Expected::Entry { take: crate::lesson::model::Take::Object { object, .. }, .. },
-        ..
-    }) = &step.question
-    {
-        kinds.push(object.kind.clone());
+    if let Some(Expected::Entry { take, .. }) = step.question.as_ref().map(|question| &question.answer) {
+        kinds.extend(question::kinds(take));
     }
     kinds
 }

@@ -3,7 +3,7 @@
 use super::objects::{Holds, line_fits, log_lines};
 use super::reader::{Error, Reader};
 use crate::finding::Evidence;
-use crate::k8s::{Object, Snapshot};
+use crate::k8s::{Kind, Object, Snapshot};
 use crate::lesson::field::text_of;
 use crate::lesson::markdown::{Block, plain};
 use crate::lesson::model::{Choice, Expected, Question, Take};
@@ -57,6 +57,15 @@ fn entry(truths: &[String], label: &str, prefix: Option<usize>, answer: &str, (r
     };
     let is_right = truths.iter().any(same);
     holds(is_right, &format!("{label} of this run"), &answer, if is_right { right } else { wrong })
+}
+
+/// The kinds of objects that a value is taken from.
+pub fn kinds(take: &Take) -> Vec<Kind> {
+    match take {
+        Take::Object { object, .. } => vec![object.kind.clone()],
+        Take::Labelled { kind, .. } => vec![kind.clone()],
+        Take::Output { .. } | Take::Log { .. } => Vec::new(),
+    }
 }
 
 /// All values of this world that are right.

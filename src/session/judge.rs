@@ -35,7 +35,7 @@ impl Judge {
     /// Takes an answer: the question it belongs to (`None` when stale), and the next evaluation to start. When a newer question
     /// waits, the answer is already out of date and is not given out.
     pub fn answered(&mut self, tag: Tag) -> (Option<Question>, Option<Effect>) {
-        if !self.running.as_ref().is_some_and(|(running, _)| *running == tag) {
+        if self.running.as_ref().is_none_or(|(running, _)| *running != tag) {
             return (None, None);
         }
         let asked = self.running.take().map(|(_, question)| question);

@@ -1,7 +1,7 @@
 //! The proofs of one step.
 
 use super::report::{Accepted, Caught, Failure, Held, Removed, StepReport};
-use crate::author::bench::{Applied, World};
+use crate::author::bench::{Applied, Manner, World};
 use crate::check::all_met;
 use crate::finding::{Finding, Verdict};
 use crate::lesson::model::{Action, CheckKind, Choice, Expected, Lesson, Mutant, Removal, Step, StepKind};
@@ -64,10 +64,10 @@ impl Ground {
     pub async fn prepare(lesson: &Arc<Lesson>, nth: usize, before: &dyn World, other: Option<&String>) -> Result<Ground, String> {
         let step = &lesson.steps[nth];
         let start: Arc<dyn World> = before.fork().await?.into();
-        start.apply(&step.setup).await?;
+        start.apply(&step.setup, Manner::Right).await?;
         let solved: Arc<dyn World> = start.fork().await?.into();
         let mark = solved.mark().await?;
-        let applied = solved.apply(&step.solution).await?;
+        let applied = solved.apply(&step.solution, Manner::Right).await?;
         let next = solved.fork().await?.into();
         Ok(Ground { lesson: lesson.clone(), nth, start, solved, mark, applied, next, other_answer: other.cloned() })
     }
@@ -132,7 +132,7 @@ impl Ground {
 
     async fn accepts(&self, proofs: &mut StepProofs) {
         for variant in &self.step().accepts {
-            let outcome = self.tried(&variant.actions).await;
+            let outcome = self.tried(&variant.actions, Manner::Right).await;
             let (passed, message) = match outcome {
                 Ok(findings) => (all_met(&findings), told(&findings)),
                 Err(reason) => (false, reason),
@@ -145,16 +145,16 @@ impl Ground {
     }
 
     /// Does other actions than the solution on a fork of the start, and judges.
-    async fn tried(&self, actions: &[Action]) -> Result<Vec<Finding>, String> {
+    async fn tried(&self, actions: &[Action], manner: Manner) -> Result<Vec<Finding>, String> {
         let world = self.start.fork().await?;
-        let applied = world.apply(actions).await?;
+        let applied = world.apply(actions, manner).await?;
         let answer = applied.answers.get(&self.step().id).map(String::as_str);
         Ok(world.evaluate(self.step(), answer, &applied.ran).await)
     }
 
     async fn mutants(&self, proofs: &mut StepProofs) {
         for mutant in &self.step().mutants {
-            let (caught, message) = match self.tried(&mutant.actions).await {
+            let (caught, message) = match self.tried(&mutant.actions, Manner::NearMiss).await {
                 Ok(findings) => catches(self.step(), mutant, &findings),
                 Err(reason) => (Err(reason.clone()), reason),
             };

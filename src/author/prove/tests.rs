@@ -2,7 +2,7 @@
 //! there. Broken copies of a sound lesson must fail with the step and the proof named.
 
 use super::*;
-use crate::author::bench::Applied;
+use crate::author::bench::{Applied, Manner};
 use crate::finding::{Evidence, Finding, Ran, Verdict};
 use crate::k8s::Kind;
 use crate::lesson::field::{FieldPath, Pattern};
@@ -58,7 +58,7 @@ impl World for Toy {
         Box::pin(async move { Ok(Box::new(toy) as Box<dyn World>) })
     }
 
-    fn apply<'a>(&'a self, actions: &'a [Action]) -> BoxFuture<'a, Result<Applied, String>> {
+    fn apply<'a>(&'a self, actions: &'a [Action], _manner: Manner) -> BoxFuture<'a, Result<Applied, String>> {
         Box::pin(async move {
             let mut applied = Applied::default();
             for action in actions {
