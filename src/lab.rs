@@ -2,5 +2,10 @@
 
 pub mod env;
 pub mod objects;
-pub mod prompt;
+pub mod start;
 pub mod target;
+pub mod prompt;
+pub mod actions;
+pub mod ground;
+pub mod driver;
+pub mod plain;

@@ -83,6 +83,11 @@ impl LogicalClock {
         LogicalClock(AtomicI64::new(start.0))
     }
 
+    /// Sets the clock.
+    pub fn set(&self, now: Time) {
+        self.0.store(now.0, Ordering::Relaxed);
+    }
+
     /// Moves the clock on by `ms` milliseconds.
     pub fn advance(&self, ms: i64) {
         self.0.fetch_add(ms, Ordering::Relaxed);

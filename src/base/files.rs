@@ -81,6 +81,11 @@ impl Files for MemoryFiles {
 }
 
 impl MemoryFiles {
+    /// An independent copy.
+    pub fn fork(&self) -> MemoryFiles {
+        MemoryFiles(Mutex::new(self.lock().clone()))
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }

@@ -1,7 +1,8 @@
 //! What the checks read and run through the API: objects, logs, commands in pods. Nothing else reaches the world.
 
 use crate::k8s::{Kind, Object, Snapshot};
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, AttachParams, LogParams};
 use serde_json::Value;
@@ -86,7 +87,9 @@ impl Reader {
             *nth < ALWAYS || more.iter().any(|kind| kind.group == row.0 && kind.kind == row.2)
         };
         let rows = KINDS.iter().enumerate().filter(wanted).map(|(_, row)| row);
-        let lists: Vec<Vec<Object>> = stream::iter(rows).map(|row| self.list(row)).buffered(AT_ONCE).try_collect().await?;
+        // Boxed one by one: the compiler cannot see that a stream of closures' futures may be sent.
+        let asked: Vec<BoxFuture<'_, _>> = rows.map(|row| self.list(row).boxed()).collect();
+        let lists: Vec<Vec<Object>> = stream::iter(asked).buffered(AT_ONCE).try_collect().await?;
         let mut snapshot = Snapshot::default();
         lists.into_iter().flatten().for_each(|object| snapshot.put(Arc::new(object)));
         Ok(snapshot)

@@ -109,7 +109,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    async fn apply(&self, object: &Object) -> Result<(), Stop> {
+    async fn apply(&mut self, object: &Object) -> Result<(), Stop> {
         let what = format!("{}/{}/{}", object.kind(), object.namespace(), object.name());
         api::apply(&self.context.client, object).await.map_err(|e| Stop::failed(format!("failed to apply {what}: {}", e.message)))
     }

@@ -13,6 +13,8 @@ pub struct Checkpoint(pub u64);
 pub trait Environment: Send + Sync {
     /// `sandbox`, `context:NAME`: status bar and reports.
     fn name(&self) -> String;
+    /// The API server's address as kubectl shows it.
+    fn url(&self) -> Option<String>;
     /// A client for the learner's own actions. Speaks HTTPS.
     fn client(&self) -> kube::Client;
     /// A client for checks and probes. On the sandbox: of a fresh fork at the head with frozen clock and the control workloads in

@@ -7,15 +7,17 @@ pub mod words;
 
 use self::folder::Folder;
 use self::words::{Word, advice, find};
-use crate::base::clock::Clock;
+use crate::base::clock::{LogicalClock, Time};
 use crate::base::files::Files;
 use crate::base::io::{Editor, Input, Io, Stream};
 use crate::kubectl;
+use crate::lab::env::Environment;
 use crate::session::Wish;
 use crate::shell::machine::{self, Call, CallInput, Limits, Machine, Shell, Step};
 use crate::shell::parse::{self, ErrorKind};
 use crate::shell::rules::Rules;
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
@@ -29,8 +31,20 @@ pub struct Prompt {
     pub kubectl: kubectl::Context,
     pub istioctl: crate::istioctl::Context,
     pub files: Arc<dyn Files>,
-    pub clock: Arc<dyn Clock>,
     pub editor: Option<Arc<dyn Editor>>,
+    env: Arc<dyn Environment>,
+    /// Follows the environment's clock: set before each line.
+    clock: Arc<LogicalClock>,
+}
+
+/// Waits in the environment's time.
+struct EnvPause(Arc<dyn Environment>);
+
+impl kubectl::Pause for EnvPause {
+    fn pause(&self, ms: u64) -> BoxFuture<'static, ()> {
+        let env = self.0.clone();
+        Box::pin(async move { env.wait(ms).await })
+    }
 }
 
 /// How a line ended.
@@ -72,8 +86,36 @@ pub fn reads_input(line: &str) -> bool {
 }
 
 impl Prompt {
+    /// A prompt for a learner in an environment.
+    pub fn new(env: Arc<dyn Environment>, files: Arc<dyn Files>, editor: Option<Arc<dyn Editor>>) -> Prompt {
+        let clock = Arc::new(LogicalClock::new(Time::LOGICAL_START));
+        let name = env.name();
+        let config = kubectl::Config::single(&name, "learner", &env.url().unwrap_or_else(|| "https://127.0.0.1".into()));
+        let kubectl = kubectl::Context {
+            client: env.client(),
+            config: Arc::new(Mutex::new(config)),
+            clock: clock.clone(),
+            pause: Arc::new(EnvPause(env.clone())),
+            restrictions: kubectl::Restrictions::prompt(),
+            color: false,
+        };
+        let istioctl = crate::istioctl::Context {
+            client: env.client(),
+            namespace: "default".into(),
+            version: String::new(),
+            readiness: crate::istioctl::Readiness::default(),
+        };
+        Prompt { kubectl, istioctl, files, editor, env, clock }
+    }
+
+    /// The environment that lines act on.
+    pub fn env(&self) -> &Arc<dyn Environment> {
+        &self.env
+    }
+
     /// Runs one line to its end.
     pub async fn run(&self, line: &str, terminal: Terminal) -> LineEnd {
+        self.clock.set(self.env.now().await);
         let mut run = Run {
             prompt: self,
             files: Folder { files: self.files.clone(), clock: self.clock.clone() },

@@ -238,6 +238,10 @@ impl Environment for Sandbox {
         "sandbox".into()
     }
 
+    fn url(&self) -> Option<String> {
+        self.server.as_ref().map(|server| format!("https://{}", server.address()))
+    }
+
     fn client(&self) -> kube::Client {
         self.client.clone()
     }

@@ -1,0 +1,155 @@
+//! Applies a lesson's actions: the closed set of design invariant 5, through the same prompt and client as the learner's lines.
+
+use crate::base::io::Stream;
+use crate::finding::Ran;
+use crate::kubectl::Restrictions;
+use crate::lab::objects::{api_of, replace, resource, scoped};
+use crate::lab::prompt::{Piece, Prompt, Terminal};
+use crate::lesson::model::{Action, Answer, Fault, Take};
+use anyhow::{Context, bail};
+use kube::Api;
+use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
+use std::collections::BTreeMap;
+use tokio::sync::mpsc;
+
+/// Output that may wait for a reader of one line.
+const QUEUE: usize = 256;
+
+/// What actions left behind besides the changed world.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Applied {
+    /// The lines that were run.
+    pub ran: Vec<Ran>,
+    /// The answers that were given, by step.
+    pub answers: BTreeMap<String, String>,
+}
+
+/// Applies actions in order.
+///
+/// # Errors
+/// The first action that did not work: the line with its exit code and last words, or what the server said.
+pub async fn apply(prompt: &Prompt, actions: &[Action], out: &mpsc::Sender<Piece>) -> anyhow::Result<Applied> {
+    let mut applied = Applied::default();
+    for action in actions {
+        match action {
+            Action::Line(text) => {
+                let ran = line(prompt, text, out).await;
+                if ran.exit_code != 0 && !ends_badly_by_design(text) {
+                    bail!("`{}` ended with {}: {}", first_line(text), ran.exit_code, last_words(&ran.output));
+                }
+                applied.ran.push(ran);
+            }
+            Action::File(file) => {
+                prompt.files.write(&file.name, file.content.as_bytes()).with_context(|| format!("writing {}", file.name))?;
+            }
+            Action::Answer { step, answer } => {
+                let text = resolve(prompt, answer, out).await?;
+                applied.answers.insert(step.clone(), text);
+            }
+            Action::Fault(what) => fault(prompt, what).await?,
+            Action::InstallIstio { profile, options } => {
+                let options: Vec<String> = options.iter().map(|(k, v)| format!("{k}={v}")).collect();
+                let text =
+                    crate::istioctl::install_action(&prompt.istioctl, profile, &options).await.map_err(anyhow::Error::msg)?;
+                let _ = out.send((Stream::Out, text.into_bytes())).await;
+            }
+        }
+    }
+    Ok(applied)
+}
+
+/// A command in a pod may well end with a code of its own (curl 35): that is what the step is about.
+fn ends_badly_by_design(line: &str) -> bool {
+    line.contains(" exec ") && line.contains(" -- ")
+}
+
+fn last_words(output: &str) -> &str {
+    output.trim().lines().last().unwrap_or("no output")
+}
+
+/// Runs one line of lesson content, under the restrictions for lessons, and passes its output on.
+pub async fn line(prompt: &Prompt, text: &str, out: &mpsc::Sender<Piece>) -> Ran {
+    let mut prompt = prompt.clone();
+    prompt.kubectl.restrictions = Restrictions::lesson();
+    let (pieces, mut received) = mpsc::channel(QUEUE);
+    let (_closed, input) = mpsc::channel(1);
+    let run = prompt.run(text, Terminal { input, out: pieces, size: None });
+    tokio::pin!(run);
+    let mut ran = Ran { line: text.to_string(), exit_code: 0, output: String::new() };
+    let keep = |ran: &mut Ran, bytes: &[u8]| ran.output.push_str(&String::from_utf8_lossy(bytes));
+    let end = loop {
+        tokio::select! {
+            biased;
+            Some((stream, bytes)) = received.recv() => {
+                keep(&mut ran, &bytes);
+                let _ = out.send((stream, bytes)).await;
+            }
+            end = &mut run => break end,
+        }
+    };
+    while let Ok((stream, bytes)) = received.try_recv() {
+        keep(&mut ran, &bytes);
+        let _ = out.send((stream, bytes)).await;
+    }
+    ran.exit_code = end.exit_code;
+    ran
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or(text)
+}
+
+/// The text of an answer, taken from this run where it says so.
+async fn resolve(prompt: &Prompt, answer: &Answer, out: &mpsc::Sender<Piece>) -> anyhow::Result<String> {
+    match answer {
+        Answer::Choice(text) | Answer::Text(text) => Ok(text.clone()),
+        Answer::Take(Take::Output { line: text, pattern }) => {
+            let ran = line(prompt, text, out).await;
+            let found = pattern.captures(&ran.output).into_iter().next();
+            found.with_context(|| format!("the output of `{}` holds nothing that matches {}", first_line(text), pattern.as_str()))
+        }
+        Answer::Take(take) => {
+            let reader = crate::check::reader::Reader::new(prompt.env().client());
+            let world = reader.snapshot(&kinds(take)).await?;
+            let found = crate::check::question::values(&reader, &world, take).await?;
+            found.into_iter().next().context("this run has nothing to take the answer from")
+        }
+    }
+}
+
+/// The kinds that a value is taken from.
+fn kinds(take: &Take) -> Vec<crate::k8s::Kind> {
+    match take {
+        Take::Object { object, .. } => vec![object.kind.clone()],
+        Take::Labelled { kind, .. } => vec![kind.clone()],
+        Take::Output { .. } | Take::Log { .. } => Vec::new(),
+    }
+}
+
+/// Breaks or changes the world as a lesson's runner may.
+async fn fault(prompt: &Prompt, fault: &Fault) -> anyhow::Result<()> {
+    let client = prompt.env().client();
+    match fault {
+        Fault::Apply(object) => replace(&client, object).await,
+        Fault::Patch { object, patch } => {
+            let api = api_of(&client, object).await?;
+            api.patch(&object.name, &PatchParams::default(), &Patch::Merge(patch)).await?;
+            Ok(())
+        }
+        Fault::Delete { kind, namespace, name } => {
+            let resource = resource(&client, &kind.group, &kind.kind).await?;
+            let everywhere: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
+            for object in everywhere.list(&ListParams::default()).await? {
+                let meta = &object.metadata;
+                let here = namespace.as_ref().is_none_or(|ns| meta.namespace.as_ref() == Some(ns));
+                let named = name.as_ref().is_none_or(|n| meta.name.as_ref() == Some(n));
+                if here && named {
+                    let api = scoped(&client, &resource, meta.namespace.as_deref().unwrap_or(""));
+                    api.delete(meta.name.as_deref().unwrap_or(""), &DeleteParams::default()).await?;
+                }
+            }
+            Ok(())
+        }
+        Fault::Dns { .. } | Fault::Origin { .. } => prompt.env().fault(fault).await,
+    }
+}

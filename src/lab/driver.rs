@@ -1,0 +1,213 @@
+//! Does what a session asks for: runs lines and actions, judges, writes the journal. Answers with events on one bounded channel.
+
+use crate::base::clock::Clock;
+use crate::base::io::Input;
+use crate::base::seed::Seed;
+use crate::check;
+use crate::finding::Ran;
+use crate::lab::actions;
+use crate::lab::env::Checkpoint;
+use crate::lab::ground::EnvGround;
+use crate::lab::prompt::{Prompt, Terminal};
+use crate::lesson::model::Lesson;
+use crate::progress::{Entry, Journal};
+use crate::session::{Effect, Event, RecordId, Tag, Ticket};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+/// Pieces of output, keys and events that may wait.
+const QUEUE: usize = 1024;
+
+/// What a driver works with.
+pub struct Parts {
+    pub lesson: Arc<Lesson>,
+    /// What the learner's lines run with, and the environment.
+    pub prompt: Prompt,
+    /// Tells this run's probes from others'.
+    pub seed: Seed,
+    /// `None`: nothing is saved.
+    pub journal: Option<Journal>,
+    pub clock: Arc<dyn Clock>,
+    /// The output's size, `None` without a terminal.
+    pub terminal: Option<(u16, u16)>,
+}
+
+/// The driver. Lives on the runtime's side; every method returns at once.
+pub struct Driver {
+    shared: Arc<Shared>,
+    running: BTreeMap<Ticket, Running>,
+    judging: BTreeMap<Tag, JoinHandle<()>>,
+}
+
+struct Shared {
+    parts: Parts,
+    journal: Mutex<Option<Journal>>,
+    checkpoints: tokio::sync::Mutex<BTreeMap<usize, Checkpoint>>,
+    events: mpsc::Sender<Event>,
+    size: Mutex<Option<(u16, u16)>>,
+}
+
+struct Running {
+    input: mpsc::Sender<Input>,
+    task: JoinHandle<()>,
+}
+
+impl Driver {
+    /// A driver and the channel of its events. To be made inside a runtime.
+    pub fn new(mut parts: Parts) -> (Driver, mpsc::Receiver<Event>) {
+        let (events, receiver) = mpsc::channel(QUEUE);
+        let journal = Mutex::new(parts.journal.take());
+        let size = Mutex::new(parts.terminal);
+        let shared = Shared { parts, journal, checkpoints: tokio::sync::Mutex::default(), events, size };
+        (Driver { shared: Arc::new(shared), running: BTreeMap::new(), judging: BTreeMap::new() }, receiver)
+    }
+
+    /// Does one effect. `Quit` is the caller's own to do.
+    pub fn perform(&mut self, effect: Effect) {
+        self.running.retain(|_, running| !running.task.is_finished());
+        self.judging.retain(|_, task| !task.is_finished());
+        match effect {
+            Effect::Run { ticket, line } => self.run(ticket, line),
+            Effect::Input { ticket, input } => self.input(ticket, input),
+            Effect::Cancel { ticket } => self.input(ticket, Input::Interrupt),
+            Effect::SetUp { ticket, step } => self.task(ticket, move |s| async move { s.set_up(step).await }),
+            Effect::ApplySolution { ticket, step } => self.task(ticket, move |s| async move { s.solve(ticket, step).await }),
+            Effect::Reset { ticket, step } => self.task(ticket, move |s| async move { s.reset(step).await }),
+            Effect::Evaluate { tag, step, answer, ran } => self.evaluate(tag, step, answer, ran),
+            Effect::Forget { tag } => self.judging.remove(&tag).into_iter().for_each(|task| task.abort()),
+            Effect::Record { id, entry } => self.record(id, entry),
+            Effect::StepDone { .. } | Effect::Quit => (),
+        }
+    }
+
+    fn run(&mut self, ticket: Ticket, line: String) {
+        let (input, receiver) = mpsc::channel(QUEUE);
+        let shared = self.shared.clone();
+        let task = tokio::spawn(async move {
+            let size = *shared.size.lock().unwrap_or_else(|p| p.into_inner());
+            let (out, printer) = shared.printer(ticket);
+            let end = shared.parts.prompt.run(&line, Terminal { input: receiver, out, size }).await;
+            let _ = printer.await;
+            shared.tell(Event::Ran { ticket, exit_code: end.exit_code }).await;
+            if let Some(wish) = end.wish {
+                shared.tell(Event::Wish(wish)).await;
+            }
+        });
+        self.running.insert(ticket, Running { input, task });
+    }
+
+    fn input(&mut self, ticket: Ticket, input: Input) {
+        if let Input::Resize { cols, rows } = input {
+            *self.shared.size.lock().unwrap_or_else(|p| p.into_inner()) = Some((cols, rows));
+        }
+        if let Some(running) = self.running.get(&ticket) {
+            let _ = running.input.try_send(input);
+        }
+    }
+
+    /// Starts something that ends with `Done`.
+    fn task<F, R>(&mut self, ticket: Ticket, work: F)
+    where
+        F: FnOnce(Arc<Shared>) -> R + Send + 'static,
+        R: Future<Output = anyhow::Result<Option<String>>> + Send + 'static,
+    {
+        let shared = self.shared.clone();
+        let (input, mut interrupts) = mpsc::channel(QUEUE);
+        let task = tokio::spawn(async move {
+            let work = work(shared.clone());
+            tokio::pin!(work);
+            let end = loop {
+                tokio::select! {
+                    end = &mut work => break end,
+                    Some(input) = interrupts.recv() => if input == Input::Interrupt {
+                        break Err(anyhow::anyhow!("interrupted; `reset` puts the step back to its start"));
+                    },
+                }
+            };
+            let (result, answer) = match end {
+                Ok(answer) => (Ok(()), answer),
+                Err(error) => (Err(format!("{error:#}")), None),
+            };
+            shared.tell(Event::Done { ticket, result, answer }).await;
+        });
+        self.running.insert(ticket, Running { input, task });
+    }
+
+    fn evaluate(&mut self, tag: Tag, step: usize, answer: Option<String>, ran: Vec<Ran>) {
+        let shared = self.shared.clone();
+        let task = tokio::spawn(async move {
+            let lesson = &shared.parts.lesson;
+            let ground = EnvGround { env: shared.parts.prompt.env().clone(), seed: shared.parts.seed };
+            let event = match check::judge(&ground, lesson, &lesson.steps[step], answer.as_deref(), &ran).await {
+                Ok(findings) => Event::Evaluated { tag, findings },
+                Err(reason) => Event::EvaluationFailed { tag, reason },
+            };
+            shared.tell(event).await;
+        });
+        self.judging.insert(tag, task);
+    }
+
+    fn record(&mut self, id: RecordId, entry: Entry) {
+        let shared = self.shared.clone();
+        tokio::task::spawn_blocking(move || {
+            let now = shared.parts.clock.now();
+            let event = match &mut *shared.journal.lock().unwrap_or_else(|p| p.into_inner()) {
+                None => Event::Recorded(id),
+                Some(journal) => match journal.append(now, &entry) {
+                    Ok(()) => Event::Recorded(id),
+                    Err(error) => Event::RecordFailed { id, reason: error.to_string() },
+                },
+            };
+            let _ = shared.events.blocking_send(event);
+        });
+    }
+}
+
+impl Shared {
+    async fn tell(&self, event: Event) {
+        let _ = self.events.send(event).await;
+    }
+
+    /// A channel whose pieces become `Output` events, and the task that forwards them until the channel closes.
+    fn printer(self: &Arc<Self>, ticket: Ticket) -> (mpsc::Sender<(crate::base::io::Stream, Vec<u8>)>, JoinHandle<()>) {
+        let (out, mut pieces) = mpsc::channel(QUEUE);
+        let shared = self.clone();
+        let task = tokio::spawn(async move {
+            while let Some((stream, bytes)) = pieces.recv().await {
+                shared.tell(Event::Output { ticket, stream, bytes }).await;
+            }
+        });
+        (out, task)
+    }
+
+    /// Makes the step's start: its set-up actions, then a mark to come back to.
+    async fn set_up(&self, step: usize) -> anyhow::Result<Option<String>> {
+        let mut checkpoints = self.checkpoints.lock().await;
+        if checkpoints.contains_key(&step) {
+            return Ok(None);
+        }
+        let (quiet, _) = mpsc::channel(1);
+        actions::apply(&self.parts.prompt, &self.parts.lesson.steps[step].setup, &quiet).await?;
+        checkpoints.insert(step, self.parts.prompt.env().checkpoint().await?);
+        Ok(None)
+    }
+
+    async fn solve(self: &Arc<Self>, ticket: Ticket, step: usize) -> anyhow::Result<Option<String>> {
+        let (out, printer) = self.printer(ticket);
+        let end = actions::apply(&self.parts.prompt, &self.parts.lesson.steps[step].solution, &out).await;
+        drop(out);
+        let _ = printer.await;
+        Ok(end?.answers.remove(&self.parts.lesson.steps[step].id))
+    }
+
+    async fn reset(&self, step: usize) -> anyhow::Result<Option<String>> {
+        let checkpoints = self.checkpoints.lock().await;
+        let Some(checkpoint) = checkpoints.get(&step) else {
+            anyhow::bail!("the start of this step is not known in this run; `learn --from STEP` builds it");
+        };
+        self.parts.prompt.env().reset(checkpoint).await?;
+        Ok(None)
+    }
+}

@@ -1,0 +1,36 @@
+//! An environment as checks look at it.
+
+use crate::base::seed::Seed;
+use crate::check::{Ctx, Ground, Patience};
+use crate::lab::env::Environment;
+use crate::outside::Outside;
+use futures::future::BoxFuture;
+use std::sync::Arc;
+
+/// [`Ground`] on an environment: each look is a fresh probe client.
+pub struct EnvGround {
+    pub env: Arc<dyn Environment>,
+    /// Makes the ids that tell this run's probes from all others.
+    pub seed: Seed,
+}
+
+impl Ground for EnvGround {
+    fn look(&self) -> BoxFuture<'_, Result<Ctx, String>> {
+        Box::pin(async {
+            let probe = self.env.probe().await.map_err(|e| format!("{e:#}"))?;
+            let settled = self.env.settled().await;
+            Ok(Ctx {
+                client: probe.client,
+                revision: probe.revision,
+                patience: if settled { Patience::SETTLED } else { Patience { settled: false, ..Patience::CLUSTER } },
+                seed: self.seed,
+                outside: Outside::standard(),
+                now: self.env.now().await,
+            })
+        })
+    }
+
+    fn wait(&self, ms: u64) -> BoxFuture<'_, ()> {
+        self.env.wait(ms)
+    }
+}
