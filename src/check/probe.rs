@@ -114,7 +114,7 @@ impl<'a> Prober<'a> {
         self.sent += 1;
         let agent = format!("egress-lab/{}", &self.ctx.seed.uuid(&["probe", &self.sent.to_string()])[..13]);
         let url = target.url();
-        self.mark(source, target).await?;
+        self.mark(source).await?;
         let (namespace, pod) = (source.pod.namespace(), source.pod.name());
         let ran = self.reader.exec(namespace, pod, &source.container, &curl::argv(probe, &url, &agent)).await?;
         if matches!(ran.exit_code, 126 | 127) {
@@ -150,12 +150,10 @@ impl<'a> Prober<'a> {
     }
 
     /// Remembers where the logs end before a request, so that new lines can be told from old.
-    async fn mark(&mut self, source: &Source, target: &Target) -> Result<(), Error> {
+    async fn mark(&mut self, source: &Source) -> Result<(), Error> {
         let mut proxies = Vec::new();
         if source.has_sidecar {
             proxies.push((source.pod.namespace().to_string(), source.pod.name().to_string()));
-        }
-        if target.scheme == Scheme::Https {
             proxies.extend(self.gateways.iter().map(|g| (g.namespace.clone(), g.pod.clone())));
         }
         for proxy in proxies {
