@@ -64,6 +64,7 @@ pub fn decode(seen: &Sighting) -> Decoded {
         return seen.ended(Outcome::DnsFailed, Path::None, At::Client, "the pod's resolver had no answer");
     }
     match seen.sidecar.last() {
+        Some(line) if seen.contradicts(line) => seen.contradicted(),
         Some(line) if line.is_http() => seen.http(line),
         Some(line) => seen.tcp(line),
         None => seen.unlogged(),
@@ -86,6 +87,25 @@ impl Sighting {
 
     fn stopped(&self, outcome: Outcome, because: &str) -> Decoded {
         self.ended(outcome, Path::None, At::Sidecar, because)
+    }
+
+    /// Whether the client's answer cannot be the one that the line is about. What the client saw is what happened.
+    fn contradicts(&self, line: &Entry) -> bool {
+        let code: u16 = line.get(LogField::ResponseCode).parse().unwrap_or(0);
+        match (line.is_http(), self.status) {
+            (true, Some(status)) => code != status,
+            // TLS bytes at an HTTP listener: the proxy logs a 400 that no client can read.
+            (true, None) => code != 0 && self.scheme != Scheme::Https,
+            (false, Some(_)) => line.get(LogField::UpstreamCluster) == "BlackHoleCluster" || local_end(line).is_some(),
+            (false, None) => false,
+        }
+    }
+
+    fn contradicted(&self) -> Decoded {
+        let mut decoded = self.by_client(Path::Direct);
+        decoded.because = "the client did not get what the sidecar says it sent".into();
+        decoded.certain = false;
+        decoded
     }
 
     /// The sidecar saw an HTTP request.

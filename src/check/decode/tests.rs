@@ -225,6 +225,14 @@ fn every_row_of_the_signature_table() {
         (plain(301).side(http("301 - direct_response - - - -")), "answered-by-proxy | none | none | sidecar"),
         (plain(6), "dns-failed | none | none | client"),
         (plain(125).says("not simulated here: EnvoyFilter x"), "not-modelled | none | none | client"),
+        // A network that does not do what its proxies say: the client's view counts.
+        (plain(200).side(http("502 - direct_response - - - block_all")), "delivered | direct | none | origin ?"),
+        (
+            plain(56).side(http(&format!("301 - via_upstream - 10.9.9.9:80 {HOST} default"))),
+            "upstream-unavailable | direct | none | origin ?",
+        ),
+        (tls(200).side(tcp("UH - - - BlackHoleCluster")), "delivered | direct | client | origin ?"),
+        (tls(35).side(tcp(&format!("- - - 10.9.9.9:443 {HOST443}"))), "tls-failed | direct | client | origin"),
         // Access logging off: the answer alone.
         (plain(502), "blocked-registry-only | none | none | sidecar ?"),
         (plain(301), "delivered | direct | none | origin ?"),
