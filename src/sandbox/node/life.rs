@@ -1,5 +1,7 @@
 //! The life of one pod: from bound to running to gone. Objects are looked at, never changed here; what should be written is returned.
 
+mod end;
+mod probe;
 pub(super) mod step;
 
 use super::files::Overlay;

@@ -1,5 +1,7 @@
 //! One step of a pod's life: whatever is due at this moment.
 
+use super::end::{finish, stop};
+use super::probe::probe;
 use super::{Ended, Main, PodLife, Run, State};
 use crate::base::clock::Time;
 use crate::base::seed::Seed;
@@ -27,7 +29,7 @@ pub struct Out<'o> {
 }
 
 impl Out<'_> {
-    fn event(&mut self, pod: &Object, warning: bool, reason: &str, message: String) {
+    pub(super) fn event(&mut self, pod: &Object, warning: bool, reason: &str, message: String) {
         let source = "kubelet".to_string();
         self.actions.push(Action::Event { about: pod.key(), warning, reason: reason.into(), message, source });
     }
@@ -367,48 +369,6 @@ pub fn with_address(pod: &Object, ip: Option<&str>) -> Object {
     pod
 }
 
-/// Started and ready, as the probes say.
-fn probe(life: &mut PodLife, pod: &Object, container: &Container<'_>, env: &mut Env<'_>, out: &mut Out<'_>) {
-    let name = container.name().to_string();
-    let with_ip = with_address(pod, life.ip.as_deref());
-    let probed = ["startupProbe", "readinessProbe"].into_iter().find_map(|p| Some((p, container.probe(p)?)));
-    let answer = match env.programs.iter().find(|p| p.runs(container.image())) {
-        Some(program) => program.ready(&with_ip, &name, env.state),
-        None => probed.map_or(Ok(()), |(_, probe)| own_probe(probe, container, life.ip.as_deref().unwrap_or(""))),
-    };
-    let Some(run) = life.run_mut(&name) else { return };
-    let ok = answer.is_ok();
-    let started = run.started || ok || container.probe("startupProbe").is_none();
-    let kind = if started { "Readiness" } else { "Startup" };
-    (run.started, run.ready) = (started, ok);
-    if let Err(text) = answer
-        && life.told.insert(format!("{name} {text}"))
-    {
-        let text = if text.contains("probe failed") { text } else { format!("{kind} probe failed: {text}") };
-        out.event(pod, true, "Unhealthy", text);
-    }
-}
-
-/// A probe of an image that only the catalogue knows: an open port is healthy.
-fn own_probe(probe: &serde_json::Value, container: &Container<'_>, ip: &str) -> Result<(), String> {
-    let action = ["httpGet", "tcpSocket", "grpc"].into_iter().find(|a| probe[a].is_object());
-    let Some(action) = action else { return Ok(()) };
-    let port = &probe[action]["port"];
-    let named = |name: &str| {
-        let ports = container.spec["ports"].as_array().into_iter().flatten();
-        ports.into_iter().find(|p| p["name"] == name).and_then(|p| p["containerPort"].as_u64())
-    };
-    let port = port.as_u64().or_else(|| port.as_str().and_then(|n| n.parse().ok().or_else(|| named(n)))).unwrap_or(0);
-    match container.known().and_then(|i| i.port).is_some_and(|p| u64::from(p) == port) {
-        true => Ok(()),
-        false if action == "httpGet" => {
-            let path = probe[action]["path"].as_str().unwrap_or("/");
-            Err(format!("Get \"http://{ip}:{port}{path}\": dial tcp {ip}:{port}: connect: connection refused"))
-        }
-        false => Err(format!("dial tcp {ip}:{port}: connect: connection refused")),
-    }
-}
-
 fn ended(life: &mut PodLife, pod: &Object, container: &Container<'_>, code: i32, now: Time) -> bool {
     let _ = pod;
     let Some(run) = life.run_mut(container.name()) else { return false };
@@ -467,58 +427,6 @@ fn span(seconds: i64) -> String {
     match seconds {
         s if s < 60 => format!("{s}s"),
         s => format!("{}m{}s", s / 60, s % 60),
-    }
-}
-
-/// Sets the end of a pod whose containers will not run again.
-fn finish(life: &mut PodLife, pod: &Object, env: &mut Env<'_>) {
-    let apps: Vec<&Run> = life.runs.values().filter(|r| r.role == Role::App).collect();
-    let init_failed = pod.str_at(&["spec", "restartPolicy"]) == "Never"
-        && life.runs.values().any(|r| r.role == Role::Init && matches!(&r.state, State::Ended(e) if e.code != 0));
-    let done = !apps.is_empty() && apps.iter().all(|r| matches!(r.state, State::Ended(_)));
-    if !done && !init_failed {
-        return;
-    }
-    life.finished = Some(!init_failed && apps.iter().all(|r| r.succeeded()));
-    let now = *env.now;
-    let sidecars = life.runs.values_mut().filter(|r| r.role == Role::Sidecar);
-    sidecars.for_each(|run| kill(run, now, 0));
-}
-
-fn kill(run: &mut Run, now: Time, code: i32) {
-    if run.is_running() {
-        let reason = if code == 0 { "Completed" } else { "Error" };
-        let started = run.since();
-        let id = run.id.clone();
-        run.state = State::Ended(Ended { code, reason: reason.into(), message: String::new(), started, finished: now, id });
-    }
-    (run.main, run.due, run.retry, run.started, run.ready) = (None, None, None, false, false);
-}
-
-/// A pod that is going: containers are told to stop, then it is deleted.
-fn stop(life: &mut PodLife, pod: &Object, env: &mut Env<'_>, out: &mut Out<'_>) {
-    let now = *env.now;
-    let Some(gone_at) = life.gone_at else {
-        let running: Vec<String> = life.runs.iter().filter(|(_, r)| r.is_running()).map(|(n, _)| n.clone()).collect();
-        for name in &running {
-            out.event(pod, false, "Killing", format!("Stopping container {name}"));
-        }
-        let grace = pod.at(&["metadata", "deletionGracePeriodSeconds"]).as_i64().unwrap_or(30) * 1000;
-        let deaf = life.runs.values().any(|r| r.main.as_ref().is_some_and(|m| m.process.is_some()));
-        let wait = if running.is_empty() { 0 } else { out.timing.stop_ms(deaf).min(grace) };
-        life.sandbox_due = None;
-        life.runs.values_mut().for_each(|r| (r.due, r.retry) = (None, None));
-        life.gone_at = Some(now.plus_ms(wait));
-        return;
-    };
-    if now >= gone_at && life.told.insert("gone".into()) {
-        life.gone_at = None;
-        life.runs.values_mut().for_each(|run| {
-            let code = if run.main.as_ref().is_some_and(|m| m.process.is_some()) { 137 } else { 0 };
-            kill(run, now, code);
-        });
-        life.finished = Some(true);
-        out.actions.push(Action::Delete(pod.key()));
     }
 }
 

@@ -1,0 +1,49 @@
+//! Probes: when a container counts as started and as ready.
+
+use super::PodLife;
+use super::step::{Out, with_address};
+use crate::k8s::Object;
+use crate::sandbox::node::Env;
+use crate::sandbox::node::spec::Container;
+
+/// Started and ready, as the probes say.
+pub fn probe(life: &mut PodLife, pod: &Object, container: &Container<'_>, env: &mut Env<'_>, out: &mut Out<'_>) {
+    let name = container.name().to_string();
+    let with_ip = with_address(pod, life.ip.as_deref());
+    let probed = ["startupProbe", "readinessProbe"].into_iter().find_map(|p| Some((p, container.probe(p)?)));
+    let answer = match env.programs.iter().find(|p| p.runs(container.image())) {
+        Some(program) => program.ready(&with_ip, &name, env.state),
+        None => probed.map_or(Ok(()), |(_, probe)| own_probe(probe, container, life.ip.as_deref().unwrap_or(""))),
+    };
+    let Some(run) = life.run_mut(&name) else { return };
+    let ok = answer.is_ok();
+    let started = run.started || ok || container.probe("startupProbe").is_none();
+    let kind = if started { "Readiness" } else { "Startup" };
+    (run.started, run.ready) = (started, ok);
+    if let Err(text) = answer
+        && life.told.insert(format!("{name} {text}"))
+    {
+        let text = if text.contains("probe failed") { text } else { format!("{kind} probe failed: {text}") };
+        out.event(pod, true, "Unhealthy", text);
+    }
+}
+
+/// A probe of an image that only the catalogue knows: an open port is healthy.
+fn own_probe(probe: &serde_json::Value, container: &Container<'_>, ip: &str) -> Result<(), String> {
+    let action = ["httpGet", "tcpSocket", "grpc"].into_iter().find(|a| probe[a].is_object());
+    let Some(action) = action else { return Ok(()) };
+    let port = &probe[action]["port"];
+    let named = |name: &str| {
+        let ports = container.spec["ports"].as_array().into_iter().flatten();
+        ports.into_iter().find(|p| p["name"] == name).and_then(|p| p["containerPort"].as_u64())
+    };
+    let port = port.as_u64().or_else(|| port.as_str().and_then(|n| n.parse().ok().or_else(|| named(n)))).unwrap_or(0);
+    match container.known().and_then(|i| i.port).is_some_and(|p| u64::from(p) == port) {
+        true => Ok(()),
+        false if action == "httpGet" => {
+            let path = probe[action]["path"].as_str().unwrap_or("/");
+            Err(format!("Get \"http://{ip}:{port}{path}\": dial tcp {ip}:{port}: connect: connection refused"))
+        }
+        false => Err(format!("dial tcp {ip}:{port}: connect: connection refused")),
+    }
+}
