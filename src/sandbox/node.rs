@@ -132,7 +132,7 @@ impl Node {
         self.pods.retain(|uid, _| uids.contains(uid.as_str()));
         for pod in &bound {
             let taken = self.pods.remove(pod.uid()).unwrap_or_else(|| Arc::new(PodLife::new(pod, *env.now)));
-            if idle(&taken, pod, *env.now, env.state) {
+            if life::is_quiet(&taken, pod, env) {
                 self.pods.insert(pod.uid().into(), taken);
                 continue;
             }
@@ -147,7 +147,9 @@ impl Node {
                 life::advance(&mut life, pod, env, &mut out);
             }
             let status = status::status(&life, pod, *env.now);
-            if status != *pod.status() && !(life.told.contains("gone")) {
+            if status == *pod.status() || life.told.contains("gone") {
+                life.version = pod.str_at(&["metadata", "resourceVersion"]).to_string();
+            } else {
                 let mut new = Object::clone(pod);
                 new.set(&["status"], status);
                 actions.push(Action::UpdateStatus(new));
@@ -201,14 +203,6 @@ impl Node {
         let address = |n: u64| format!("10.244.{}.{}", (n + 256) / 256, n % 256);
         (0..ROOM).map(|i| address((start + i) % ROOM)).find(|ip| !taken.contains(ip.as_str())).unwrap_or_else(|| address(start))
     }
-}
-
-/// Whether nothing can happen to the pod at this moment: all containers rest, the status is written. Probes that look at the state of
-/// the world keep a pod from being idle.
-fn idle(life: &PodLife, pod: &Object, now: Time, _state: &Snapshot) -> bool {
-    let due = life.next_transition().into_iter().chain(life.next_timer()).min().is_some_and(|t| t <= now);
-    let settled = life.finished.is_some() && pod.str_at(&["status", "phase"]) != "Running";
-    !due && settled && !pod.is_terminating()
 }
 
 #[cfg(test)]

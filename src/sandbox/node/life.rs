@@ -12,6 +12,7 @@ use crate::base::clock::Time;
 use crate::k8s::Object;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+pub(super) use probe::is_quiet;
 pub(super) use step::{advance, initialized};
 
 /// What the node keeps of a pod. Cloned when it is written after a fork.
@@ -33,6 +34,8 @@ pub struct PodLife {
     pub gone_at: Option<Time>,
     /// Events that are said once.
     pub told: BTreeSet<String>,
+    /// The pod's resourceVersion when its status was last found right.
+    pub version: String,
     /// Set when the pod has finished for good: `Succeeded` or `Failed`.
     pub finished: Option<bool>,
 }
@@ -191,6 +194,7 @@ impl PodLife {
             volumes: BTreeMap::new(),
             gone_at: None,
             told: BTreeSet::new(),
+            version: String::new(),
             finished: None,
         };
         for container in spec::containers(pod) {

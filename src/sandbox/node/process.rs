@@ -233,7 +233,7 @@ impl Process {
             self.take(step, space);
         }
         commit |= self.exit.is_some();
-        Progress { exit: self.exit, wake: self.exit.is_none().then(|| *space.env.now), commit }
+        Progress { exit: self.exit, wake: self.exit.is_none().then_some(*space.env.now), commit }
     }
 
     fn next(&mut self, space: &mut Space<'_, '_>, pace: Pace) -> Next {

@@ -55,6 +55,7 @@ fn load_life(uid: &str, v: &Value, shift: i64, now: Time) -> PodLife {
         volumes: object("volumes").map(|(name, files)| (name.clone(), load_files(files))).collect(),
         gone_at: moment(&v["gone"], shift),
         told: v["told"].as_array().into_iter().flatten().map(text).collect(),
+        version: String::new(),
         finished: v["finished"].as_bool(),
     }
 }

@@ -14,6 +14,9 @@ use std::path::{Path, PathBuf};
 /// Records between two snapshots.
 const SNAPSHOT_EVERY: usize = 1_000;
 
+/// What a folder holds: the last snapshot and the records after it.
+pub type Kept = (Saved, Vec<Record>);
+
 /// The folder of a saved world, locked for this process.
 pub struct Folder {
     path: PathBuf,
@@ -32,7 +35,7 @@ impl Folder {
     ///
     /// # Errors
     /// [`Error::Locked`] with the process that has it, [`Error::ReadOnly`], [`Error::Damaged`], other file errors.
-    pub fn open(path: &Path) -> Result<(Folder, Option<(Saved, Vec<Record>)>), Error> {
+    pub fn open(path: &Path) -> Result<(Folder, Option<Kept>), Error> {
         fs::create_dir_all(path).map_err(|e| Error::file(path, e))?;
         let lock = lock(path)?;
         let log_path = path.join("log");

@@ -1,7 +1,7 @@
 //! One step of a pod's life: whatever is due at this moment.
 
 use super::end::{finish, stop};
-use super::probe::probe;
+use super::probe::{CONFIG_ERROR, probe};
 use super::{Ended, Main, PodLife, Run, State};
 use crate::base::clock::Time;
 use crate::base::seed::Seed;
@@ -130,6 +130,10 @@ fn start(life: &mut PodLife, pod: &Object, container: &Container<'_>, env: &mut 
         run.due = Some(now);
     }
     let Some(image) = container.known() else { return no_image(run, pod, &image_name, now, out) };
+    if run.waiting() == Some(CONFIG_ERROR) {
+        launch(life, pod, container, image, env, out);
+        return life.run(container.name()).is_some_and(|r| r.waiting().is_none());
+    }
     let Some(due) = run.due else {
         run.due = Some(begin(run, pod, &image_name, now, out));
         return false;
@@ -210,9 +214,7 @@ fn launch(
                 out.event(pod, true, "Failed", format!("Error: {what}"));
             }
             let Some(run) = life.run_mut(&name) else { return };
-            run.wait("CreateContainerConfigError", what);
-            // Looked at again with the next change of anything.
-            run.retry = Some(now.plus_ms(10_000));
+            run.wait(CONFIG_ERROR, what);
             return;
         }
     };

@@ -55,10 +55,12 @@ impl Small {
         object.set(&["metadata", "uid"], json!(format!("uid-{}", self.made)));
         object.set(&["metadata", "creationTimestamp"], json!(self.now.rfc3339()));
         object.set(&["metadata", "generation"], json!(1));
-        self.state.put(Arc::new(object));
+        self.put(object);
     }
 
-    pub fn put(&mut self, object: Object) {
+    pub fn put(&mut self, mut object: Object) {
+        self.made += 1;
+        object.set(&["metadata", "resourceVersion"], json!(self.made.to_string()));
         self.state.put(Arc::new(object));
     }
 
