@@ -1,7 +1,14 @@
 //! Kubernetes as plain values: objects, keys, kinds, selectors, patches, quantities. No client, no server, no I/O.
 
+pub mod base64;
+pub mod kinds;
 pub mod object;
+pub mod patch;
+pub mod quantity;
+pub mod selector;
 pub mod snapshot;
+pub mod strategic;
+pub mod types;
 
 pub use object::{Key, Kind, Object};
 pub use snapshot::Snapshot;

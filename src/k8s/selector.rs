@@ -1,0 +1,257 @@
+//! Label and field selectors.
+
+use crate::k8s::Object;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// One condition on labels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Requirement {
+    In(String, Vec<String>),
+    NotIn(String, Vec<String>),
+    Exists(String),
+    Missing(String),
+    GreaterThan(String, i64),
+    LessThan(String, i64),
+}
+
+/// Conditions that must all hold. Empty: everything matches.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LabelSelector(pub Vec<Requirement>);
+
+impl LabelSelector {
+    /// Reads `a=b,c!=d,e in (f,g),h,!i`.
+    ///
+    /// # Errors
+    /// The API server's words for what is wrong (k8s.io/apimachinery/pkg/labels).
+    pub fn parse(text: &str) -> Result<LabelSelector, String> {
+        let mut words = Words { rest: text };
+        let mut requirements = Vec::new();
+        while words.peek().is_some() {
+            requirements.push(requirement(&mut words).map_err(|e| format!("unable to parse requirement: {e}"))?);
+            match words.next() {
+                None => break,
+                Some(",") if words.peek().is_some() => (),
+                Some(",") => return Err("found '', expected: identifier after ','".into()),
+                Some(other) => return Err(format!("found '{other}', expected: ',' or 'end of string'")),
+            }
+        }
+        Ok(LabelSelector(requirements))
+    }
+
+    /// A `metav1.LabelSelector` object; `Null` or `{}` selects everything.
+    pub fn from_object(value: &Value) -> LabelSelector {
+        let labels = crate::k8s::object::strings(&value["matchLabels"]);
+        let mut all: Vec<Requirement> = labels.into_iter().map(|(k, v)| Requirement::In(k.into(), vec![v.into()])).collect();
+        for expression in value["matchExpressions"].as_array().into_iter().flatten() {
+            let key = expression["key"].as_str().unwrap_or("").to_string();
+            let values = || expression["values"].as_array().into_iter().flatten().filter_map(|v| v.as_str().map(String::from));
+            all.push(match expression["operator"].as_str() {
+                Some("In") => Requirement::In(key, values().collect()),
+                Some("NotIn") => Requirement::NotIn(key, values().collect()),
+                Some("DoesNotExist") => Requirement::Missing(key),
+                _ => Requirement::Exists(key),
+            });
+        }
+        LabelSelector(all)
+    }
+
+    /// Whether the labels fulfil every condition.
+    pub fn matches(&self, labels: &BTreeMap<&str, &str>) -> bool {
+        self.0.iter().all(|requirement| match requirement {
+            Requirement::In(key, values) => labels.get(key.as_str()).is_some_and(|v| values.iter().any(|w| w == v)),
+            Requirement::NotIn(key, values) => labels.get(key.as_str()).is_none_or(|v| !values.iter().any(|w| w == v)),
+            Requirement::Exists(key) => labels.contains_key(key.as_str()),
+            Requirement::Missing(key) => !labels.contains_key(key.as_str()),
+            Requirement::GreaterThan(key, n) => number(labels, key).is_some_and(|v| v > *n),
+            Requirement::LessThan(key, n) => number(labels, key).is_some_and(|v| v < *n),
+        })
+    }
+}
+
+fn number(labels: &BTreeMap<&str, &str>, key: &str) -> Option<i64> {
+    labels.get(key)?.parse().ok()
+}
+
+/// The lexer of label selectors: identifiers and `( ) , ! = == != > <`.
+struct Words<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Words<'a> {
+    fn peek(&self) -> Option<&'a str> {
+        Words { rest: self.rest }.next()
+    }
+
+    fn next(&mut self) -> Option<&'a str> {
+        let text = self.rest.trim_start();
+        let special = |c: char| "(),!=<>".contains(c);
+        let first = text.chars().next()?;
+        let len = match first {
+            '=' | '!' if text[1..].starts_with('=') => 2,
+            c if special(c) => 1,
+            _ => text.find(|c: char| special(c) || c.is_whitespace()).unwrap_or(text.len()),
+        };
+        self.rest = &text[len..];
+        Some(&text[..len])
+    }
+}
+
+fn requirement(words: &mut Words<'_>) -> Result<Requirement, String> {
+    let name = |word: Option<&str>| match word {
+        Some(w) if !w.starts_with(['(', ')', ',', '!', '=', '<', '>']) => Ok(w.to_string()),
+        Some(w) => Err(format!("found '{w}', expected: identifier")),
+        None => Err("found '', expected: identifier".to_string()),
+    };
+    if words.peek() == Some("!") {
+        words.next();
+        return Ok(Requirement::Missing(name(words.next())?));
+    }
+    let key = name(words.next())?;
+    match words.peek() {
+        None | Some(",") => return Ok(Requirement::Exists(key)),
+        _ => (),
+    }
+    let operator = words.next().unwrap_or("");
+    match operator {
+        "=" | "==" => Ok(Requirement::In(key, vec![value(words)?])),
+        "!=" => Ok(Requirement::NotIn(key, vec![value(words)?])),
+        "in" => Ok(Requirement::In(key, set(words)?)),
+        "notin" => Ok(Requirement::NotIn(key, set(words)?)),
+        ">" | "gt" => Ok(Requirement::GreaterThan(key, whole(&value(words)?)?)),
+        "<" | "lt" => Ok(Requirement::LessThan(key, whole(&value(words)?)?)),
+        other => Err(format!("found '{other}', expected: in, notin, =, ==, !=, gt, lt")),
+    }
+}
+
+/// A value may be empty: `a=`, `a=,b`.
+fn value(words: &mut Words<'_>) -> Result<String, String> {
+    match words.peek() {
+        None | Some(",") => Ok(String::new()),
+        Some(w) if w.starts_with(['(', ')', '!', '=', '<', '>']) => Err(format!("found '{w}', expected: identifier")),
+        Some(_) => Ok(words.next().unwrap_or("").to_string()),
+    }
+}
+
+fn whole(text: &str) -> Result<i64, String> {
+    text.parse()
+        .map_err(|_| format!("values[0]: Invalid value: \"{text}\": for 'Gt', 'Lt' operators, the value must be an integer"))
+}
+
+fn set(words: &mut Words<'_>) -> Result<Vec<String>, String> {
+    if words.peek() != Some("(") {
+        return Err(format!("found '{}' expected: '('", words.peek().unwrap_or("")));
+    }
+    words.next();
+    let mut values = Vec::new();
+    loop {
+        match words.next() {
+            Some(")") => return Ok(values),
+            Some(",") => (),
+            Some(word) => values.push(word.to_string()),
+            None => return Err("found '', expected: ',', ')' or identifier".into()),
+        }
+    }
+}
+
+/// One condition on a field: path, whether equal is wanted, value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldRequirement {
+    pub path: String,
+    pub equal: bool,
+    pub value: String,
+}
+
+/// Field conditions that must all hold.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FieldSelector(pub Vec<FieldRequirement>);
+
+impl FieldSelector {
+    /// Reads `metadata.name=a,status.phase!=Running`.
+    ///
+    /// # Errors
+    /// The API server's words.
+    pub fn parse(text: &str) -> Result<FieldSelector, String> {
+        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        let read = |part: &str| {
+            let (path, equal, value) = match (part.split_once("!="), part.split_once("=="), part.split_once('=')) {
+                (Some((path, value)), _, _) => (path, false, value),
+                (_, Some((path, value)), _) | (_, _, Some((path, value))) => (path, true, value),
+                _ => return Err(format!("invalid selector: '{text}'; can't understand '{part}'")),
+            };
+            Ok(FieldRequirement { path: path.trim().into(), equal, value: value.trim().into() })
+        };
+        parts.map(read).collect::<Result<_, _>>().map(FieldSelector)
+    }
+
+    /// Whether the object fulfils every condition; missing fields count as "".
+    pub fn matches(&self, object: &Object) -> bool {
+        self.0.iter().all(|requirement| (field(object, &requirement.path) == requirement.value) == requirement.equal)
+    }
+}
+
+/// The value of a field label as the API server compares it. `source` and `reportingComponent` of events, `spec.unschedulable` of nodes.
+fn field(object: &Object, path: &str) -> String {
+    let parts: Vec<&str> = match path {
+        "source" => vec!["source", "component"],
+        "reportingComponent" if object.at(&["reportingComponent"]).is_null() => vec!["source", "component"],
+        _ => path.split('.').collect(),
+    };
+    match object.at(&parts) {
+        Value::String(text) => text.clone(),
+        Value::Null => match path {
+            "spec.unschedulable" | "spec.hostNetwork" => "false".into(),
+            "status.successful" | "status.replicas" => "0".into(),
+            _ => String::new(),
+        },
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn label_selectors_select() {
+        let labels: BTreeMap<&str, &str> = [("app", "web"), ("tier", "3")].into();
+        for (text, expected) in [
+            ("", true),
+            ("app=web", true),
+            ("app==web", true),
+            ("app!=web", false),
+            ("app in (web,hello),app!=x", true),
+            ("app notin (a, b)", true),
+            ("app", true),
+            ("!app", false),
+            ("! none", true),
+            ("none!=x", true),
+            ("tier>2", true),
+            ("tier lt 3", false),
+            ("app=", false),
+        ] {
+            assert_eq!(LabelSelector::parse(text).expect(text).matches(&labels), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn bad_label_selectors_say_what_the_api_server_says() {
+        let error = LabelSelector::parse("a b").expect_err("bad");
+        assert_eq!(error, "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt");
+        assert!(LabelSelector::parse("a in b").is_err());
+        assert!(LabelSelector::parse("a=b,").is_err());
+    }
+
+    #[test]
+    fn selector_objects_and_field_selectors() {
+        let object = Object(json!({"metadata": {"name": "x", "labels": {"a": "1"}}, "status": {"phase": "Running"}}));
+        let selector =
+            LabelSelector::from_object(&json!({"matchExpressions": [{"key": "a", "operator": "In", "values": ["1"]}]}));
+        assert!(selector.matches(&object.labels()));
+        assert!(FieldSelector::parse("metadata.name=x,status.phase!=Failed").expect("good").matches(&object));
+        assert!(FieldSelector::parse("involvedObject.namespace=").expect("good").matches(&object));
+        assert!(!FieldSelector::parse("metadata.name==y").expect("good").matches(&object));
+        assert!(FieldSelector::parse("nonsense").is_err());
+    }
+}
