@@ -1,8 +1,27 @@
 //! The Kubernetes API as functions on a world: requests in, answers out.
 
+pub mod admission;
+pub mod body;
+pub mod columns;
+pub mod crd;
+pub mod defaults;
 pub mod delete;
-pub mod lifecycle;
+pub mod discovery;
+pub mod establish;
+pub mod negotiate;
+pub mod openapi;
+pub mod patch;
+pub mod protobuf;
+pub mod rbac;
+pub mod read;
 pub mod registry;
+pub mod route;
+pub mod schema;
+pub mod special;
+pub mod status;
+pub mod strict;
+pub mod table;
+pub mod validate;
 pub mod watch;
 pub mod write;
 
@@ -11,7 +30,11 @@ use crate::sandbox::node;
 use crate::sandbox::node::exec::Start;
 use crate::sandbox::node::logs::LogQuery;
 use crate::sandbox::world::World;
+use route::{Route, Target};
 use serde_json::json;
+
+/// The largest request body, in bytes, as a real API server has it.
+pub const BODY_LIMIT: usize = 3 * 1024 * 1024;
 
 /// A stream that a call opens.
 pub enum Opened {
@@ -22,8 +45,73 @@ pub enum Opened {
 
 /// Answers one request that is not a stream.
 pub fn handle(world: &mut World, call: &Call) -> Answer {
-    let _ = (world, call);
-    Refusal::new(404, "NotFound", "the server could not find the requested resource").answer()
+    if call.body.len() > BODY_LIMIT {
+        let message = format!("Request entity too large: limit is {BODY_LIMIT}");
+        return Refusal::new(413, "RequestEntityTooLarge", message).answer();
+    }
+    match route::route(world, call) {
+        Err(answer) => answer,
+        Ok(Route::Document(parts)) => document(world, call, &parts),
+        Ok(Route::Resource(target)) => resource(world, call, &target).unwrap_or_else(|refusal| refusal.answer()),
+    }
+}
+
+fn document(world: &mut World, call: &Call, parts: &[String]) -> Answer {
+    world.crds.refresh(world.store.snapshot());
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    if call.method != "GET" && call.method != "HEAD" {
+        return status::method_not_allowed().answer();
+    }
+    match parts.as_slice() {
+        ["version"] => discovery::version(),
+        ["healthz" | "livez" | "readyz", ..] => Answer::text(200, "ok"),
+        [".well-known", "egress-lab"] => mark(world),
+        ["openapi", "v2"] => openapi::v2(world, call),
+        ["openapi", "v3", rest @ ..] => openapi::v3(world, rest),
+        ["api" | "apis", ..] => discovery::answer(world, call, &parts),
+        [] => discovery::paths(world),
+        _ => route::page_not_found(),
+    }
+}
+
+/// The sandbox's mark: how a client that holds the credential knows that this is no cluster.
+fn mark(world: &World) -> Answer {
+    let version = env!("CARGO_PKG_VERSION");
+    Answer::json(
+        200,
+        &json!({"name": "egress-lab", "version": version, "world": {"revision": world.revision(), "settled": world.settled()}}),
+    )
+}
+
+fn resource(world: &mut World, call: &Call, target: &Target) -> Result<Answer, Refusal> {
+    rbac::authorize(world, call, target)?;
+    if !target.subresource.is_empty()
+        && let Some(answer) = special::subresource(world, call, target)
+    {
+        return answer;
+    }
+    let verb = match (call.method.as_str(), target.name.is_empty()) {
+        ("GET" | "HEAD", false) => "get",
+        ("GET" | "HEAD", true) => "list",
+        ("POST", true) => "create",
+        ("PUT", false) => "update",
+        ("PATCH", false) => "patch",
+        ("DELETE", false) => "delete",
+        ("DELETE", true) => "deletecollection",
+        _ => return Err(status::method_not_allowed()),
+    };
+    if !target.resource.verbs.contains(&verb) {
+        return Err(status::method_not_allowed());
+    }
+    match verb {
+        "get" => read::get(world, call, target),
+        "list" => read::list(world, call, target),
+        "create" => special::review(world, call, target).unwrap_or_else(|| write::create(world, call, target)),
+        "update" => write::update(world, call, target),
+        "patch" => patch::patch(world, call, target),
+        "delete" => delete::delete(world, call, target),
+        _ => delete::delete_collection(world, call, target),
+    }
 }
 
 /// What stream a call asks for.
@@ -31,8 +119,18 @@ pub fn handle(world: &mut World, call: &Call) -> Answer {
 /// # Errors
 /// The refusal to answer instead.
 pub fn open(world: &mut World, call: &Call) -> Result<Opened, Refusal> {
-    let _ = (world, call);
-    Err(Refusal::new(404, "NotFound", "the server could not find the requested resource"))
+    let target = match route::route(world, call) {
+        Ok(Route::Resource(target)) => target,
+        Ok(Route::Document(_)) => return Err(status::no_such_resource()),
+        Err(answer) => return Err(Refusal::new(answer.status, "NotFound", String::from_utf8_lossy(&answer.body))),
+    };
+    rbac::authorize(world, call, &target)?;
+    match target.subresource.as_str() {
+        "" => watch::open(world, call, &target).map(|watch| Opened::Watch(Box::new(watch))),
+        "exec" | "attach" => Ok(Opened::Exec(special::exec_start(call, &target))),
+        "log" => Ok(Opened::Log(special::log_query(call, &target)?)),
+        other => Err(Refusal::not_simulated(other)),
+    }
 }
 
 /// A refusal of the node in the API server's form.

@@ -71,7 +71,7 @@ impl World {
     }
 
     fn empty(config: Config, parts: Parts) -> World {
-        let mut loops = api::lifecycle::controllers();
+        let mut loops: Vec<Arc<dyn Controller>> = vec![Arc::new(api::establish::Establish)];
         loops.extend(controllers::all(config.seed));
         loops.extend(parts.controllers);
         World {

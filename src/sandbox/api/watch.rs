@@ -1,17 +1,178 @@
 //! Watches: cursors over the store's changes.
 
-use crate::sandbox::call::StreamOutput;
+use crate::base::clock::Time;
+use crate::k8s::Object;
+use crate::sandbox::Pace;
+use crate::sandbox::api::negotiate::{self, Form};
+use crate::sandbox::api::read::{self, Selection};
+use crate::sandbox::api::registry::Resource;
+use crate::sandbox::api::route::Target;
+use crate::sandbox::api::table;
+use crate::sandbox::call::{Call, Refusal, StreamOutput};
+use crate::sandbox::store::Change;
 use crate::sandbox::world::World;
+use serde_json::{Value, json};
+
+/// The most bytes that one poll gives.
+const CHUNK: usize = 256 * 1024;
+/// How often a watch that allows bookmarks gets one, in milliseconds.
+const BOOKMARK_EVERY_MS: i64 = 60_000;
 
 /// An open watch.
 pub struct Watch {
+    resource: Resource,
+    selection: Selection,
+    form: Form,
+    include: Option<String>,
+    /// Changes up to this version were sent.
     version: u64,
+    /// Events to send before the changes.
+    first: Vec<u8>,
+    bookmarks: bool,
+    next_bookmark: Time,
+    /// When the client asked it to end (wall and instant clocks alike).
+    ends: Option<Time>,
+    columns_sent: bool,
+    expired: Option<u64>,
+}
+
+/// Opens a watch.
+///
+/// # Errors
+/// What is wrong with the query.
+pub fn open(world: &World, call: &Call, target: &Target) -> Result<Watch, Refusal> {
+    let form = negotiate::form(call)?;
+    read::check_options(call, true)?;
+    let mut selection = Selection::read(call, target)?;
+    if !target.name.is_empty() {
+        let text = format!("metadata.name={}", target.name);
+        selection.fields.0.extend(crate::k8s::selector::FieldSelector::parse(&text).map_err(Refusal::bad_request)?.0);
+    }
+    let asked = read::resource_version(call)?.filter(|version| *version > 0);
+    let initial = call.flag("sendInitialEvents");
+    let seconds = call.param("timeoutSeconds").and_then(|s| s.parse::<i64>().ok()).filter(|s| *s > 0);
+    let mut watch = Watch {
+        resource: target.resource.clone(),
+        selection,
+        form,
+        include: call.param("includeObject").map(String::from),
+        version: asked.filter(|_| !initial).unwrap_or_else(|| world.revision()),
+        first: Vec::new(),
+        bookmarks: call.flag("allowWatchBookmarks"),
+        next_bookmark: world.now().plus_ms(BOOKMARK_EVERY_MS),
+        ends: seconds.map(|s| world.now().plus_ms(s * 1000)),
+        columns_sent: false,
+        expired: None,
+    };
+    if asked.is_none() || initial {
+        for object in read::select(world, &watch.resource, &watch.selection) {
+            let event = watch.event(world, "ADDED", &object);
+            watch.first.extend(event);
+        }
+    }
+    if initial && watch.bookmarks {
+        let bookmark = watch.bookmark(world.revision(), true);
+        watch.first.extend(bookmark);
+    }
+    if watch.version < world.store.forgotten() {
+        watch.expired = Some(watch.version);
+    }
+    Ok(watch)
 }
 
 impl Watch {
     /// The next bytes of the answer.
     pub fn poll(&mut self, world: &World) -> StreamOutput {
-        self.version = world.revision();
-        StreamOutput::Pending { until: None }
+        if let Some(version) = self.expired {
+            return self.end_expired(world, version);
+        }
+        if !self.first.is_empty() {
+            return StreamOutput::Body(std::mem::take(&mut self.first));
+        }
+        let Some(changes) = world.store.since(self.version) else { return self.end_expired(world, self.version) };
+        let kind = self.resource.stored_kind();
+        let changes: Vec<_> = changes.cloned().collect();
+        let mut out = Vec::new();
+        for change in changes {
+            if out.len() > CHUNK {
+                return StreamOutput::Body(out);
+            }
+            self.version = change.version;
+            if change.key.kind == kind {
+                out.extend(self.change(world, &change));
+            }
+        }
+        self.version = self.version.max(world.revision());
+        if out.is_empty() { self.idle(world) } else { StreamOutput::Body(out) }
     }
+
+    fn idle(&mut self, world: &World) -> StreamOutput {
+        if self.ends.is_some_and(|end| end <= world.now()) {
+            return StreamOutput::End;
+        }
+        if self.bookmarks && self.form == Form::Json && self.next_bookmark <= world.now() {
+            self.next_bookmark = world.now().plus_ms(BOOKMARK_EVERY_MS);
+            return StreamOutput::Body(self.bookmark(self.version, false));
+        }
+        let wall = matches!(world.pace(), Pace::Wall { .. });
+        let bookmark = (self.bookmarks && self.form == Form::Json).then_some(self.next_bookmark);
+        StreamOutput::Pending { until: self.ends.into_iter().chain(bookmark).min().filter(|_| wall) }
+    }
+
+    fn end_expired(&mut self, world: &World, version: u64) -> StreamOutput {
+        if self.version == u64::MAX {
+            return StreamOutput::End;
+        }
+        self.version = u64::MAX;
+        self.expired = Some(version);
+        let message = format!("too old resource version: {version} ({})", world.store.forgotten());
+        let status = Refusal::new(410, "Expired", message).status();
+        StreamOutput::Body(line(&json!({"type": "ERROR", "object": status})))
+    }
+
+    /// What a change means for those who see only what they select.
+    fn change(&mut self, world: &World, change: &Change) -> Vec<u8> {
+        let takes = |object: &Object| self.selection.takes(object);
+        let before = change.before.as_deref().filter(|object| takes(object));
+        let after = change.after.as_deref().filter(|object| takes(object));
+        match (before, after) {
+            (None, None) => Vec::new(),
+            (None, Some(object)) => self.event(world, "ADDED", object),
+            (Some(_), Some(object)) => self.event(world, "MODIFIED", object),
+            (Some(object), None) => {
+                let mut last = object.clone();
+                last.set(&["metadata", "resourceVersion"], json!(change.version.to_string()));
+                self.event(world, "DELETED", &last)
+            }
+        }
+    }
+
+    fn event(&mut self, world: &World, kind: &str, object: &Object) -> Vec<u8> {
+        let shown = self.resource.shown(object);
+        let object = match self.form {
+            Form::Json | Form::Yaml => shown.0,
+            Form::Metadata => negotiate::metadata_only(&shown),
+            Form::Table => {
+                let meta = json!({"resourceVersion": shown.at(&["metadata", "resourceVersion"])});
+                let columns = !std::mem::replace(&mut self.columns_sent, true);
+                table::table(world, &self.resource, &[&shown], meta, self.include.as_deref(), columns)
+            }
+        };
+        line(&json!({"type": kind, "object": object}))
+    }
+
+    fn bookmark(&self, version: u64, initial: bool) -> Vec<u8> {
+        let mut meta = json!({"resourceVersion": version.to_string()});
+        if initial {
+            meta["annotations"] = json!({"k8s.io/initial-events-end": "true"});
+        }
+        let object = json!({"kind": self.resource.kind, "apiVersion": self.resource.api_version(), "metadata": meta});
+        line(&json!({"type": "BOOKMARK", "object": object}))
+    }
+}
+
+fn line(event: &Value) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec(event).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes
 }

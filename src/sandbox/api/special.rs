@@ -1,0 +1,235 @@
+//! Subresources and the kinds that are questions rather than objects.
+
+use crate::base::clock::Time;
+use crate::k8s::{Object, base64};
+use crate::sandbox::api::rbac::{self, Ask};
+use crate::sandbox::api::route::Target;
+use crate::sandbox::api::status::{self, Cause};
+use crate::sandbox::api::{body, columns, delete, negotiate, patch, read, write};
+use crate::sandbox::call::{Answer, Call, Refusal};
+use crate::sandbox::node::exec::Start;
+use crate::sandbox::node::logs::LogQuery;
+use crate::sandbox::world::World;
+use serde_json::{Value, json};
+
+/// Answers a subresource; `None` for `status`, which the ordinary verbs handle.
+pub fn subresource(world: &mut World, call: &Call, target: &Target) -> Option<Result<Answer, Refusal>> {
+    Some(match (target.subresource.as_str(), call.method.as_str()) {
+        ("status", _) => return None,
+        ("scale", "GET" | "PUT" | "PATCH") => scale(world, call, target),
+        ("log", "GET") => log(world, call, target),
+        ("exec" | "attach" | "portforward", _) => exec_refused(world, target),
+        ("binding", "POST") => bind(world, call, target),
+        ("eviction", "POST") => evict(world, target),
+        ("token", "POST") => token(world, call, target),
+        ("finalize", "PUT") => return None,
+        ("ephemeralcontainers", "GET") => return None,
+        ("ephemeralcontainers" | "resize" | "approval", _) => {
+            Err(Refusal::not_simulated(&format!("{}/{}", target.resource.plural, target.subresource)))
+        }
+        _ => Err(status::method_not_allowed()),
+    })
+}
+
+/// What `pods/exec` and `pods/attach` ask for.
+pub fn exec_start(call: &Call, target: &Target) -> Start {
+    let attach = target.subresource == "attach";
+    let command = call.query.iter().filter(|(name, _)| name == "command").map(|(_, value)| value.clone());
+    Start {
+        namespace: target.namespace.clone(),
+        pod: target.name.clone(),
+        container: call.param("container").filter(|c| !c.is_empty()).map(String::from),
+        command: if attach { Vec::new() } else { command.collect() },
+        stdin: call.flag("stdin"),
+        stdout: call.flag("stdout"),
+        stderr: call.flag("stderr"),
+        tty: call.flag("tty"),
+    }
+}
+
+/// A call that came without an upgrade: says what would be wrong, or that an upgrade is needed.
+fn exec_refused(world: &mut World, target: &Target) -> Result<Answer, Refusal> {
+    read::find(world, target)?;
+    Err(Refusal::bad_request("Upgrade request required"))
+}
+
+/// The query of `pods/log`.
+///
+/// # Errors
+/// 422 about PodLogOptions.
+pub fn log_query(call: &Call, target: &Target) -> Result<LogQuery, Refusal> {
+    let number = |name: &str| -> Result<Option<i64>, Refusal> {
+        let Some(text) = call.param(name).filter(|text| !text.is_empty()) else { return Ok(None) };
+        let n: i64 =
+            text.parse().map_err(|_| Refusal::bad_request(format!("strconv.ParseInt: parsing \"{text}\": invalid syntax")))?;
+        if n < 0 {
+            let cause = Cause::invalid(name, &json!(n), "must be greater than or equal to 0");
+            return Err(status::invalid("", "PodLogOptions", &target.name, vec![cause]));
+        }
+        Ok(Some(n))
+    };
+    Ok(LogQuery {
+        namespace: target.namespace.clone(),
+        pod: target.name.clone(),
+        container: call.param("container").filter(|c| !c.is_empty()).map(String::from),
+        previous: call.flag("previous"),
+        timestamps: call.flag("timestamps"),
+        tail_lines: number("tailLines")?.map(|n| n as usize),
+        since_seconds: number("sinceSeconds")?,
+        since_time: call.param("sinceTime").and_then(Time::parse),
+        limit_bytes: number("limitBytes")?.map(|n| n as usize),
+    })
+}
+
+fn log(world: &mut World, call: &Call, target: &Target) -> Result<Answer, Refusal> {
+    let pod = read::find(world, target)?;
+    if pod.str_at(&["spec", "nodeName"]).is_empty() {
+        return Ok(Answer { status: 204, ..Answer::default() });
+    }
+    let query = log_query(call, target)?;
+    let read = world.node.log(&query, world.store.snapshot(), world.now);
+    let (text, _) = read.map_err(|refusal| super::node_refusal(refusal, &target.name))?;
+    let headers = vec![("content-type".to_string(), "text/plain".to_string())];
+    Ok(Answer { status: 200, headers, body: text })
+}
+
+/// The autoscaling/v1 Scale of a workload.
+fn scale_of(object: &Object, replicas_path: &[&str]) -> Object {
+    let replicas = object.at(replicas_path).as_i64().unwrap_or(0);
+    let current = object.at(&["status", "replicas"]).as_i64().unwrap_or(0);
+    let metadata = ["name", "namespace", "uid", "resourceVersion", "creationTimestamp"];
+    let metadata: serde_json::Map<String, Value> = metadata
+        .iter()
+        .map(|key| (key.to_string(), object.at(&["metadata", key]).clone()))
+        .filter(|(_, v)| !v.is_null())
+        .collect();
+    let selector = match columns::label_selector(object.at(&["spec", "selector"])) {
+        text if text == "<none>" => String::new(),
+        text => text,
+    };
+    Object(json!({"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": metadata,
+                  "spec": {"replicas": replicas}, "status": {"replicas": current, "selector": selector}}))
+}
+
+fn scale(world: &mut World, call: &Call, target: &Target) -> Result<Answer, Refusal> {
+    let old = read::find(world, target)?;
+    let path = replicas_path(target);
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    let mut scale = scale_of(&old, &path);
+    match call.method.as_str() {
+        "PUT" => scale = Object(body::read_value(call, "Scale")?.0),
+        "PATCH" => patch::apply_to(&mut scale, call, target)?,
+        _ => return Ok(negotiate::value(call, 200, &scale.0)),
+    }
+    let version = scale.str_at(&["metadata", "resourceVersion"]);
+    if !version.is_empty() && version != old.str_at(&["metadata", "resourceVersion"]) {
+        return Err(status::conflict(&target.resource, &target.name, status::MODIFIED));
+    }
+    let wanted = scale.at(&["spec", "replicas"]).as_i64().unwrap_or(0);
+    if wanted < 0 {
+        let cause = Cause::invalid("spec.replicas", &json!(wanted), "must be greater than or equal to 0");
+        return Err(status::invalid("autoscaling", "Scale", &target.name, vec![cause]));
+    }
+    let mut next = (*old).clone();
+    next.set(&path, json!(wanted));
+    let dry_run = body::dry_run(call, "PatchOptions")?;
+    let written = write::update_object(world, &target.resource, &old, next, "", dry_run)?;
+    Ok(negotiate::value(call, 200, &scale_of(&written.object, &path).0))
+}
+
+fn replicas_path(target: &Target) -> Vec<String> {
+    let custom = target.resource.custom.as_ref().and_then(|c| c.version(&target.resource.version)).and_then(|v| v.scale.clone());
+    let path = custom.and_then(|scale| scale["specReplicasPath"].as_str().map(String::from));
+    path.unwrap_or_else(|| ".spec.replicas".into()).split('.').filter(|p| !p.is_empty()).map(String::from).collect()
+}
+
+fn bind(world: &mut World, call: &Call, target: &Target) -> Result<Answer, Refusal> {
+    let (binding, _) = body::read_value(call, "Binding")?;
+    let old = read::find(world, target)?;
+    let mut next = (*old).clone();
+    next.set(&["spec", "nodeName"], binding["target"]["name"].clone());
+    write::update_object(world, &target.resource, &old, next, "", false)?;
+    Ok(Answer::json(201, &json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201})))
+}
+
+fn evict(world: &mut World, target: &Target) -> Result<Answer, Refusal> {
+    delete::evict(world, target)?;
+    Ok(Answer::json(201, &json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201})))
+}
+
+/// A token that looks like one and opens nothing.
+fn token(world: &mut World, call: &Call, target: &Target) -> Result<Answer, Refusal> {
+    let account = read::find(world, target)?;
+    let (mut request, _) = body::read_value(call, "TokenRequest")?;
+    let seconds = request["spec"]["expirationSeconds"].as_i64().unwrap_or(3600);
+    let expires = world.now().plus_ms(seconds * 1000);
+    let part =
+        |value: &Value| base64::encode(value.to_string().as_bytes()).trim_end_matches('=').replace('+', "-").replace('/', "_");
+    let subject = format!("system:serviceaccount:{}:{}", target.namespace, target.name);
+    let claims = json!({"sub": subject, "exp": expires.0 / 1000, "note": crate::base::not_simulated("service account tokens as credentials")});
+    let signature = world.seed.hash(&["token", account.uid(), &expires.rfc3339()]);
+    let token = format!("{}.{}.{}", part(&json!({"alg": "none"})), part(&claims), part(&json!(signature)));
+    request["kind"] = json!("TokenRequest");
+    request["apiVersion"] = json!("authentication.k8s.io/v1");
+    request["metadata"]["name"] = json!(target.name);
+    request["metadata"]["namespace"] = json!(target.namespace);
+    request["spec"]["expirationSeconds"] = json!(seconds);
+    request["status"] = json!({"token": token, "expirationTimestamp": expires.rfc3339()});
+    Ok(Answer::json(201, &request))
+}
+
+/// Answers a create of a kind that is a question; `None` for ordinary kinds.
+pub fn review(world: &mut World, call: &Call, target: &Target) -> Option<Result<Answer, Refusal>> {
+    let (user, groups) = rbac::identity(call);
+    let kind = target.resource.kind.as_str();
+    let status: &dyn Fn(&World, &Value) -> Value = match (target.resource.group.as_str(), kind) {
+        ("authorization.k8s.io", "SelfSubjectRulesReview") => &|_, _| rules(&groups),
+        ("authorization.k8s.io", _) => &|world, request| access(world, request, &user, &groups),
+        ("authentication.k8s.io", "SelfSubjectReview") => &|_, _| json!({"userInfo": {"username": user, "groups": groups}}),
+        ("authentication.k8s.io", _) => return Some(Err(Refusal::not_simulated(kind))),
+        ("", "Binding") => return Some(Err(Refusal::not_simulated(kind))),
+        _ => return None,
+    };
+    Some(body::read_value(call, kind).map(|(mut request, _)| {
+        request["kind"] = json!(kind);
+        request["apiVersion"] = json!(target.resource.api_version());
+        if request["metadata"].is_null() {
+            request["metadata"] = json!({});
+        }
+        request["metadata"]["creationTimestamp"] = Value::Null;
+        request["status"] = status(world, &request);
+        Answer::json(201, &request)
+    }))
+}
+
+fn access(world: &World, request: &Value, user: &str, groups: &[String]) -> Value {
+    let spec = &request["spec"];
+    let asked_user = spec["user"].as_str().map(String::from);
+    let asked_groups: Option<Vec<String>> =
+        spec["groups"].as_array().map(|list| list.iter().filter_map(|g| g.as_str().map(String::from)).collect());
+    let (user, groups) = match asked_user {
+        Some(user) if user != "learner" => (user, asked_groups.unwrap_or_default()),
+        _ => (user.to_string(), groups.to_vec()),
+    };
+    let ask = &spec["resourceAttributes"];
+    let text = |field: &str| ask[field].as_str().unwrap_or("");
+    let resource = match text("subresource") {
+        "" => text("resource").to_string(),
+        sub => format!("{}/{sub}", text("resource")),
+    };
+    let question =
+        Ask { verb: text("verb"), group: text("group"), resource: &resource, name: text("name"), namespace: text("namespace") };
+    let allowed = match rbac::allowed(world, &user, &groups, &question) {
+        true => json!({"allowed": true}),
+        false => json!({"allowed": false}),
+    };
+    allowed
+}
+
+fn rules(groups: &[String]) -> Value {
+    if !groups.iter().any(|g| g == "system:masters") {
+        return json!({"resourceRules": [], "nonResourceRules": [], "incomplete": false});
+    }
+    json!({"resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}],
+           "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}], "incomplete": false})
+}

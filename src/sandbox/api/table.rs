@@ -1,0 +1,133 @@
+//! Tables: what `kubectl get` prints is made here.
+
+use crate::base::clock::Time;
+use crate::k8s::Object;
+use crate::sandbox::api::columns;
+use crate::sandbox::api::registry::Resource;
+use crate::sandbox::world::World;
+use serde_json::{Value, json};
+use std::sync::LazyLock;
+
+static COLUMNS: LazyLock<Value> =
+    LazyLock::new(|| serde_json::from_str(include_str!("../../../assets/kubernetes/table-columns.json")).unwrap_or(Value::Null));
+
+/// A `meta.k8s.io/v1` Table of objects. `include`: the query's includeObject. Without `with_columns` the definitions are null.
+pub fn table(
+    world: &World,
+    resource: &Resource,
+    objects: &[&Object],
+    meta: Value,
+    include: Option<&str>,
+    with_columns: bool,
+) -> Value {
+    let definitions = definitions(resource);
+    let rows: Vec<Value> = objects
+        .iter()
+        .map(|object| {
+            let shown = match include {
+                Some("None") => Value::Null,
+                Some("Object") => resource.shown(object).0,
+                _ => super::negotiate::metadata_only(object),
+            };
+            json!({"cells": cells(world, resource, object), "object": shown})
+        })
+        .collect();
+    let columns = if with_columns { definitions } else { Value::Null };
+    json!({"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": meta, "columnDefinitions": columns, "rows": rows})
+}
+
+fn definitions(resource: &Resource) -> Value {
+    if let Some(version) = resource.custom.as_ref().and_then(|custom| custom.version(&resource.version)) {
+        let name = json!({"name": "Name", "type": "string", "format": "name", "description": "", "priority": 0});
+        let own = version.columns.iter().map(|column| {
+            json!({"name": column.name, "type": column.kind, "format": column.format, "description": column.description,
+                   "priority": column.priority})
+        });
+        return std::iter::once(name).chain(own).collect();
+    }
+    let named = match (resource.group.as_str(), resource.plural.as_str()) {
+        ("events.k8s.io", _) => "events",
+        (_, "horizontalpodautoscalers") => "hpa",
+        (_, "poddisruptionbudgets") => "pdb",
+        (_, "certificatesigningrequests") => "csr",
+        (_, plural) => plural,
+    };
+    let known = &COLUMNS[named];
+    let age = || json!([{"name": "Name", "type": "string", "format": "name", "priority": 0}, {"name": "Age", "type": "string", "format": "", "priority": 0}]);
+    let mut columns = if known.is_null() { age() } else { known.clone() };
+    for column in columns.as_array_mut().into_iter().flatten() {
+        column["description"] = json!("");
+    }
+    columns
+}
+
+fn cells(world: &World, resource: &Resource, object: &Object) -> Vec<Value> {
+    let now = world.now();
+    let mut cells = vec![json!(object.name())];
+    match resource.custom.as_ref().and_then(|custom| custom.version(&resource.version)) {
+        Some(version) => cells.extend(version.columns.iter().map(|column| column.cell(object, now))),
+        None => return columns::cells(world, &resource.plural, object),
+    }
+    cells
+}
+
+/// The age of a moment as the API server writes it (k8s.io/apimachinery duration.HumanDuration).
+pub fn age(text: &str, now: Time) -> String {
+    let Some(time) = Time::parse(text) else { return "<unknown>".into() };
+    if time > now.plus_ms(1_999) {
+        return "<invalid>".into();
+    }
+    human(now.since(time) / 1000)
+}
+
+/// Seconds in Kubernetes' short form: `75s`, `4m12s`, `57m`, `3h5m`, `30h`, `3d4h`, `90d`.
+pub fn human(seconds: i64) -> String {
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    let pair = |big: i64, unit: char, small: i64, small_unit: char| match small {
+        0 => format!("{big}{unit}"),
+        _ => format!("{big}{unit}{small}{small_unit}"),
+    };
+    match seconds {
+        ..120 => format!("{seconds}s"),
+        ..600 => pair(minutes, 'm', seconds % 60, 's'),
+        ..10_800 => format!("{minutes}m"),
+        ..28_800 => pair(hours, 'h', minutes % 60, 'm'),
+        ..172_800 => format!("{hours}h"),
+        ..691_200 => pair(days, 'd', hours % 24, 'h'),
+        ..63_072_000 => format!("{days}d"),
+        ..252_288_000 => pair(days / 365, 'y', days % 365, 'd'),
+        _ => format!("{}y", days / 365),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_short() {
+        for (seconds, text) in [
+            (0, "0s"),
+            (75, "75s"),
+            (120, "2m"),
+            (252, "4m12s"),
+            (3420, "57m"),
+            (11_100, "3h5m"),
+            (108_000, "30h"),
+            (273_600, "3d4h"),
+            (7_776_000, "90d"),
+            (64_368_000, "2y15d"),
+            (283_824_000, "9y"),
+        ] {
+            assert_eq!(human(seconds), text);
+        }
+    }
+
+    #[test]
+    fn every_recorded_table_gives_name_first() {
+        for (kind, columns) in COLUMNS.as_object().expect("columns") {
+            let first = columns[0]["name"].as_str();
+            assert!(matches!(first, Some("Name" | "Last Seen")), "{kind}");
+        }
+    }
+}
