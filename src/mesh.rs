@@ -1,9 +1,16 @@
 //! The mesh model: Istio objects to proxy configuration (`compile`), one request to a `Trace` (`trace`), injection, validation,
 //! what an installation consists of. Values in, values out: no I/O, no clock, no async.
 
+pub mod capture;
+pub mod compile;
+pub mod config;
+pub mod follow;
 pub mod inject;
 pub mod install;
 pub mod model;
+pub mod proxy;
+pub mod resolve;
+pub mod trace;
 pub mod validate;
 pub mod versions;
 
@@ -64,6 +71,13 @@ pub struct Cause {
     pub field: String,
     /// One sentence in our own words.
     pub text: String,
+}
+
+impl Cause {
+    /// A cause by its parts.
+    pub fn new(object: &str, field: &str, text: &str) -> Cause {
+        Cause { object: object.into(), field: field.into(), text: text.into() }
+    }
 }
 
 /// A traced exchange: the record, and what the client and the log readers see of it.

@@ -1,13 +1,21 @@
 //! A compiled mesh: the objects of a moment, and the configuration of each proxy derived from them on demand.
 
-use super::{Cause, Record, Trace};
+use super::capture;
+use super::compile::registry::Service;
+use super::compile::scope::{Base, Identity};
+use super::compile::{gateway, sidecar};
+use super::config::MeshConfig;
+use super::proxy::{EndpointHost, Proxy};
+use super::trace::{self, Place, network};
+use super::{Cause, Record, Trace, resolve};
 use crate::base::clock::Time;
-use crate::base::outcome::{At, Outcome, Path, TlsBy};
 use crate::base::seed::Seed;
 use crate::k8s::{Object, Snapshot};
 use crate::outside::Outside;
-use crate::outside::wire::{DnsAnswer, Failure, Reply, Request};
-use std::sync::Arc;
+use crate::outside::wire::{DnsAnswer, Request};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// What compiling needs to know besides the objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +70,8 @@ pub struct Model {
 struct Inner {
     snapshot: Snapshot,
     options: Options,
+    base: OnceLock<Base>,
+    proxies: Mutex<BTreeMap<Identity, Arc<Proxy>>>,
 }
 
 /// A chain of traces as a client that follows redirects makes them, and what was assumed: the JSON of `explain`.
@@ -76,7 +86,13 @@ pub struct Explanation {
 impl Model {
     /// Takes over the objects of a moment. Cheap: the work is done per proxy when a trace first needs it.
     pub fn compile(snapshot: &Snapshot, options: &Options) -> Model {
-        Model { inner: Arc::new(Inner { snapshot: snapshot.clone(), options: options.clone() }) }
+        let inner = Inner {
+            snapshot: snapshot.clone(),
+            options: options.clone(),
+            base: OnceLock::new(),
+            proxies: Mutex::new(BTreeMap::new()),
+        };
+        Model { inner: Arc::new(inner) }
     }
 
     /// The objects this was compiled from.
@@ -89,33 +105,153 @@ impl Model {
         &self.inner.options
     }
 
+    /// The mesh's objects as read, before any proxy's view of them.
+    pub fn base(&self) -> &Base {
+        self.inner.base.get_or_init(|| Base::read(&self.inner.snapshot, &self.inner.options))
+    }
+
+    /// The mesh configuration in force.
+    pub fn mesh_config(&self) -> &MeshConfig {
+        &self.base().config
+    }
+
+    /// What the pod's proxy was told; `None` for a pod without one.
+    pub fn proxy(&self, pod: &Object) -> Option<Arc<Proxy>> {
+        capture::proxy_container(pod)?;
+        let id = capture::identity(pod);
+        let mut proxies = self.inner.proxies.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some(known) = proxies.get(&id) {
+            return Some(known.clone());
+        }
+        let derived = match id.gateway {
+            true => gateway::proxy(self.base(), &id, &self.inner.snapshot),
+            false => sidecar::proxy(self.base(), &id),
+        };
+        let derived = Arc::new(derived);
+        proxies.insert(id, derived.clone());
+        Some(derived)
+    }
+
+    /// The pod with its proxy.
+    pub fn place(&self, pod: &Object) -> Option<Place> {
+        let proxy = self.proxy(pod)?;
+        let known = self.inner.snapshot.find("", "Pod", pod.namespace(), pod.name()).cloned();
+        let ip = pod.str_at(&["status", "podIP"]).parse().ok();
+        Some(Place { proxy, pod: known.unwrap_or_else(|| Arc::new(pod.clone())), ip })
+    }
+
+    /// The registry's services that come from one object.
+    pub fn services_of<'a>(&'a self, object: &'a str) -> impl Iterator<Item = &'a Service> {
+        self.base().services.iter().filter(move |s| s.object == object)
+    }
+
+    /// Whether any service of this host has an endpoint on the port.
+    pub fn has_endpoints(&self, host: &str, port: u16) -> bool {
+        let of_host = self.base().services.iter().filter(|s| s.host == host);
+        of_host.filter_map(|s| s.port(port)).any(|p| !p.endpoints.is_empty())
+    }
+
     /// What the pod's resolver answers for a name: search domains, cluster zone, then the public DNS.
-    pub fn resolve(&self, _pod: &Object, _name: &str, _outside: &Outside) -> DnsAnswer {
-        DnsAnswer::NoSuchName
+    pub fn resolve(&self, pod: &Object, name: &str, outside: &Outside) -> DnsAnswer {
+        resolve::resolve(&self.inner.snapshot, pod.namespace(), pod, name, outside)
+    }
+
+    /// Whether a name, as this pod resolves it, leads to the pod at an address.
+    pub fn leads_to(&self, pod: &Object, name: &str, ip: IpAddr, outside: &Outside) -> bool {
+        let DnsAnswer::Addresses { addresses, .. } = self.resolve(pod, name, outside) else { return false };
+        let behind = |address: &IpAddr| match resolve::service_at(&self.inner.snapshot, *address) {
+            Some(service) => {
+                let object = service.key().to_string();
+                self.services_of(&object)
+                    .flat_map(|s| &s.ports)
+                    .flat_map(|p| &p.endpoints)
+                    .any(|e| e.host == EndpointHost::Address(ip))
+            }
+            None => false,
+        };
+        addresses.iter().any(|address| *address == ip || behind(address))
+    }
+
+    /// `NAMESPACE/NAME` of the gateway behind a service host; `None` when the host is no gateway's.
+    pub fn gateway_behind(&self, host: &str) -> Option<String> {
+        let mut parts = host.strip_suffix(".svc.cluster.local")?.split('.');
+        let (name, namespace) = (parts.next()?, parts.next()?);
+        let service = self.inner.snapshot.find("", "Service", namespace, name)?;
+        let selector = crate::k8s::object::strings(service.at(&["spec", "selector"]));
+        if selector.is_empty() {
+            return None;
+        }
+        let selects = |labels: BTreeMap<&str, &str>| selector.iter().all(|(k, v)| labels.get(k) == Some(v));
+        let pods = self.inner.snapshot.list_in("", "Pod", namespace);
+        let pod = pods.into_iter().any(|p| selects(p.labels()) && capture::is_gateway(p));
+        let deployment = || {
+            self.inner.snapshot.list_in("apps", "Deployment", namespace).any(|d| {
+                let template = Object(d.at(&["spec", "template"]).clone());
+                let injected = template.annotation("inject.istio.io/templates").is_some_and(|t| t.contains("gateway"));
+                selects(template.labels()) && (capture::is_gateway(&template) || injected)
+            })
+        };
+        (pod || deployment()).then(|| format!("{namespace}/{name}"))
+    }
+
+    /// `NAMESPACE/NAME` of the Service in front of a gateway's pod, else of the pod.
+    pub fn gateway_name(&self, pod: &Object) -> String {
+        let labels = pod.labels();
+        let fits = |s: &&Arc<Object>| {
+            let selector = crate::k8s::object::strings(s.at(&["spec", "selector"]));
+            !selector.is_empty() && selector.iter().all(|(k, v)| labels.get(k) == Some(v))
+        };
+        let service = self.inner.snapshot.list_in("", "Service", pod.namespace()).find(fits);
+        format!("{}/{}", pod.namespace(), service.map_or(pod.name(), |s| s.name()))
+    }
+
+    /// An object that could change what this pod's connections do and that this program does not model.
+    pub fn unmodelled_for(&self, pod: &Object) -> Option<Cause> {
+        let snapshot = &self.inner.snapshot;
+        let labels = pod.labels();
+        let found = |o: &Arc<Object>, field: &str| Some(Cause::new(&o.key().to_string(), field, "This kind is not modelled."));
+        if let Some(policy) = network::policy_for(snapshot, pod) {
+            return Some(Cause::new(&policy.key().to_string(), "spec.egress", "NetworkPolicies are not modelled."));
+        }
+        let here = [pod.namespace(), &self.inner.options.root_namespace];
+        let kinds =
+            [("networking.istio.io", "EnvoyFilter"), ("extensions.istio.io", "WasmPlugin"), ("telemetry.istio.io", "Telemetry")];
+        let proxied = capture::proxy_container(pod).is_some();
+        for (group, kind) in kinds.into_iter().filter(|_| proxied) {
+            if let Some(object) = snapshot.list(group, kind).find(|o| here.contains(&o.namespace())) {
+                return found(object, "spec");
+            }
+        }
+        let gateway = capture::is_gateway(pod);
+        if let Some(policy) =
+            snapshot.list("security.istio.io", "AuthorizationPolicy").find(|o| gateway && here.contains(&o.namespace()))
+        {
+            return found(policy, "spec");
+        }
+        let ambient = |o: &Object| o.label("istio.io/dataplane-mode") == Some("ambient");
+        let namespace = snapshot.find("", "Namespace", "", pod.namespace());
+        let taken = labels.get("istio.io/dataplane-mode").is_none_or(|mode| *mode != "none");
+        match namespace.filter(|ns| !proxied && taken && (ambient(ns) || ambient(pod))) {
+            Some(ns) => Some(Cause::new(
+                &ns.key().to_string(),
+                "metadata.labels[istio.io/dataplane-mode]",
+                "Ambient mode is not modelled.",
+            )),
+            None => None,
+        }
+    }
+
+    /// An object that decides about connections to this pod and that this program does not model.
+    pub fn inbound_unmodelled(&self, pod: &Object) -> Option<Cause> {
+        let here = [pod.namespace(), &self.inner.options.root_namespace];
+        let kinds = ["AuthorizationPolicy", "PeerAuthentication", "RequestAuthentication"];
+        let all = kinds.into_iter().flat_map(|kind| self.inner.snapshot.list("security.istio.io", kind));
+        let object = all.into_iter().find(|o| here.contains(&o.namespace()))?;
+        Some(Cause::new(&object.key().to_string(), "spec", "This kind is not modelled."))
     }
 
     /// What becomes of one request of a client in this pod, and why.
-    pub fn trace(&self, pod: &Object, _request: &Request, _inputs: &Inputs<'_>) -> Trace {
-        let (object, field) = (pod.key().to_string(), "spec".to_string());
-        let failure = Failure::NotModelled { object: object.clone(), field: field.clone() };
-        let cause = Cause { object, field, text: "This part is not built yet.".into() };
-        let record = Record {
-            outcome: Outcome::NotModelled,
-            path: Path::None,
-            tls: TlsBy::None,
-            at: At::Client,
-            status: None,
-            exit_code: failure.exit_code(),
-            hops: Vec::new(),
-            cause,
-        };
-        Trace { record, reply: Reply::Failure(failure), delay_ms: 0, logs: Vec::new() }
-    }
-
-    /// Traces a request and, like `curl -L`, every redirect it is answered with (at most `limit` further requests).
-    pub fn trace_follow(&self, pod: &Object, request: &Request, inputs: &Inputs<'_>, limit: usize) -> Explanation {
-        let _ = limit;
-        let trace = self.trace(pod, request, inputs);
-        Explanation { exchanges: vec![trace.record.clone()], assumptions: Vec::new(), traces: vec![trace] }
+    pub fn trace(&self, pod: &Object, request: &Request, inputs: &Inputs<'_>) -> Trace {
+        trace::trace(self, pod, request, inputs)
     }
 }

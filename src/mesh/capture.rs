@@ -1,0 +1,131 @@
+//! Whether a pod's traffic passes its sidecar, read from the pod itself (semantics 2.6).
+
+use super::Cause;
+use super::compile::registry::{contains, network};
+use super::compile::scope::Identity;
+use crate::k8s::Object;
+use serde_json::Value;
+use std::net::IpAddr;
+
+/// What happens to a new connection of a pod.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Capture {
+    /// The sidecar gets it.
+    Taken,
+    /// It leaves as it is; why.
+    Not(Cause),
+    /// This program cannot tell; what it does not model.
+    Unknown(Cause),
+}
+
+/// The proxy container, native (an init container) or classic.
+pub fn proxy_container(pod: &Object) -> Option<&Value> {
+    let lists = [pod.at(&["spec", "containers"]), pod.at(&["spec", "initContainers"])];
+    let all = lists.into_iter().filter_map(Value::as_array).flatten();
+    let named = |c: &&Value| c.get("name").and_then(Value::as_str) == Some("istio-proxy");
+    all.clone().find(named).or_else(|| all.clone().find(|c| is_router(c)))
+}
+
+fn is_router(container: &Value) -> bool {
+    args(container).any(|a| a == "router")
+}
+
+fn args(container: &Value) -> impl Iterator<Item = &str> {
+    container.get("args").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+}
+
+/// Whether the pod is a gateway (`proxy router`).
+pub fn is_gateway(pod: &Object) -> bool {
+    proxy_container(pod).is_some_and(is_router)
+}
+
+/// Whether the pod has a sidecar.
+pub fn has_sidecar(pod: &Object) -> bool {
+    proxy_container(pod).is_some_and(|c| !is_router(c))
+}
+
+/// Who the pod's proxy is.
+pub fn identity(pod: &Object) -> Identity {
+    let labels = pod.labels().into_iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+    Identity { gateway: is_gateway(pod), namespace: pod.namespace().to_string(), labels }
+}
+
+/// Whether a TCP connection of the pod's application to this destination is captured.
+pub fn outbound(pod: &Object, ip: IpAddr, port: u16, from_proxy_user: bool) -> Capture {
+    let object = pod.key().to_string();
+    let not = |field: &str, text: &str| Capture::Not(Cause::new(&object, field, text));
+    let Some(proxy) = proxy_container(pod) else {
+        return not("spec.containers", "The pod has no istio-proxy container, so nothing stands between it and the network.");
+    };
+    if pod.at(&["spec", "hostNetwork"]) == &Value::Bool(true) {
+        return not("spec.hostNetwork", "The pod uses the node's network, which is never redirected.");
+    }
+    if is_router(proxy) {
+        return not("spec.containers[istio-proxy].args", "A gateway's own traffic is not redirected.");
+    }
+    if from_proxy_user {
+        return not("spec.containers[istio-proxy].securityContext.runAsUser", "User 1337, the proxy itself, is exempt.");
+    }
+    if ip.is_loopback() {
+        return not("spec.containers", "Connections to the loopback address stay inside the pod.");
+    }
+    if pod.annotation("sidecar.istio.io/interceptionMode") == Some("NONE") {
+        return not("metadata.annotations[sidecar.istio.io/interceptionMode]", "Interception is switched off.");
+    }
+    if let Some(captures) = dns_capture(proxy) {
+        return Capture::Unknown(Cause::new(&object, &captures, "DNS capture by the sidecar is not modelled."));
+    }
+    by_rules(pod, ip, port)
+}
+
+/// ISTIO_META_DNS_CAPTURE in the proxy's environment.
+fn dns_capture(proxy: &Value) -> Option<String> {
+    let env = proxy.get("env").and_then(Value::as_array)?;
+    let on = env.iter().find(|e| {
+        let value = e.get("value").and_then(Value::as_str).unwrap_or("");
+        match e.get("name").and_then(Value::as_str) {
+            Some("ISTIO_META_DNS_CAPTURE") => value == "true",
+            Some("PROXY_CONFIG") => value.contains("\"ISTIO_META_DNS_CAPTURE\":\"true\""),
+            _ => false,
+        }
+    })?;
+    Some(format!("spec.containers[istio-proxy].env[{}]", on.get("name")?.as_str()?))
+}
+
+/// The redirection rules: the arguments of istio-init where it ran, else the annotations it is made from.
+fn by_rules(pod: &Object, ip: IpAddr, port: u16) -> Capture {
+    let object = pod.key().to_string();
+    let rule = |flag: &str, name: &str| -> Option<(String, String)> {
+        let annotation = format!("traffic.sidecar.istio.io/{name}");
+        let field = format!("metadata.annotations[{annotation}]");
+        match pod.annotation(&annotation) {
+            Some(text) => Some((text.to_string(), field)),
+            None => Some((init_argument(pod, flag)?, format!("spec.initContainers[istio-init].args {flag}"))),
+        }
+    };
+    let in_list =
+        |text: &str| text.split(',').map(str::trim).any(|n| n == "*" || network(n).is_some_and(|net| contains(net, ip)));
+    let has_port = |text: &str| text.split(',').any(|p| p.trim() == "*" || p.trim() == port.to_string());
+    let not = |field: &str, text: &str| Capture::Not(Cause::new(&object, field, text));
+    if let Some((ports, field)) = rule("-o", "excludeOutboundPorts").filter(|(p, _)| has_port(p)) {
+        return not(&field, &format!("Port {port} is excluded from redirection ({ports})."));
+    }
+    if let Some((_, field)) = rule("-x", "excludeOutboundIPRanges").filter(|(n, _)| in_list(n)) {
+        return not(&field, &format!("{ip} is excluded from redirection."));
+    }
+    let ports_included = rule("-q", "includeOutboundPorts").is_some_and(|(p, _)| has_port(&p));
+    match rule("-i", "includeOutboundIPRanges") {
+        Some((ranges, field)) if !in_list(&ranges) && !ports_included => {
+            not(&field, &format!("Only {ranges:?} is redirected, and {ip} is not in it."))
+        }
+        _ => Capture::Taken,
+    }
+}
+
+fn init_argument(pod: &Object, flag: &str) -> Option<String> {
+    let init = pod.at(&["spec", "initContainers"]).as_array()?;
+    let init = init.iter().find(|c| matches!(c.get("name").and_then(Value::as_str), Some("istio-init" | "istio-validation")))?;
+    let all: Vec<&str> = args(init).collect();
+    let at = all.iter().position(|a| *a == flag)?;
+    all.get(at + 1).map(|v| v.to_string())
+}

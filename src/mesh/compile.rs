@@ -1,0 +1,13 @@
+//! From objects to what each proxy is told. The order of the modules is the order of the work: rules as written, the registry of
+//! services, what one proxy may see, its clusters, its routes, its listeners; gateways last.
+
+pub mod clusters;
+pub mod destination;
+pub mod gateway;
+pub mod gateway_http;
+pub mod listeners;
+pub mod registry;
+pub mod routes;
+pub mod rules;
+pub mod scope;
+pub mod sidecar;

@@ -1,0 +1,80 @@
+//! Clusters of a proxy: one per service port, one more per subset (Istio: core/cluster.go).
+
+use super::destination::{Applied, Subset, applied};
+use super::registry::{Resolution, Service, ServicePort};
+use super::scope::{Base, Identity, Scope};
+use crate::mesh::Cause;
+use crate::mesh::proxy::{Cluster, ClusterKind, Endpoint};
+use std::collections::BTreeMap;
+
+/// `outbound|80|subset|host`.
+pub fn name(port: u16, subset: &str, host: &str) -> String {
+    format!("outbound|{port}|{subset}|{host}")
+}
+
+/// All clusters of a proxy but Passthrough and BlackHole.
+pub fn all(base: &Base, id: &Identity, scope: &Scope<'_>) -> BTreeMap<String, Cluster> {
+    let mut clusters = BTreeMap::new();
+    for service in scope.services.iter().chain(&scope.destinations) {
+        let rule = applied(base, id, service);
+        for port in service.ports.iter().filter(|p| !p.orphan && p.protocol != super::registry::Protocol::Udp) {
+            let whole = cluster(base, id, service, port, rule.as_ref(), None);
+            clusters.insert(whole.name.clone(), whole);
+            for subset in rule.iter().flat_map(|r| &r.subsets) {
+                let one = cluster(base, id, service, port, rule.as_ref(), Some(subset));
+                clusters.insert(one.name.clone(), one);
+            }
+        }
+    }
+    clusters
+}
+
+fn cluster(
+    base: &Base,
+    id: &Identity,
+    service: &Service,
+    port: &ServicePort,
+    rule: Option<&Applied>,
+    subset: Option<&Subset>,
+) -> Cluster {
+    let policy = rule.map(|r| r.policy_for(port.number, subset)).unwrap_or_default();
+    let kind = kind(service.resolution, id.gateway);
+    let in_subset = |e: &&Endpoint| subset.is_none_or(|s| s.labels.iter().all(|(k, v)| e.labels.get(k) == Some(v)));
+    let endpoints = match (kind, service.resolution) {
+        (ClusterKind::Eds, Resolution::None) => Vec::new(),
+        _ => port.endpoints.iter().filter(in_subset).cloned().collect(),
+    };
+    let said_tls = policy.tls.is_some();
+    Cluster {
+        name: name(port.number, subset.map_or("", |s| &s.name), &service.host),
+        kind,
+        host: service.host.clone(),
+        port: port.number,
+        endpoints,
+        override_port: port.target,
+        http2: port.protocol == super::registry::Protocol::Http2 || policy.upgrades_to_http2(),
+        auto_mtls: base.config.auto_mtls && !service.external && !said_tls,
+        tls: policy.upstream_tls(id.gateway),
+        connect_timeout_ms: policy.connect_timeout_ms().unwrap_or(base.config.connect_timeout_ms),
+        cause: port.cause.clone(),
+        shaped_by: shaped_by(rule, subset),
+        not_modelled: policy.not_modelled.or_else(|| service.not_modelled.clone()),
+    }
+}
+
+fn kind(resolution: Resolution, gateway: bool) -> ClusterKind {
+    match resolution {
+        Resolution::Eds | Resolution::Static => ClusterKind::Eds,
+        Resolution::Dns => ClusterKind::StrictDns,
+        Resolution::DnsRoundRobin | Resolution::Dynamic => ClusterKind::LogicalDns,
+        Resolution::None if gateway => ClusterKind::Eds,
+        Resolution::None => ClusterKind::OriginalDst,
+    }
+}
+
+fn shaped_by(rule: Option<&Applied>, subset: Option<&Subset>) -> Option<Cause> {
+    match subset {
+        Some(subset) => Some(subset.cause.clone()),
+        None => rule.map(|r| Cause::new(&r.object, "spec.host", "The DestinationRule applies to this host.")),
+    }
+}

@@ -1,0 +1,250 @@
+//! Outbound listeners of a sidecar (Istio: core/listener.go) and the chains of TLS and TCP ports (core/tls.go).
+
+use super::clusters;
+use super::registry::{From, Protocol, Service, ServicePort, contains, network};
+use super::routes::Builder;
+use super::rules::{L4Rule, Match, VirtualService, overlaps};
+use crate::mesh::Cause;
+use crate::mesh::proxy::{EndpointHost, Filter, FilterChain, Listener, Transport, Weighted};
+use std::net::IpAddr;
+
+/// Where a service port is listened for.
+enum Place {
+    Wildcard,
+    Address(IpAddr),
+    /// On the wildcard, for destinations in this network.
+    Network(IpAddr, u8),
+}
+
+/// All outbound listeners, `virtualOutbound` last.
+pub fn outbound(builder: &Builder<'_>) -> Vec<Listener> {
+    let mut drafts: Vec<Listener> = Vec::new();
+    for service in &builder.scope.services {
+        for port in service.ports.iter().filter(|p| p.protocol != Protocol::Udp) {
+            add(builder, &mut drafts, service, port);
+        }
+    }
+    for listener in &mut drafts {
+        listener.default_chain = Some(policy_chain(builder, Some("PassthroughFilterChain")));
+    }
+    drafts.sort_by(|a, b| (a.port, &a.name).cmp(&(b.port, &b.name)));
+    drafts.push(virtual_outbound(builder));
+    drafts
+}
+
+fn add(builder: &Builder<'_>, drafts: &mut Vec<Listener>, service: &Service, port: &ServicePort) {
+    if port.protocol.is_http() {
+        let listener = open(drafts, None, port);
+        if !listener.chains.iter().any(|c| matches!(c.filter, Filter::Http(_))) {
+            listener.chains.insert(0, http_chain(port.number.to_string(), &port.cause));
+        }
+        return;
+    }
+    for place in places(service, port) {
+        let mut chains = match port.protocol {
+            Protocol::Tls => tls_chains(builder, service, port, matches!(place, Place::Address(_))),
+            _ => vec![tcp_chain(builder, service, port)],
+        };
+        let address = match place {
+            Place::Address(ip) => Some(ip),
+            _ => None,
+        };
+        if let Place::Network(ip, bits) = place {
+            chains.iter_mut().for_each(|c| c.networks = vec![(ip, bits)]);
+        }
+        if port.protocol == Protocol::Auto {
+            let config = match service.vips.is_empty() {
+                true => port.number.to_string(),
+                false => format!("{}:{}", service.host, port.number),
+            };
+            chains.insert(0, http_chain(config, &port.cause));
+        }
+        let listener = open(drafts, address, port);
+        for chain in chains {
+            add_chain(listener, chain);
+        }
+    }
+}
+
+/// A chain whose conditions an earlier one already has is dropped: the oldest service wins.
+fn add_chain(listener: &mut Listener, chain: FilterChain) {
+    let key = |c: &FilterChain| (c.sni.clone(), c.networks.clone(), c.http_only, c.transport == Transport::Tls);
+    if !listener.chains.iter().any(|have| key(have) == key(&chain)) {
+        listener.chains.push(chain);
+    }
+}
+
+fn open<'l>(drafts: &'l mut Vec<Listener>, address: Option<IpAddr>, port: &ServicePort) -> &'l mut Listener {
+    let found = drafts.iter().position(|l| l.address == address && l.port == port.number);
+    let at = found.unwrap_or_else(|| {
+        let name = match address {
+            Some(ip) => format!("{ip}_{}", port.number),
+            None => format!("0.0.0.0_{}", port.number),
+        };
+        let cause = port.cause.clone();
+        drafts.push(Listener { name, address, port: port.number, chains: Vec::new(), default_chain: None, cause });
+        drafts.len() - 1
+    });
+    &mut drafts[at]
+}
+
+/// Addresses of their own; headless Kubernetes services listen on each pod's address.
+fn places(service: &Service, port: &ServicePort) -> Vec<Place> {
+    if service.vips.is_empty() {
+        if service.from == From::Entry {
+            return vec![Place::Wildcard];
+        }
+        let address = |e: &crate::mesh::proxy::Endpoint| match e.host {
+            EndpointHost::Address(ip) => Some(Place::Address(ip)),
+            EndpointHost::Name(_) => None,
+        };
+        return port.endpoints.iter().filter_map(address).collect();
+    }
+    let place = |&(ip, bits): &(IpAddr, u8)| match bits == if ip.is_ipv4() { 32 } else { 128 } {
+        true => Place::Address(ip),
+        false => Place::Network(ip, bits),
+    };
+    service.vips.iter().map(place).collect()
+}
+
+fn http_chain(config: String, cause: &Cause) -> FilterChain {
+    FilterChain { transport: Transport::Raw, http_only: true, ..bare(Filter::Http(config), cause.clone()) }
+}
+
+/// A chain for any connection.
+pub fn bare(filter: Filter, cause: Cause) -> FilterChain {
+    FilterChain {
+        name: None,
+        sni: Vec::new(),
+        networks: Vec::new(),
+        transport: Transport::Any,
+        http_only: false,
+        terminates: None,
+        filter,
+        cause,
+    }
+}
+
+fn straight(service: &Service, port: &ServicePort) -> Filter {
+    let cluster = clusters::name(port.number, "", &service.host);
+    Filter::Tcp(vec![Weighted { cluster, weight: 1, cause: port.cause.clone(), headers: Default::default() }])
+}
+
+/// VirtualServices of the mesh that name the service's host.
+fn rules_for<'a>(builder: &'a Builder<'_>, service: &'a Service) -> impl Iterator<Item = &'a VirtualService> {
+    let bound =
+        |vs: &&VirtualService| vs.gateways.iter().any(|g| g == "mesh") && vs.hosts.iter().any(|h| overlaps(h, &service.host));
+    builder.scope.rules.iter().copied().filter(bound)
+}
+
+/// All static filters of a TLS or TCP match; unlike for HTTP they are all needed.
+fn l4_applies(builder: &Builder<'_>, entry: &Match, port: u16) -> bool {
+    let gateway = entry.gateways.is_empty() || entry.gateways.iter().any(|g| g == "mesh");
+    gateway && builder.source_fits(entry) && entry.port.is_none_or(|p| p == 0 || p == port)
+}
+
+fn tls_chains(builder: &Builder<'_>, service: &Service, port: &ServicePort, own_address: bool) -> Vec<FilterChain> {
+    let mut chains = Vec::new();
+    for vs in rules_for(builder, service) {
+        for (i, rule) in vs.tls.iter().enumerate() {
+            for (j, entry) in rule.matches.iter().enumerate().filter(|(_, m)| l4_applies(builder, m, port.number)) {
+                let cause = Cause::new(&vs.object, &format!("spec.tls[{i}].match[{j}]"), "This TLS rule takes the connection.");
+                let filter = Filter::Tcp(builder.weighted(&vs.object, &rule.destinations, port.number));
+                let networks = entry.destination_subnets.iter().filter_map(|n| network(n)).collect();
+                chains.push(FilterChain {
+                    sni: entry.sni_hosts.clone(),
+                    networks,
+                    transport: Transport::Tls,
+                    ..bare(filter, cause)
+                });
+            }
+        }
+    }
+    if chains.is_empty() {
+        let sni = if own_address { Vec::new() } else { vec![service.host.clone()] };
+        chains.push(FilterChain { sni, ..bare(straight(service, port), port.cause.clone()) });
+    }
+    chains
+}
+
+fn tcp_chain(builder: &Builder<'_>, service: &Service, port: &ServicePort) -> FilterChain {
+    let fits = |rule: &L4Rule| rule.matches.is_empty() || rule.matches.iter().any(|m| l4_applies(builder, m, port.number));
+    for vs in rules_for(builder, service) {
+        if let Some(i) = vs.tcp.iter().position(fits) {
+            let cause = Cause::new(&vs.object, &format!("spec.tcp[{i}]"), "This TCP rule takes the connection.");
+            return bare(Filter::Tcp(builder.weighted(&vs.object, &vs.tcp[i].destinations, port.number)), cause);
+        }
+    }
+    bare(straight(service, port), port.cause.clone())
+}
+
+/// What takes connections that nothing else does.
+fn policy_chain(builder: &Builder<'_>, name: Option<&str>) -> FilterChain {
+    let cluster = if builder.scope.registry_only { "BlackHoleCluster" } else { "PassthroughCluster" };
+    let policy = builder.scope.policy.clone();
+    let to = Weighted { cluster: cluster.into(), weight: 1, cause: policy.clone(), headers: Default::default() };
+    FilterChain { name: name.map(String::from), ..bare(Filter::Tcp(vec![to]), policy) }
+}
+
+fn virtual_outbound(builder: &Builder<'_>) -> Listener {
+    Listener {
+        name: "virtualOutbound".into(),
+        address: None,
+        port: 15001,
+        chains: Vec::new(),
+        default_chain: Some(policy_chain(builder, Some("virtualOutbound-catchall-tcp"))),
+        cause: builder.scope.policy.clone(),
+    }
+}
+
+/// The listener for a destination: its own address, the wildcard on its port, `virtualOutbound`.
+pub fn find(listeners: &[Listener], ip: IpAddr, port: u16) -> Option<&Listener> {
+    let at = |address: Option<IpAddr>| {
+        listeners.iter().find(|l| l.port == port && l.address == address && l.name != "virtualOutbound")
+    };
+    at(Some(ip)).or_else(|| at(None)).or_else(|| listeners.iter().find(|l| l.name == "virtualOutbound"))
+}
+
+/// A connection as the inspectors see it.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    pub ip: IpAddr,
+    pub tls: bool,
+    pub sni: Option<&'a str>,
+    /// Plain HTTP/1.1 or HTTP/2; HTTP/1.0 does not count.
+    pub http: bool,
+}
+
+/// Envoy's choice of a chain: destination network, then SNI, then transport, then application; no way back; else the default.
+pub fn choose<'l>(listener: &'l Listener, seen: &Seen<'_>) -> Option<&'l FilterChain> {
+    let mut pool: Vec<&FilterChain> = listener.chains.iter().collect();
+    let widest = |c: &FilterChain| c.networks.iter().filter(|n| contains(**n, seen.ip)).map(|n| n.1).max();
+    match pool.iter().filter_map(|c| widest(c)).max() {
+        Some(bits) => pool.retain(|c| widest(c) == Some(bits)),
+        None => pool.retain(|c| c.networks.is_empty()),
+    }
+    let fit = |c: &FilterChain| c.sni.iter().filter_map(|p| sni_fit(p, seen.sni.unwrap_or(""))).max();
+    match pool.iter().filter_map(|c| fit(c)).max() {
+        Some(best) if seen.sni.is_some() => pool.retain(|c| fit(c) == Some(best)),
+        _ => pool.retain(|c| c.sni.is_empty()),
+    }
+    let transport = |c: &FilterChain| match c.transport {
+        Transport::Any => Some(0),
+        Transport::Tls => seen.tls.then_some(1),
+        Transport::Raw => (!seen.tls).then_some(1),
+    };
+    let best = pool.iter().filter_map(|c| transport(c)).max();
+    pool.retain(|c| transport(c).is_some() && (transport(c) == best || !c.http_only));
+    let http = pool.iter().find(|c| c.http_only && seen.http).copied();
+    http.or_else(|| pool.iter().find(|c| !c.http_only).copied()).or(listener.default_chain.as_ref())
+}
+
+/// How well a server-name pattern fits: exact over long wildcard over short; `*` fits least.
+fn sni_fit(pattern: &str, sni: &str) -> Option<usize> {
+    let sni = sni.to_ascii_lowercase();
+    match pattern.strip_prefix('*') {
+        Some("") => Some(0),
+        Some(suffix) => (sni.len() > suffix.len() && sni.ends_with(suffix)).then_some(suffix.len()),
+        None => (sni == pattern.to_ascii_lowercase()).then_some(usize::MAX),
+    }
+}

@@ -1,0 +1,253 @@
+//! HTTP rules to routes, and the route configurations of a sidecar (Istio: core/httproute.go, core/route/route.go).
+
+use super::clusters;
+use super::registry::{From, Protocol, Service};
+use super::rules::{Destination, HttpRule, Match, VirtualService, covers, overlaps};
+use super::scope::{Base, Identity, Scope};
+use crate::mesh::Cause;
+use crate::mesh::proxy::{Action, Matcher, Retries, Route, RouteConfig, VirtualHost, Weighted};
+
+/// Istio's default: two retries of failures to connect.
+pub const DEFAULT_RETRIES: Retries = Retries { attempts: 2, per_try_timeout_ms: None, on_connect_failure: true, on_5xx: false };
+/// Passthrough: none.
+const NO_RETRIES: Retries = Retries { attempts: 0, per_try_timeout_ms: None, on_connect_failure: false, on_5xx: false };
+
+/// For whom routes are built.
+pub struct Builder<'a> {
+    pub base: &'a Base,
+    pub id: &'a Identity,
+    pub scope: &'a Scope<'a>,
+}
+
+impl Builder<'_> {
+    /// The routes of a VirtualService for one port of one gateway (`mesh` or `NAMESPACE/NAME`).
+    pub fn routes(&self, vs: &VirtualService, port: u16, gateway: &str) -> Vec<Route> {
+        let mut routes = Vec::new();
+        for (i, rule) in vs.http.iter().enumerate() {
+            if rule.matches.is_empty() {
+                routes.push(self.route(vs, rule, i, None, port));
+                return routes;
+            }
+            for (j, entry) in rule.matches.iter().enumerate() {
+                if !self.applies(entry, port, gateway) {
+                    continue;
+                }
+                let route = self.route(vs, rule, i, Some((j, entry)), port);
+                let catches_all = route.matcher.is_catch_all();
+                routes.push(route);
+                if catches_all {
+                    return routes;
+                }
+            }
+        }
+        routes
+    }
+
+    /// The static filters of a match entry. With `gateways` the source conditions are not looked at.
+    pub fn applies(&self, entry: &Match, port: u16, gateway: &str) -> bool {
+        let port_fits = entry.port.is_none_or(|p| p == 0 || p == port);
+        let source_fits = match entry.gateways.is_empty() {
+            false => entry.gateways.iter().any(|g| g == gateway),
+            true => self.source_fits(entry),
+        };
+        port_fits && source_fits
+    }
+
+    pub fn source_fits(&self, entry: &Match) -> bool {
+        let labels = entry.source_labels.iter().all(|(k, v)| self.id.labels.get(k) == Some(v));
+        labels && entry.source_namespace.as_ref().is_none_or(|ns| *ns == self.id.namespace)
+    }
+
+    fn route(&self, vs: &VirtualService, rule: &HttpRule, i: usize, entry: Option<(usize, &Match)>, port: u16) -> Route {
+        let name = match entry.map(|(_, m)| m.name.as_str()).filter(|n| !n.is_empty()) {
+            Some(part) if !rule.name.is_empty() => format!("{}.{part}", rule.name),
+            _ => rule.name.clone(),
+        };
+        let field = match entry {
+            Some((j, _)) => format!("spec.http[{i}].match[{j}]"),
+            None => format!("spec.http[{i}]"),
+        };
+        let action = match &rule.action {
+            Action::Forward(_) => Action::Forward(self.weighted(&vs.object, &rule.destinations, port)),
+            other => other.clone(),
+        };
+        Route {
+            name,
+            matcher: entry.map(|(_, m)| m.run_time.clone()).unwrap_or_default(),
+            action,
+            timeout_ms: rule.timeout_ms,
+            retries: rule.retries.unwrap_or_else(|| self.default_retries()),
+            fault: rule.fault.clone(),
+            rewrite: rule.rewrite.clone(),
+            headers: rule.headers.clone(),
+            not_modelled: rule.not_modelled.clone(),
+            cause: Cause::new(&vs.object, &field, "This rule of the VirtualService takes the request."),
+        }
+    }
+
+    fn default_retries(&self) -> Retries {
+        Retries { attempts: self.base.config.retry_attempts.unwrap_or(2), ..DEFAULT_RETRIES }
+    }
+
+    /// Destinations to clusters. One destination takes everything; of several those with weight 0 take nothing.
+    pub fn weighted(&self, object: &str, destinations: &[Destination], listener_port: u16) -> Vec<Weighted> {
+        let alone = destinations.len() == 1;
+        let one = |d: &Destination| {
+            let service = self.scope.services.iter().chain(&self.scope.destinations).find(|s| s.host == d.host);
+            let only = service.filter(|s| s.ports.len() == 1).map(|s| s.ports[0].number);
+            let port = d.port.or(only).unwrap_or(listener_port);
+            Weighted {
+                cluster: clusters::name(port, &d.subset, &d.host),
+                weight: if alone { 1 } else { d.weight.unwrap_or(0) },
+                cause: Cause::new(object, &d.field, "The VirtualService sends it to this destination."),
+                headers: d.headers.clone(),
+            }
+        };
+        destinations.iter().map(one).filter(|w| w.weight > 0).collect()
+    }
+
+    fn plain_route(&self, service: &Service, port: u16) -> Route {
+        let declared =
+            service.port(port).map(|p| p.cause.clone()).unwrap_or_else(|| Cause::new(&service.object, "spec.ports", ""));
+        let cluster = clusters::name(port, "", &service.host);
+        Route {
+            name: "default".into(),
+            matcher: Matcher::default(),
+            action: Action::Forward(vec![Weighted { cluster, weight: 1, cause: declared.clone(), headers: Default::default() }]),
+            timeout_ms: None,
+            retries: self.default_retries(),
+            fault: None,
+            rewrite: Default::default(),
+            headers: Default::default(),
+            not_modelled: None,
+            cause: declared,
+        }
+    }
+
+    /// The route configuration `PORT` of a sidecar.
+    pub fn sidecar_config(&self, port: u16) -> RouteConfig {
+        let services: Vec<&Service> = self.scope.services.iter().filter(|s| routed_on(s, port)).collect();
+        let mut claimed: Vec<String> = Vec::new();
+        let mut hosts: Vec<VirtualHost> = Vec::new();
+        for vs in self.mesh_rules(&services, port) {
+            let routes = self.routes(vs, port, "mesh");
+            if routes.is_empty() {
+                continue;
+            }
+            for host in &vs.hosts {
+                let registered: Vec<&Service> =
+                    services.iter().copied().filter(|s| covers(host, &s.host) && self.most_specific(host, s, port)).collect();
+                for service in &registered {
+                    claimed.push(service.host.clone());
+                    hosts.push(self.virtual_host(&service.host, Some(service), port, routes.clone(), &vs.object));
+                }
+                if port == 80 && registered.is_empty() {
+                    hosts.push(self.virtual_host(host, None, port, routes.clone(), &vs.object));
+                }
+            }
+        }
+        for service in services.iter().filter(|s| !claimed.contains(&s.host)) {
+            let routes = vec![self.plain_route(service, port)];
+            hosts.push(self.virtual_host(&service.host, Some(service), port, routes, &service.object));
+        }
+        let mut config = RouteConfig { virtual_hosts: first_come(hosts) };
+        config.virtual_hosts.sort_by(|a, b| a.name.cmp(&b.name));
+        config.virtual_hosts.push(self.catch_all());
+        config
+    }
+
+    /// Rules bound to the mesh; on ports other than 80 only those for a host that is registered there.
+    fn mesh_rules<'s>(&'s self, services: &'s [&Service], port: u16) -> impl Iterator<Item = &'s VirtualService> {
+        let known = move |vs: &VirtualService| services.iter().any(|s| vs.hosts.iter().any(|h| overlaps(h, &s.host)));
+        self.scope.rules.iter().copied().filter(move |vs| vs.gateways.iter().any(|g| g == "mesh") && (port == 80 || known(vs)))
+    }
+
+    /// A registered host belongs to the most specific host of any VirtualService only.
+    fn most_specific(&self, host: &str, service: &Service, port: u16) -> bool {
+        let rules = self.scope.rules.iter().copied();
+        let mesh =
+            rules.filter(|other| other.gateways.iter().any(|g| g == "mesh") && !self.routes(other, port, "mesh").is_empty());
+        let covering = mesh.flat_map(|other| other.hosts.iter()).filter(|h| covers(h, &service.host));
+        let best = covering.max_by_key(|h| (!h.starts_with('*'), h.len()));
+        best.is_none_or(|best| best == host)
+    }
+
+    fn virtual_host(&self, host: &str, service: Option<&Service>, port: u16, routes: Vec<Route>, object: &str) -> VirtualHost {
+        let mut domains = vec![host.to_string()];
+        if !host.starts_with('*') {
+            domains.push(format!("{host}."));
+        }
+        if let Some(service) = service {
+            domains.extend(self.short_names(service));
+            domains.extend(service.vips.iter().map(|(ip, _)| ip.to_string()));
+        }
+        let cause = Cause::new(object, "spec.hosts", "The host is known here.");
+        VirtualHost { name: format!("{host}:{port}"), domains, routes, cause }
+    }
+
+    /// The short forms under which a Kubernetes service is known in the proxy's namespace.
+    fn short_names(&self, service: &Service) -> Vec<String> {
+        if service.from != From::Kubernetes {
+            return Vec::new();
+        }
+        let name = service.host.split('.').next().unwrap_or("");
+        let ns = &service.namespace;
+        let mut names = vec![format!("{name}.{ns}.svc"), format!("{name}.{ns}")];
+        if *ns == self.id.namespace {
+            names.push(name.to_string());
+        }
+        names
+    }
+
+    /// What becomes of hosts that nothing names.
+    fn catch_all(&self) -> VirtualHost {
+        let policy = self.scope.policy.clone();
+        let (name, action, retries) = match self.scope.registry_only {
+            true => ("block_all", Action::Direct(502, String::new()), NO_RETRIES),
+            false => {
+                let cluster = "PassthroughCluster".to_string();
+                let to = Weighted { cluster, weight: 1, cause: policy.clone(), headers: Default::default() };
+                ("allow_any", Action::Forward(vec![to]), NO_RETRIES)
+            }
+        };
+        let route = Route {
+            name: name.into(),
+            matcher: Matcher::default(),
+            action,
+            timeout_ms: None,
+            retries,
+            fault: None,
+            rewrite: Default::default(),
+            headers: Default::default(),
+            not_modelled: None,
+            cause: policy.clone(),
+        };
+        VirtualHost { name: name.into(), domains: vec!["*".into()], routes: vec![route], cause: policy }
+    }
+
+    /// The route configuration of an unset protocol behind an address of its own: every host.
+    pub fn sniffed_config(&self, service: &Service, port: u16) -> RouteConfig {
+        let mut host =
+            self.virtual_host(&service.host, Some(service), port, vec![self.plain_route(service, port)], &service.object);
+        host.domains = vec!["*".into()];
+        RouteConfig { virtual_hosts: vec![host] }
+    }
+}
+
+/// Whether the service has routes in the configuration of this port.
+pub fn routed_on(service: &Service, port: u16) -> bool {
+    service.port(port).is_some_and(|p| p.protocol.is_http() || (p.protocol == Protocol::Auto && service.vips.is_empty()))
+}
+
+/// Drops domains that an earlier virtual host has, and hosts that have none left.
+pub fn first_come(hosts: Vec<VirtualHost>) -> Vec<VirtualHost> {
+    let mut taken = std::collections::BTreeSet::new();
+    let mut kept = Vec::new();
+    for mut host in hosts {
+        host.domains.retain(|d| taken.insert(d.clone()));
+        if !host.domains.is_empty() {
+            kept.push(host);
+        }
+    }
+    kept
+}

@@ -1,0 +1,383 @@
+//! VirtualServices as meant: typed rules read from objects. What cannot be read was refused by validation; here it is left out.
+
+use crate::k8s::Object;
+use crate::mesh::Cause;
+use crate::mesh::config::duration_ms;
+use crate::mesh::proxy::{Action, Matcher, Retries};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// How a string must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ValueMatch {
+    Exact(String),
+    Prefix(String),
+    Regex(String),
+    Present,
+}
+
+/// How a path must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UriMatch {
+    pub kind: ValueMatch,
+}
+
+/// `headers.request` and `headers.response`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HeaderEdits {
+    pub request: Edits,
+    pub response: Edits,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Edits {
+    pub set: Vec<(String, String)>,
+    pub add: Vec<(String, String)>,
+    pub remove: Vec<String>,
+}
+
+/// `redirect`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redirect {
+    pub code: u16,
+    pub uri: Option<String>,
+    pub prefix: Option<String>,
+    pub authority: Option<String>,
+    pub scheme: Option<String>,
+    pub port: Option<u16>,
+}
+
+/// `rewrite`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rewrite {
+    pub uri: Option<String>,
+    pub authority: Option<String>,
+    /// RE2 pattern and replacement.
+    pub regex: Option<(String, String)>,
+}
+
+/// `fault`: percentages in hundredths of a percent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    pub delay: Option<(u64, u64)>,
+    pub abort: Option<(u16, u64)>,
+}
+
+/// A VirtualService.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VirtualService {
+    pub object: String,
+    pub namespace: String,
+    pub name: String,
+    /// Fully expanded.
+    pub hosts: Vec<String>,
+    /// `mesh` or `NAMESPACE/NAME`.
+    pub gateways: Vec<String>,
+    /// `None`: the mesh default.
+    pub export: Option<Vec<String>>,
+    pub created: String,
+    pub http: Vec<HttpRule>,
+    pub tls: Vec<L4Rule>,
+    pub tcp: Vec<L4Rule>,
+}
+
+/// One `http` entry.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HttpRule {
+    pub name: String,
+    pub matches: Vec<Match>,
+    pub action: Action,
+    pub destinations: Vec<Destination>,
+    pub timeout_ms: Option<u64>,
+    pub retries: Option<Retries>,
+    pub fault: Option<Fault>,
+    pub rewrite: Rewrite,
+    pub headers: HeaderEdits,
+    pub not_modelled: Option<Cause>,
+}
+
+/// One `match` entry: the static filters and the run-time conditions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Match {
+    pub name: String,
+    pub port: Option<u16>,
+    pub gateways: Vec<String>,
+    pub source_labels: BTreeMap<String, String>,
+    pub source_namespace: Option<String>,
+    pub run_time: Matcher,
+    pub sni_hosts: Vec<String>,
+    pub destination_subnets: Vec<String>,
+}
+
+/// One `tls` or `tcp` entry.
+#[derive(Debug, Clone, PartialEq)]
+pub struct L4Rule {
+    pub matches: Vec<Match>,
+    pub destinations: Vec<Destination>,
+}
+
+/// `destination` with its weight; the host is fully expanded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Destination {
+    pub host: String,
+    pub subset: String,
+    pub port: Option<u16>,
+    pub weight: Option<u64>,
+    pub headers: HeaderEdits,
+    /// `spec.http[0].route[0].destination`.
+    pub field: String,
+}
+
+/// `name` -> `name.NAMESPACE.svc.cluster.local`; anything with a dot, a wildcard included, stays.
+pub fn expand(host: &str, namespace: &str) -> String {
+    match host.contains('.') || host == "*" || host.is_empty() {
+        true => host.to_ascii_lowercase(),
+        false => format!("{}.{namespace}.svc.cluster.local", host.to_ascii_lowercase()),
+    }
+}
+
+/// A gateway reference as Istio resolves it: `mesh`, `NAMESPACE/NAME`.
+fn gateway_name(name: &str, namespace: &str) -> String {
+    if name == "mesh" {
+        return name.into();
+    }
+    if let Some(rest) = name.strip_prefix("./") {
+        return format!("{namespace}/{rest}");
+    }
+    if name.contains('/') {
+        return name.into();
+    }
+    match name.split_once('.') {
+        Some((short, rest)) => format!("{}/{short}", rest.split('.').next().unwrap_or(namespace)),
+        None => format!("{namespace}/{name}"),
+    }
+}
+
+pub fn strings(value: &Value) -> Vec<String> {
+    value.as_array().into_iter().flatten().filter_map(|v| v.as_str().map(String::from)).collect()
+}
+
+fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
+    value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+fn text(value: &Value, key: &str) -> String {
+    value.get(key).and_then(Value::as_str).unwrap_or("").to_string()
+}
+
+fn some_text(value: &Value, key: &str) -> Option<String> {
+    Some(text(value, key)).filter(|t| !t.is_empty())
+}
+
+/// `exportTo` of any kind that has it.
+pub fn export_of(object: &Object) -> Option<Vec<String>> {
+    Some(strings(object.at(&["spec", "exportTo"]))).filter(|l| !l.is_empty())
+}
+
+/// Reads a VirtualService.
+pub fn virtual_service(object: &Object) -> VirtualService {
+    let namespace = object.namespace().to_string();
+    let reader = Reader { object: object.key().to_string(), namespace: &namespace };
+    let gateways: Vec<String> = strings(object.at(&["spec", "gateways"])).iter().map(|g| gateway_name(g, &namespace)).collect();
+    let rules = |kind: &str| list(object.spec(), kind).iter().enumerate().map(|(i, r)| reader.l4(r, kind, i)).collect();
+    VirtualService {
+        hosts: strings(object.at(&["spec", "hosts"])).iter().map(|h| expand(h, &namespace)).collect(),
+        gateways: if gateways.is_empty() { vec!["mesh".into()] } else { gateways },
+        export: export_of(object),
+        created: object.str_at(&["metadata", "creationTimestamp"]).into(),
+        name: object.name().into(),
+        http: list(object.spec(), "http").iter().enumerate().map(|(i, r)| reader.http(r, i)).collect(),
+        tls: rules("tls"),
+        tcp: rules("tcp"),
+        object: reader.object.clone(),
+        namespace,
+    }
+}
+
+struct Reader<'a> {
+    object: String,
+    namespace: &'a str,
+}
+
+impl Reader<'_> {
+    fn http(&self, rule: &Value, i: usize) -> HttpRule {
+        let field = format!("spec.http[{i}]");
+        let destinations = self.destinations(rule, &field);
+        HttpRule {
+            name: text(rule, "name"),
+            matches: list(rule, "match").iter().map(|m| self.matching(m)).collect(),
+            action: action(rule),
+            destinations,
+            timeout_ms: rule.get("timeout").and_then(Value::as_str).and_then(duration_ms).filter(|ms| *ms > 0),
+            retries: rule.get("retries").map(retries),
+            fault: rule.get("fault").map(fault),
+            rewrite: rule.get("rewrite").map(rewrite).unwrap_or_default(),
+            headers: edits(rule),
+            not_modelled: self.unmodelled(rule, &field),
+        }
+    }
+
+    /// Fields whose effect on a trace this program does not model.
+    fn unmodelled(&self, rule: &Value, field: &str) -> Option<Cause> {
+        let name =
+            ["delegate", "mirror", "mirrors", "corsPolicy"].into_iter().find(|k| rule.get(k).is_some_and(|v| !v.is_null()))?;
+        Some(Cause::new(&self.object, &format!("{field}.{name}"), "This field is not modelled."))
+    }
+
+    fn l4(&self, rule: &Value, kind: &str, i: usize) -> L4Rule {
+        let field = format!("spec.{kind}[{i}]");
+        L4Rule {
+            matches: list(rule, "match").iter().map(|m| self.matching(m)).collect(),
+            destinations: self.destinations(rule, &field),
+        }
+    }
+
+    fn destinations(&self, rule: &Value, field: &str) -> Vec<Destination> {
+        let one = |(i, route): (usize, &Value)| {
+            let destination = route.get("destination").unwrap_or(&Value::Null);
+            Destination {
+                host: expand(&text(destination, "host"), self.namespace),
+                subset: text(destination, "subset"),
+                port: destination.get("port").and_then(|p| p.get("number")?.as_u64()).map(|n| n as u16),
+                weight: route.get("weight").and_then(Value::as_u64),
+                headers: edits(route),
+                field: format!("{field}.route[{i}].destination"),
+            }
+        };
+        list(rule, "route").iter().enumerate().map(one).collect()
+    }
+
+    fn matching(&self, entry: &Value) -> Match {
+        let labels = crate::k8s::object::strings(entry.get("sourceLabels").unwrap_or(&Value::Null));
+        Match {
+            name: text(entry, "name"),
+            port: entry.get("port").and_then(Value::as_u64).map(|n| n as u16),
+            gateways: list(entry, "gateways").iter().filter_map(Value::as_str).map(|g| gateway_name(g, self.namespace)).collect(),
+            source_labels: labels.into_iter().map(|(k, v)| (k.into(), v.into())).collect(),
+            source_namespace: some_text(entry, "sourceNamespace"),
+            run_time: matcher(entry),
+            sni_hosts: strings(entry.get("sniHosts").unwrap_or(&Value::Null)),
+            destination_subnets: strings(entry.get("destinationSubnets").unwrap_or(&Value::Null)),
+        }
+    }
+}
+
+fn value_match(value: &Value) -> Option<ValueMatch> {
+    let object = value.as_object()?;
+    let get = |key: &str| object.get(key).and_then(Value::as_str).map(String::from);
+    get("exact")
+        .map(ValueMatch::Exact)
+        .or_else(|| get("prefix").map(ValueMatch::Prefix))
+        .or_else(|| get("regex").map(ValueMatch::Regex))
+        .or_else(|| object.is_empty().then_some(ValueMatch::Present))
+}
+
+fn named_matches(entry: &Value, key: &str) -> Vec<(String, ValueMatch)> {
+    let members = entry.get(key).and_then(Value::as_object);
+    members.into_iter().flatten().map(|(k, v)| (k.clone(), value_match(v).unwrap_or(ValueMatch::Present))).collect()
+}
+
+fn matcher(entry: &Value) -> Matcher {
+    let one = |key: &str| entry.get(key).and_then(value_match).filter(|m| *m != ValueMatch::Present);
+    Matcher {
+        uri: one("uri").map(|kind| UriMatch { kind }),
+        ignore_case: entry.get("ignoreUriCase").and_then(Value::as_bool).unwrap_or(false),
+        scheme: one("scheme"),
+        method: one("method"),
+        authority: one("authority"),
+        headers: named_matches(entry, "headers"),
+        without_headers: named_matches(entry, "withoutHeaders"),
+        query: named_matches(entry, "queryParams"),
+    }
+}
+
+fn action(rule: &Value) -> Action {
+    if let Some(redirect) = rule.get("redirect").filter(|v| v.is_object()) {
+        let code = redirect.get("redirectCode").and_then(Value::as_u64).unwrap_or(301) as u16;
+        return Action::Redirect(Redirect {
+            code: if code == 0 { 301 } else { code },
+            uri: some_text(redirect, "uri"),
+            prefix: some_text(redirect, "prefixRewrite"),
+            authority: some_text(redirect, "authority"),
+            scheme: some_text(redirect, "scheme"),
+            port: redirect.get("port").and_then(Value::as_u64).map(|n| n as u16),
+        });
+    }
+    match rule.get("directResponse").filter(|v| v.is_object()) {
+        Some(direct) => {
+            let status = direct.get("status").and_then(Value::as_u64).unwrap_or(200) as u16;
+            Action::Direct(status, direct.get("body").map(|b| text(b, "string")).unwrap_or_default())
+        }
+        None => Action::Forward(Vec::new()),
+    }
+}
+
+fn retries(value: &Value) -> Retries {
+    let on = text(value, "retryOn");
+    let has = |words: &[&str]| on.split(',').any(|w| words.contains(&w.trim()));
+    Retries {
+        attempts: value.get("attempts").and_then(Value::as_u64).unwrap_or(0) as u32,
+        per_try_timeout_ms: value.get("perTryTimeout").and_then(Value::as_str).and_then(duration_ms),
+        on_connect_failure: on.is_empty() || has(&["connect-failure", "5xx", "gateway-error", "reset"]),
+        on_5xx: has(&["5xx", "gateway-error"]),
+    }
+}
+
+fn hundredths(value: &Value) -> u64 {
+    let exact = value.get("percentage").and_then(|p| p.get("value")).and_then(Value::as_f64);
+    let whole = value.get("percent").and_then(Value::as_f64);
+    exact.or(whole).map_or(10_000, |p| (p * 100.0).round().clamp(0.0, 10_000.0) as u64)
+}
+
+fn fault(value: &Value) -> Fault {
+    let delay = value.get("delay").filter(|v| v.is_object());
+    let abort = value.get("abort").filter(|v| v.is_object());
+    Fault {
+        delay: delay.and_then(|d| Some((duration_ms(&text(d, "fixedDelay"))?, hundredths(d)))),
+        abort: abort.and_then(|a| Some((a.get("httpStatus")?.as_u64()? as u16, hundredths(a)))),
+    }
+}
+
+fn rewrite(value: &Value) -> Rewrite {
+    let regex = value.get("uriRegexRewrite").filter(|v| v.is_object());
+    Rewrite {
+        uri: some_text(value, "uri"),
+        authority: some_text(value, "authority"),
+        regex: regex.map(|r| (text(r, "match"), text(r, "rewrite"))),
+    }
+}
+
+fn edits(value: &Value) -> HeaderEdits {
+    let headers = value.get("headers").unwrap_or(&Value::Null);
+    let pairs = |side: &Value, key: &str| {
+        let all = crate::k8s::object::strings(side.get(key).unwrap_or(&Value::Null));
+        all.into_iter().map(|(k, v)| (k.to_ascii_lowercase(), v.to_string())).collect()
+    };
+    let side = |name: &str| {
+        let side = headers.get(name).unwrap_or(&Value::Null);
+        Edits { set: pairs(side, "set"), add: pairs(side, "add"), remove: strings(side.get("remove").unwrap_or(&Value::Null)) }
+    };
+    HeaderEdits { request: side("request"), response: side("response") }
+}
+
+/// Whether `pattern` (exact, `*`, `*.suffix`) covers `host`.
+pub fn covers(pattern: &str, host: &str) -> bool {
+    match pattern.strip_prefix('*') {
+        Some("") => true,
+        Some(suffix) => host.len() > suffix.len() && host.ends_with(suffix),
+        None => pattern == host,
+    }
+}
+
+/// Whether two hosts, either of which may be a wildcard, have a name in common (`*.a` and `b.a`, `*.b.a` and `*.a`).
+pub fn overlaps(a: &str, b: &str) -> bool {
+    match (a.strip_prefix('*'), b.strip_prefix('*')) {
+        (Some(x), Some(y)) => x.ends_with(y) || y.ends_with(x),
+        _ => covers(a, b) || covers(b, a),
+    }
+}
+
+/// The narrower of two overlapping hosts.
+pub fn narrower<'a>(a: &'a str, b: &'a str) -> &'a str {
+    if covers(a, b) && a != b { b } else { a }
+}

@@ -1,0 +1,267 @@
+//! What is there, and what one proxy may see of it: exportTo, Sidecar, and which service a host name means.
+
+use super::destination::{DestinationRule, destination_rule};
+use super::gateway::{Gateway, gateway};
+use super::registry::{self, From, Service};
+use super::rules::{self, VirtualService, covers, overlaps, strings};
+use crate::k8s::{Object, Snapshot};
+use crate::mesh::config::MeshConfig;
+use crate::mesh::{Cause, Options};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+const NETWORKING: &str = "networking.istio.io";
+
+/// The objects of the mesh, read once per model.
+#[derive(Debug)]
+pub struct Base {
+    pub root: String,
+    pub config: MeshConfig,
+    pub services: Vec<Service>,
+    /// By creation, then name, then namespace.
+    pub virtual_services: Vec<VirtualService>,
+    pub destination_rules: Vec<DestinationRule>,
+    pub gateways: Vec<Gateway>,
+    pub sidecars: Vec<Arc<Object>>,
+    /// PILOT_SCOPE_GATEWAY_TO_NAMESPACE of istiod.
+    pub scoped_gateways: bool,
+}
+
+impl Base {
+    /// Reads the objects of a moment.
+    pub fn read(snapshot: &Snapshot, options: &Options) -> Base {
+        let root = options.root_namespace.clone();
+        let mut virtual_services: Vec<_> =
+            snapshot.list(NETWORKING, "VirtualService").map(|o| rules::virtual_service(o)).collect();
+        virtual_services.sort_by(|a, b| (&a.created, &a.name, &a.namespace).cmp(&(&b.created, &b.name, &b.namespace)));
+        let mut destination_rules: Vec<_> = snapshot.list(NETWORKING, "DestinationRule").map(|o| destination_rule(o)).collect();
+        destination_rules.sort_by(|a, b| (&a.created, &a.object).cmp(&(&b.created, &b.object)));
+        let mut gateways: Vec<_> = snapshot.list(NETWORKING, "Gateway").map(|o| gateway(o)).collect();
+        gateways.sort_by(|a, b| (&a.created, &a.name, &a.namespace).cmp(&(&b.created, &b.name, &b.namespace)));
+        Base {
+            config: MeshConfig::of(snapshot, &root, options.last_known_mesh.as_deref()),
+            services: registry::all(snapshot),
+            virtual_services,
+            destination_rules,
+            gateways,
+            sidecars: snapshot.list(NETWORKING, "Sidecar").cloned().collect(),
+            scoped_gateways: istiod_env(snapshot, &root, "PILOT_SCOPE_GATEWAY_TO_NAMESPACE").as_deref() == Some("true"),
+            root,
+        }
+    }
+
+    /// Services that a namespace may see, private ones first, each group by creation.
+    pub fn visible_services(&self, namespace: &str) -> Vec<&Service> {
+        let rank = |s: &&Service| export_rank(&s.export, &self.config.default_service_export, &s.namespace, namespace);
+        ranked(self.services.iter(), rank)
+    }
+
+    /// VirtualServices that a namespace may see, in the order in which they apply.
+    pub fn visible_rules(&self, namespace: &str) -> Vec<&VirtualService> {
+        let default = &self.config.default_virtual_service_export;
+        ranked(self.virtual_services.iter(), |vs| export_rank(&vs.export, default, &vs.namespace, namespace))
+    }
+}
+
+fn ranked<'a, T>(items: impl Iterator<Item = &'a T>, rank: impl Fn(&&'a T) -> Option<u8>) -> Vec<&'a T> {
+    let mut all: Vec<(u8, &T)> = items.filter_map(|item| Some((rank(&item)?, item))).collect();
+    all.sort_by_key(|(rank, _)| *rank);
+    all.into_iter().map(|(_, item)| item).collect()
+}
+
+/// How a namespace sees something: 0 private of its own, 1 exported to it, 2 public, `None` not at all.
+pub fn export_rank(export: &Option<Vec<String>>, default: &[String], owner: &str, namespace: &str) -> Option<u8> {
+    let set: &[String] = export.as_deref().unwrap_or(default);
+    let has = |word: &str| set.iter().any(|s| s == word);
+    match () {
+        () if has("*") || set.is_empty() => Some(2),
+        () if has("~") => None,
+        () if owner == namespace && (has(".") || has(namespace)) => Some(0),
+        () if has(namespace) => Some(1),
+        () => None,
+    }
+}
+
+fn istiod_env(snapshot: &Snapshot, root: &str, name: &str) -> Option<String> {
+    let istiod = snapshot.find("apps", "Deployment", root, "istiod")?;
+    let containers = istiod.at(&["spec", "template", "spec", "containers"]).as_array()?;
+    let env = containers.iter().flat_map(|c| c.get("env").and_then(Value::as_array).into_iter().flatten());
+    let found = env.filter(|e| e.get("name").and_then(Value::as_str) == Some(name)).find_map(|e| e.get("value")?.as_str());
+    found.map(String::from)
+}
+
+/// Who a proxy is, as far as its configuration depends on it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Identity {
+    pub gateway: bool,
+    pub namespace: String,
+    pub labels: BTreeMap<String, String>,
+}
+
+/// What one proxy sees.
+#[derive(Debug)]
+pub struct Scope<'a> {
+    /// One per host name, merged; with listeners and routes.
+    pub services: Vec<Service>,
+    /// Only reached as destinations of imported VirtualServices: clusters, nothing else.
+    pub destinations: Vec<Service>,
+    pub rules: Vec<&'a VirtualService>,
+    pub registry_only: bool,
+    pub policy: Cause,
+    pub not_modelled: Vec<Cause>,
+    /// The Sidecar resource that narrows the view.
+    pub sidecar: Option<Arc<Object>>,
+}
+
+/// What a sidecar of this identity sees.
+pub fn sidecar_scope<'a>(base: &'a Base, id: &Identity) -> Scope<'a> {
+    let sidecar = pick_sidecar(base, id);
+    let hosts = sidecar.as_ref().map(|s| egress_hosts(s, &id.namespace));
+    let visible = base.visible_services(&id.namespace);
+    let rules = base.visible_rules(&id.namespace);
+    let imported = |namespace: &str, host: &str| match &hosts {
+        None => true,
+        Some(patterns) => patterns.iter().any(|(ns, dns)| (ns == "*" || ns == namespace) && covers(dns, host)),
+    };
+    let rule_imported = |vs: &VirtualService| match &hosts {
+        None => true,
+        Some(patterns) => {
+            patterns.iter().any(|(ns, dns)| (ns == "*" || *ns == vs.namespace) && vs.hosts.iter().any(|h| overlaps(dns, h)))
+        }
+    };
+    let rules: Vec<_> = rules.into_iter().filter(|vs| rule_imported(vs)).collect();
+    let own: Vec<&Service> = visible.iter().copied().filter(|s| imported(&s.namespace, &s.host)).collect();
+    let services = one_per_host(&own, &id.namespace);
+    let named = destination_hosts(&rules);
+    let missing: Vec<&Service> =
+        visible.iter().copied().filter(|s| named.contains(&s.host) && !services.iter().any(|have| have.host == s.host)).collect();
+    let (registry_only, policy, not_modelled) = policy(base, sidecar.as_deref());
+    Scope { destinations: one_per_host(&missing, &id.namespace), services, rules, registry_only, policy, not_modelled, sidecar }
+}
+
+/// What a gateway in this namespace sees: everything that is exported to its pod's namespace.
+pub fn gateway_scope<'a>(base: &'a Base, id: &Identity) -> Scope<'a> {
+    Scope {
+        services: one_per_host(&base.visible_services(&id.namespace), &id.namespace),
+        destinations: Vec::new(),
+        rules: base.visible_rules(&id.namespace),
+        registry_only: false,
+        policy: Cause::new("default", "gateway", "A gateway has no outbound traffic policy."),
+        not_modelled: Vec::new(),
+        sidecar: None,
+    }
+}
+
+fn destination_hosts(rules: &[&VirtualService]) -> Vec<String> {
+    let of = |vs: &&VirtualService| {
+        let http = vs.http.iter().flat_map(|r| &r.destinations);
+        let l4 = vs.tls.iter().chain(&vs.tcp).flat_map(|r| &r.destinations);
+        http.chain(l4).map(|d| d.host.clone()).collect::<Vec<_>>()
+    };
+    rules.iter().flat_map(of).collect()
+}
+
+/// The Sidecar of a workload: its namespace's with a matching selector, its namespace's without one, the root namespace's without
+/// one; the oldest of each.
+pub fn pick_sidecar(base: &Base, id: &Identity) -> Option<Arc<Object>> {
+    let selector = |s: &Object| crate::k8s::object::strings(s.at(&["spec", "workloadSelector", "labels"])).len();
+    let fits = |s: &Object| {
+        let wanted = crate::k8s::object::strings(s.at(&["spec", "workloadSelector", "labels"]));
+        wanted.iter().all(|(k, v)| id.labels.get(*k).is_some_and(|have| have == v))
+    };
+    let oldest = |namespace: &str, selected: bool| {
+        let all = base.sidecars.iter().filter(|s| s.namespace() == namespace && (selector(s) > 0) == selected && fits(s));
+        all.min_by_key(|s| (s.str_at(&["metadata", "creationTimestamp"]).to_string(), s.name().to_string())).cloned()
+    };
+    oldest(&id.namespace, true).or_else(|| oldest(&id.namespace, false)).or_else(|| oldest(&base.root, false))
+}
+
+/// `NAMESPACE/PATTERN` of every egress listener, with `.` resolved.
+fn egress_hosts(sidecar: &Object, namespace: &str) -> Vec<(String, String)> {
+    let egress = sidecar.at(&["spec", "egress"]).as_array();
+    let Some(egress) = egress.filter(|e| !e.is_empty()) else { return vec![("*".into(), "*".into())] };
+    let hosts = egress.iter().flat_map(|e| strings(e.get("hosts").unwrap_or(&Value::Null)));
+    let split = |host: String| match host.split_once('/') {
+        Some((".", dns)) => Some((namespace.to_string(), dns.to_string())),
+        Some(("~", _)) => None,
+        Some((ns, dns)) => Some((ns.to_string(), dns.to_string())),
+        None => Some(("*".into(), host)),
+    };
+    hosts.filter_map(split).collect()
+}
+
+fn policy(base: &Base, sidecar: Option<&Object>) -> (bool, Cause, Vec<Cause>) {
+    let mut not_modelled: Vec<Cause> = base.config.not_modelled.iter().cloned().collect();
+    let mesh = (base.config.registry_only, base.config.policy.clone());
+    let Some(sidecar) = sidecar else { return (mesh.0, mesh.1, not_modelled) };
+    let object = sidecar.key().to_string();
+    let egress = sidecar.at(&["spec", "egress"]).as_array().map_or(&[][..], Vec::as_slice);
+    for (i, listener) in egress.iter().enumerate() {
+        if let Some(name) = ["port", "bind", "captureMode"].into_iter().find(|k| listener.get(k).is_some_and(|v| !v.is_null())) {
+            let field = format!("spec.egress[{i}].{name}");
+            not_modelled.push(Cause::new(&object, &field, "Egress listeners with their own port or bind are not modelled."));
+        }
+    }
+    let written = sidecar.at(&["spec", "outboundTrafficPolicy"]);
+    if !written.is_object() {
+        return (mesh.0, mesh.1, not_modelled);
+    }
+    if !sidecar.at(&["spec", "outboundTrafficPolicy", "egressProxy"]).is_null() {
+        let field = "spec.outboundTrafficPolicy.egressProxy";
+        not_modelled.push(Cause::new(&object, field, "An egress proxy for unknown hosts is not modelled."));
+    }
+    let field = "spec.outboundTrafficPolicy.mode";
+    let (registry_only, text) = match written.get("mode").and_then(Value::as_str) {
+        Some("ALLOW_ANY") => (false, "The Sidecar lets unregistered hosts out (ALLOW_ANY)."),
+        Some(_) => (true, "The Sidecar lets only registered hosts out (REGISTRY_ONLY)."),
+        None => (true, "The policy is present without a mode, and the enum's zero value is REGISTRY_ONLY."),
+    };
+    (registry_only, Cause::new(&object, field, text), not_modelled)
+}
+
+/// One service per host name: the proxy's own namespace wins, then Kubernetes, then the first; objects of the winning namespace are
+/// merged (Istio: oldest first, ports of the others added when they agree).
+fn one_per_host(visible: &[&Service], namespace: &str) -> Vec<Service> {
+    let mut by_host: BTreeMap<&str, Vec<&Service>> = BTreeMap::new();
+    let mut order: Vec<&str> = Vec::new();
+    for service in visible {
+        let group = by_host.entry(&service.host).or_default();
+        if group.is_empty() {
+            order.push(&service.host);
+        }
+        group.push(service);
+    }
+    let pick = |host: &str| {
+        let group = &by_host[host];
+        let own = group.iter().find(|s| s.namespace == namespace);
+        let winner = own.or_else(|| group.iter().find(|s| s.from == From::Kubernetes)).or_else(|| group.first())?;
+        let mut same: Vec<&Service> = group.iter().copied().filter(|s| s.namespace == winner.namespace).collect();
+        same.sort_by(|a, b| {
+            (a.from != From::Kubernetes, &a.created, &a.object).cmp(&(b.from != From::Kubernetes, &b.created, &b.object))
+        });
+        Some(merge(&same))
+    };
+    order.into_iter().filter_map(pick).collect()
+}
+
+fn merge(same: &[&Service]) -> Service {
+    let mut merged = same[0].clone();
+    for other in &same[1..] {
+        let agrees = (other.resolution, other.from, &other.selector, &other.export)
+            == (merged.resolution, merged.from, &merged.selector, &merged.export);
+        for port in &other.ports {
+            if merged.port(port.number).is_none() {
+                let mut port = port.clone();
+                port.orphan = !agrees;
+                merged.ports.push(port);
+            }
+        }
+        for vip in &other.vips {
+            if !merged.vips.contains(vip) {
+                merged.vips.push(*vip);
+            }
+        }
+    }
+    merged
+}

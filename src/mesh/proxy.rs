@@ -1,0 +1,234 @@
+//! The configuration of one proxy as values, in Envoy's own terms and with Istio's names. Every part knows what decided it.
+
+use super::Cause;
+use super::compile::rules::{Fault, HeaderEdits, Redirect, Rewrite, UriMatch, ValueMatch};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// Everything one proxy was told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Proxy {
+    /// `true` for a gateway (`proxy router`), `false` for a sidecar.
+    pub gateway: bool,
+    pub namespace: String,
+    pub listeners: Vec<Listener>,
+    /// Route configurations by name (`80`, `http.8080`).
+    pub routes: BTreeMap<String, RouteConfig>,
+    /// Clusters by name (`outbound|80||www.wikipedia.org`).
+    pub clusters: BTreeMap<String, Cluster>,
+    /// Whether hosts outside the registry are refused (sidecars only), and what says so.
+    pub registry_only: bool,
+    pub policy: Cause,
+    /// Objects that could change what this proxy does and that this program does not model.
+    pub not_modelled: Vec<Cause>,
+}
+
+/// A listening address.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listener {
+    /// `0.0.0.0_80`, `10.96.0.1_443`, `virtualOutbound`.
+    pub name: String,
+    /// `None`: the wildcard address.
+    pub address: Option<IpAddr>,
+    pub port: u16,
+    pub chains: Vec<FilterChain>,
+    pub default_chain: Option<FilterChain>,
+    pub cause: Cause,
+}
+
+/// What a connection must be to be handled, and how it is handled.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FilterChain {
+    pub name: Option<String>,
+    /// TLS server names; empty: any connection.
+    pub sni: Vec<String>,
+    /// Destination networks (address, prefix length); empty: any.
+    pub networks: Vec<(IpAddr, u8)>,
+    pub transport: Transport,
+    /// Only plain HTTP/1.1 or h2c, as the HTTP inspector sees it.
+    pub http_only: bool,
+    /// TLS that the proxy itself terminates.
+    pub terminates: Option<Terminate>,
+    pub filter: Filter,
+    pub cause: Cause,
+}
+
+/// The transport a chain is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    Any,
+    Raw,
+    Tls,
+}
+
+/// How a gateway terminates TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Terminate {
+    /// Workload certificate, client certificate of the mesh required.
+    Mesh,
+    /// Certificate from a Secret.
+    Own,
+}
+
+/// The last filter of a chain.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Filter {
+    /// HTTP connection manager with this route configuration.
+    Http(String),
+    /// TCP proxy to weighted clusters.
+    Tcp(Vec<Weighted>),
+}
+
+/// A destination with its share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Weighted {
+    pub cluster: String,
+    pub weight: u64,
+    pub cause: Cause,
+    pub headers: HeaderEdits,
+}
+
+/// RDS.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RouteConfig {
+    pub virtual_hosts: Vec<VirtualHost>,
+}
+
+/// A set of domains and their routes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VirtualHost {
+    /// `www.wikipedia.org:80`, `block_all`.
+    pub name: String,
+    pub domains: Vec<String>,
+    pub routes: Vec<Route>,
+    pub cause: Cause,
+}
+
+/// One route.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Route {
+    /// As logged; empty for unnamed rules.
+    pub name: String,
+    pub matcher: Matcher,
+    pub action: Action,
+    pub timeout_ms: Option<u64>,
+    pub retries: Retries,
+    pub fault: Option<Fault>,
+    pub rewrite: Rewrite,
+    pub headers: HeaderEdits,
+    /// A field of the rule that this program does not model.
+    pub not_modelled: Option<Cause>,
+    pub cause: Cause,
+}
+
+/// Run-time conditions of a route; all must hold.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Matcher {
+    pub uri: Option<UriMatch>,
+    pub ignore_case: bool,
+    pub scheme: Option<ValueMatch>,
+    pub method: Option<ValueMatch>,
+    pub authority: Option<ValueMatch>,
+    pub headers: Vec<(String, ValueMatch)>,
+    pub without_headers: Vec<(String, ValueMatch)>,
+    pub query: Vec<(String, ValueMatch)>,
+}
+
+impl Matcher {
+    /// Whether every request fits.
+    pub fn is_catch_all(&self) -> bool {
+        let uri = match &self.uri {
+            None => true,
+            Some(UriMatch { kind: ValueMatch::Prefix(p) }) => p == "/",
+            Some(UriMatch { kind: ValueMatch::Regex(r) }) => r == ".*" || r == "*",
+            Some(_) => false,
+        };
+        let unconditional = self.scheme.is_none() && self.method.is_none() && self.authority.is_none();
+        uri && unconditional && self.headers.is_empty() && self.without_headers.is_empty() && self.query.is_empty()
+    }
+}
+
+/// What a route does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    Forward(Vec<Weighted>),
+    Redirect(Redirect),
+    /// Status and body that the proxy answers itself.
+    Direct(u16, String),
+}
+
+/// How often a failed try is repeated, for failures to connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retries {
+    /// Further tries after the first.
+    pub attempts: u32,
+    pub per_try_timeout_ms: Option<u64>,
+    /// Whether failures to connect are retried at all (`retryOn`).
+    pub on_connect_failure: bool,
+    /// Whether 5xx answers are retried (`retryOn: 5xx`, `gateway-error`).
+    pub on_5xx: bool,
+}
+
+/// How the endpoints of a cluster are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClusterKind {
+    Eds,
+    StrictDns,
+    LogicalDns,
+    OriginalDst,
+    Static,
+}
+
+/// An upstream.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cluster {
+    pub name: String,
+    pub kind: ClusterKind,
+    pub host: String,
+    pub port: u16,
+    pub endpoints: Vec<Endpoint>,
+    /// A port that replaces the dialled one (ORIGINAL_DST with targetPort).
+    pub override_port: Option<u16>,
+    /// HTTP/2 upstream.
+    pub http2: bool,
+    /// mTLS with endpoints that take it, as long as no DestinationRule says otherwise.
+    pub auto_mtls: bool,
+    pub tls: Option<UpstreamTls>,
+    pub connect_timeout_ms: u64,
+    /// The service object, and the DestinationRule if one shaped it.
+    pub cause: Cause,
+    pub shaped_by: Option<Cause>,
+    pub not_modelled: Option<Cause>,
+}
+
+/// One address of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    pub host: EndpointHost,
+    pub port: u16,
+    /// The endpoint takes mesh mTLS (injected pod).
+    pub mtls: bool,
+    pub labels: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EndpointHost {
+    Address(IpAddr),
+    /// Resolved by the proxy itself.
+    Name(String),
+}
+
+/// TLS that the proxy opens towards a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpstreamTls {
+    pub mesh: bool,
+    /// `None`: from the request's host.
+    pub sni: Option<String>,
+    /// Names to accept; empty: the request's host.
+    pub san: Vec<String>,
+    pub insecure: bool,
+    /// A CA file or Secret that is not the public bundle.
+    pub private_ca: bool,
+    pub client_certificate: bool,
+    pub cause: Cause,
+}

@@ -1,0 +1,122 @@
+//! The pod's resolver: search domains, the cluster's zone, then the public DNS.
+
+use super::compile::registry;
+use crate::k8s::{Object, Snapshot};
+use crate::outside::Outside;
+use crate::outside::wire::DnsAnswer;
+use serde_json::Value;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// How many dots make a name be tried as it is first (Kubernetes' `ndots:5`).
+const NDOTS: usize = 5;
+
+/// What the resolver of a pod in this namespace answers.
+pub fn resolve(snapshot: &Snapshot, namespace: &str, own: &Object, name: &str, outside: &Outside) -> DnsAnswer {
+    let name = name.to_ascii_lowercase();
+    if let Ok(ip) = name.parse::<IpAddr>() {
+        return DnsAnswer::Addresses { canonical: name, addresses: vec![ip] };
+    }
+    if let Some(answer) = hosts_file(own, &name) {
+        return answer;
+    }
+    let absolute = name.ends_with('.');
+    let bare = name.trim_end_matches('.').to_string();
+    if bare.is_empty() {
+        return DnsAnswer::NoSuchName;
+    }
+    let searched =
+        [format!("{bare}.{namespace}.svc.cluster.local"), format!("{bare}.svc.cluster.local"), format!("{bare}.cluster.local")];
+    let mut tries: Vec<String> = if absolute { Vec::new() } else { searched.into() };
+    let first = absolute || bare.matches('.').count() >= NDOTS;
+    tries.insert(if first { 0 } else { tries.len() }, bare);
+    for candidate in tries {
+        match lookup(snapshot, &candidate, outside, 0) {
+            DnsAnswer::NoSuchName => {}
+            found => return found,
+        }
+    }
+    DnsAnswer::NoSuchName
+}
+
+fn hosts_file(own: &Object, name: &str) -> Option<DnsAnswer> {
+    let ip = match name {
+        "localhost" => "127.0.0.1".parse().ok()?,
+        _ if name == own.name() => own.str_at(&["status", "podIP"]).parse().ok()?,
+        _ => return None,
+    };
+    Some(DnsAnswer::Addresses { canonical: name.to_string(), addresses: vec![ip] })
+}
+
+/// An absolute name: the cluster's zone or the world outside. `depth` limits chains of aliases.
+fn lookup(snapshot: &Snapshot, name: &str, outside: &Outside, depth: u8) -> DnsAnswer {
+    let Some(inside) = name.strip_suffix(".cluster.local") else { return outside.resolve(name) };
+    let parts: Vec<&str> = inside.split('.').collect();
+    match parts.as_slice() {
+        [service, namespace, "svc"] => match snapshot.find("", "Service", namespace, service) {
+            Some(service) => of_service(snapshot, service, name, outside, depth),
+            None => DnsAnswer::NoSuchName,
+        },
+        [dashed, namespace, "pod"] => match dashed.replace('-', ".").parse::<IpAddr>() {
+            Ok(ip) if snapshot.list_in("", "Pod", namespace).next().is_some() => found(name, vec![ip]),
+            _ => DnsAnswer::NoSuchName,
+        },
+        _ => DnsAnswer::NoSuchName,
+    }
+}
+
+fn of_service(snapshot: &Snapshot, service: &Arc<Object>, name: &str, outside: &Outside, depth: u8) -> DnsAnswer {
+    if service.str_at(&["spec", "type"]) == "ExternalName" {
+        let target = service.str_at(&["spec", "externalName"]).trim_end_matches('.').to_ascii_lowercase();
+        return if depth < 8 { lookup(snapshot, &target, outside, depth + 1) } else { DnsAnswer::NoSuchName };
+    }
+    match service.str_at(&["spec", "clusterIP"]).parse() {
+        Ok(ip) => found(name, vec![ip]),
+        Err(_) => found(name, pod_addresses(snapshot, service)),
+    }
+}
+
+/// The addresses behind a headless service.
+fn pod_addresses(snapshot: &Snapshot, service: &Object) -> Vec<IpAddr> {
+    let one = Snapshot::from_iter([service.clone()]);
+    let mut with_pods = one;
+    for kind in [("", "Pod"), ("discovery.k8s.io", "EndpointSlice")] {
+        snapshot.list_in(kind.0, kind.1, service.namespace()).for_each(|o| with_pods.put(o.clone()));
+    }
+    let services = registry::all(&with_pods);
+    let endpoints = services.iter().flat_map(|s| &s.ports).flat_map(|p| &p.endpoints);
+    let mut addresses: Vec<IpAddr> = endpoints
+        .filter_map(|e| match e.host {
+            super::proxy::EndpointHost::Address(ip) => Some(ip),
+            super::proxy::EndpointHost::Name(_) => None,
+        })
+        .collect();
+    addresses.sort();
+    addresses.dedup();
+    addresses
+}
+
+fn found(name: &str, addresses: Vec<IpAddr>) -> DnsAnswer {
+    match addresses.is_empty() {
+        true => DnsAnswer::NoSuchName,
+        false => DnsAnswer::Addresses { canonical: name.to_string(), addresses },
+    }
+}
+
+/// The Service whose cluster address this is.
+pub fn service_at(snapshot: &Snapshot, ip: IpAddr) -> Option<&Arc<Object>> {
+    let text = ip.to_string();
+    snapshot.list("", "Service").find(|s| {
+        let all = s.at(&["spec", "clusterIPs"]).as_array();
+        s.str_at(&["spec", "clusterIP"]) == text || all.is_some_and(|a| a.iter().any(|v| v.as_str() == Some(&text)))
+    })
+}
+
+/// The live pod at an address (host-network pods have none of their own).
+pub fn pod_at(snapshot: &Snapshot, ip: IpAddr) -> Option<&Arc<Object>> {
+    let text = ip.to_string();
+    snapshot.list("", "Pod").find(|p| {
+        let over = matches!(p.str_at(&["status", "phase"]), "Succeeded" | "Failed");
+        p.str_at(&["status", "podIP"]) == text && !over && p.at(&["spec", "hostNetwork"]) != &Value::Bool(true)
+    })
+}

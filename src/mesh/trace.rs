@@ -1,0 +1,246 @@
+//! One request through the gates: name, capture, listener, route or server name, cluster, gateway, origin. Nothing here decides
+//! anything by itself; it walks the configuration that `compile` derived and notes who decided.
+
+pub mod finish;
+pub mod http;
+pub mod local;
+pub mod log;
+pub mod network;
+pub mod server;
+pub mod tcp;
+pub mod wire;
+pub mod why;
+
+use crate::base::outcome::{At, Outcome, Path, TlsBy};
+use crate::k8s::Object;
+use crate::mesh::capture::{self, Capture};
+use crate::mesh::compile::listeners::{self, Seen};
+use crate::mesh::proxy::{Filter, Proxy};
+use crate::mesh::{Cause, Hop, Inputs, Model, Trace};
+use crate::outside::answer::bare_host;
+use crate::outside::wire::{DnsAnswer, Request, Scheme};
+use log::Entry;
+use std::net::IpAddr;
+use std::sync::Arc;
+use wire::{Connection, Got, Layer, Message, What, Wire};
+
+/// How many proxies one request may pass before it counts as a loop.
+pub const MAX_HOPS: usize = 8;
+
+/// A line that a proxy will write, with the hop it belongs to.
+#[derive(Debug)]
+pub struct Written {
+    pub hop: usize,
+    pub namespace: String,
+    pub pod: String,
+    pub entry: Entry,
+    pub http: bool,
+}
+
+/// What accumulates along the way.
+pub struct Ctx<'a> {
+    pub model: &'a Model,
+    pub inputs: &'a Inputs<'a>,
+    /// The client's pod.
+    pub client: &'a Object,
+    /// The host that the client means.
+    pub intended: String,
+    pub hops: Vec<Hop>,
+    pub written: Vec<Written>,
+    pub path: Path,
+    pub tls: TlsBy,
+    /// What the first proxy (or its absence) decided by: the cause of a delivery.
+    pub decided: Option<Cause>,
+    pub depth: usize,
+    /// The destination that was chosen last: the cause of a loop.
+    pub last_choice: Option<Cause>,
+    serial: u64,
+}
+
+/// A proxy in its pod.
+#[derive(Clone)]
+pub struct Place {
+    pub proxy: Arc<Proxy>,
+    pub pod: Arc<Object>,
+    pub ip: Option<IpAddr>,
+}
+
+impl Place {
+    /// The value of the `server` header that this proxy writes.
+    pub fn server(&self) -> &'static str {
+        if self.proxy.gateway { "istio-envoy" } else { "envoy" }
+    }
+
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.pod.namespace(), self.pod.name())
+    }
+}
+
+impl Ctx<'_> {
+    /// A fresh ephemeral port.
+    pub fn port(&mut self) -> u16 {
+        self.serial += 1;
+        let parts = ["port", &self.inputs.nth.to_string(), &self.serial.to_string()];
+        32_768 + (self.inputs.seed.hash(&parts) % 28_000) as u16
+    }
+
+    /// A number that depends on this exchange and on what it is for.
+    pub fn chance(&self, what: &str) -> u64 {
+        self.inputs.seed.hash(&[what, &self.inputs.nth.to_string()])
+    }
+
+    /// A fresh request id.
+    pub fn request_id(&mut self) -> String {
+        self.serial += 1;
+        self.inputs.seed.uuid(&["request-id", &self.inputs.nth.to_string(), &self.serial.to_string()])
+    }
+
+    /// Notes the way out, unless an earlier proxy already chose it.
+    pub fn leaves_by(&mut self, path: Path, cause: &Cause) {
+        if self.path == Path::None {
+            self.path = path;
+        }
+        self.decided.get_or_insert_with(|| cause.clone());
+    }
+
+    /// Notes which destination a rule chose.
+    pub fn note_choice(&mut self, cause: &Cause) {
+        self.last_choice = Some(cause.clone());
+    }
+
+    /// Before a retry: the hops of the try before it are dropped, its log lines stay.
+    pub fn forget_retry(&mut self, hops: usize, _try: u32) {
+        for written in &mut self.written {
+            if written.hop >= hops {
+                written.hop = usize::MAX;
+            }
+        }
+        self.hops.truncate(hops);
+    }
+
+    /// A hop of this proxy; its index.
+    pub fn hop(&mut self, place: &Place) -> usize {
+        self.hops.push(Hop { proxy: place.name(), flags: "-".into(), ..Hop::default() });
+        self.hops.len() - 1
+    }
+
+    /// Keeps the line that a hop writes when it ends.
+    pub fn write(&mut self, hop: usize, place: &Place, entry: Entry, http: bool) {
+        if let Some(h) = self.hops.get_mut(hop) {
+            h.flags = if entry.flags.is_empty() { "-".into() } else { entry.flags.clone() };
+        }
+        let (namespace, pod) = (place.pod.namespace().to_string(), place.pod.name().to_string());
+        self.written.push(Written { hop, namespace, pod, entry, http });
+    }
+}
+
+/// Traces one request of a client in a pod.
+pub fn trace(model: &Model, pod: &Object, request: &Request, inputs: &Inputs<'_>) -> Trace {
+    let authority = request.header("host").map(String::from).unwrap_or_else(|| default_authority(request));
+    let mut ctx = Ctx {
+        model,
+        inputs,
+        client: pod,
+        intended: bare_host(&authority),
+        hops: Vec::new(),
+        written: Vec::new(),
+        path: Path::None,
+        tls: if request.scheme == Scheme::Https { TlsBy::Client } else { TlsBy::None },
+        decided: None,
+        depth: 0,
+        last_choice: None,
+        serial: 0,
+    };
+    let address = match dial_address(&ctx, request) {
+        Ok(address) => address,
+        Err(answer) => return finish::name_failed(&ctx, request, answer),
+    };
+    let wire = client_wire(request, authority);
+    let got = leave_pod(&mut ctx, request, address, wire);
+    finish::finish(ctx, request, address, got)
+}
+
+fn default_authority(request: &Request) -> String {
+    match (request.scheme, request.port) {
+        (Scheme::Http, 80) | (Scheme::Https, 443) => request.host.clone(),
+        (_, port) => format!("{}:{port}", request.host),
+    }
+}
+
+fn dial_address(ctx: &Ctx<'_>, request: &Request) -> Result<IpAddr, DnsAnswer> {
+    if let Some(address) = request.address {
+        return Ok(address);
+    }
+    match ctx.model.resolve(ctx.client, &request.host, ctx.inputs.outside) {
+        DnsAnswer::Addresses { addresses, .. } if !addresses.is_empty() => Ok(addresses[0]),
+        answer => Err(answer),
+    }
+}
+
+fn client_wire(request: &Request, authority: String) -> Wire {
+    let mut layers = Vec::new();
+    if request.scheme == Scheme::Https {
+        layers.push(Layer::of_client(request));
+    }
+    let http = (request.scheme != Scheme::Tcp).then(|| Message::of_client(request, authority));
+    Wire { layers, http }
+}
+
+/// Out of the application's container: through the sidecar, or past it.
+fn leave_pod(ctx: &mut Ctx<'_>, request: &Request, ip: IpAddr, wire: Wire) -> Got {
+    let pod = ctx.client;
+    if let Some(cause) = ctx.model.unmodelled_for(pod) {
+        return Got::not_modelled(cause);
+    }
+    let source = pod.str_at(&["status", "podIP"]).parse().ok();
+    match capture::outbound(pod, ip, request.port, request.from_proxy_user) {
+        Capture::Unknown(cause) => Got::not_modelled(cause),
+        Capture::Not(cause) => {
+            ctx.decided = Some(cause);
+            ctx.path = Path::Uncaptured;
+            let port = ctx.port();
+            network::reach(ctx, (source, port), ip, request.port, wire)
+        }
+        Capture::Taken => {
+            let Some(place) = ctx.model.place(pod) else {
+                return Got::not_modelled(Cause::new(&pod.key().to_string(), "spec", "The pod's proxy has no configuration."));
+            };
+            let port = ctx.port();
+            through_sidecar(ctx, &place, Connection { source: (source, port), target: (ip, request.port) }, wire)
+        }
+    }
+}
+
+fn through_sidecar(ctx: &mut Ctx<'_>, place: &Place, connection: Connection, wire: Wire) -> Got {
+    if let Some(cause) = place.proxy.not_modelled.first() {
+        return Got::not_modelled(cause.clone());
+    }
+    let (ip, port) = connection.target;
+    let Some(listener) = listeners::find(&place.proxy.listeners, ip, port) else {
+        return Got::not_modelled(Cause::new(&ctx.client.key().to_string(), "spec", "The sidecar has no outbound listener."));
+    };
+    let seen = Seen { ip, tls: wire.is_tls(), sni: wire.sni(), http: wire.is_sniffed_http() };
+    let hop = ctx.hop(place);
+    ctx.hops[hop].listener = Some(listener.name.clone());
+    let inspected = listener.name != "virtualOutbound";
+    let Some(chain) = listeners::choose(listener, &seen) else {
+        return Got::end(What::Reset, Outcome::NoFilterChain, At::Sidecar, listener.cause.clone());
+    };
+    ctx.hops[hop].filter_chain.clone_from(&chain.name);
+    match (&chain.filter, &wire.http) {
+        (Filter::Http(config), Some(message)) if wire.layers.is_empty() => {
+            http::hop(ctx, &http::At { place, hop, connection, sni: None, config }, message.clone())
+        }
+        (Filter::Http(_), _) => Got::end(What::Reset, Outcome::ProtocolMismatch, At::Sidecar, chain.cause.clone()),
+        (Filter::Tcp(to), _) => {
+            let sni = wire.sni().filter(|_| inspects_tls(listener)).map(String::from);
+            tcp::hop(ctx, &tcp::At { place, hop, connection, sni, chain, inspected }, to, wire)
+        }
+    }
+}
+
+/// Whether a listener reads the TLS hello: it has a chain that asks for a server name or for TLS, or one that only takes HTTP beside
+/// TLS or TCP. Only then is the server name logged.
+fn inspects_tls(listener: &crate::mesh::proxy::Listener) -> bool {
+    listener.chains.iter().any(|c| !c.sni.is_empty())
+}

@@ -1,0 +1,279 @@
+//! A request in a proxy's HTTP connection manager: virtual host, route, fault, cluster, upstream.
+
+mod forward;
+mod matching;
+
+use super::local::{encode, relay, reply};
+use super::log::Entry;
+use super::wire::{Connection, Got, Message, What};
+use super::{Ctx, Place, why};
+use crate::base::outcome::{At as Gate, Outcome, Path};
+use crate::mesh::Cause;
+use crate::mesh::compile::rules::{Edits, Redirect};
+use crate::mesh::proxy::{Action, Route};
+use crate::outside::wire::{HttpVersion, Response};
+
+/// Where the request stands.
+pub struct At<'x> {
+    pub place: &'x Place,
+    pub hop: usize,
+    pub connection: Connection,
+    /// The server name of TLS that ended here.
+    pub sni: Option<String>,
+    pub config: &'x str,
+}
+
+impl At<'_> {
+    fn gate(&self) -> Gate {
+        if self.place.proxy.gateway { Gate::Gateway } else { Gate::Sidecar }
+    }
+}
+
+/// An answer of the proxy itself.
+struct Own<'t> {
+    status: u16,
+    body: &'t str,
+    extra: Vec<(&'static str, String)>,
+    flags: &'t str,
+    details: &'t str,
+    outcome: Outcome,
+    cause: Cause,
+}
+
+/// Takes the request through this proxy.
+pub fn hop(ctx: &mut Ctx<'_>, at: &At<'_>, mut message: Message) -> Got {
+    ctx.hops[at.hop].route_config = Some(at.config.to_string());
+    if at.place.proxy.gateway && message.version == HttpVersion::Http10 {
+        return too_old(ctx, at, &message);
+    }
+    prepare(ctx, at, &mut message);
+    let entry = entry(ctx, at, &message);
+    let proxy = at.place.proxy.clone();
+    let Some(config) = proxy.routes.get(at.config) else {
+        return no_route(ctx, at, entry, &message);
+    };
+    let Some(host) = matching::virtual_host(config, &message.authority) else {
+        return no_route(ctx, at, entry, &message);
+    };
+    ctx.hops[at.hop].virtual_host = Some(host.name.clone());
+    let Some(route) = host.routes.iter().find(|r| matching::fits(&r.matcher, &message)) else {
+        return no_route(ctx, at, entry, &message);
+    };
+    if let Some(cause) = &route.not_modelled {
+        return Got::not_modelled(cause.clone());
+    }
+    ctx.hops[at.hop].route = Some(route.name.clone()).filter(|n| !n.is_empty());
+    take(ctx, at, entry, message, route)
+}
+
+fn take(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, mut message: Message, route: &Route) -> Got {
+    entry.route.clone_from(&route.name);
+    match &route.action {
+        Action::Direct(status, body) => direct(ctx, at, entry, &message, route, (*status, body)),
+        Action::Redirect(redirect) => {
+            let location = location(redirect, &message, route);
+            let own = Own {
+                status: redirect.code,
+                body: "",
+                extra: vec![("location", location)],
+                flags: "",
+                details: "direct_response",
+                outcome: Outcome::AnsweredByProxy,
+                cause: route.cause.clone(),
+            };
+            answer(ctx, at, entry, &message, own)
+        }
+        Action::Forward(targets) => {
+            let mut delay = 0;
+            if let Some(fault) = &route.fault {
+                let hit = |ctx: &Ctx<'_>, what: &str, share: u64| ctx.chance(what) % 10_000 < share;
+                if let Some((ms, _)) = fault.delay.filter(|(_, share)| hit(ctx, "fault-delay", *share)) {
+                    delay = ms;
+                    entry.flags = "DI".into();
+                }
+                if let Some((status, _)) = fault.abort.filter(|(_, share)| hit(ctx, "fault-abort", *share)) {
+                    return abort(ctx, at, entry, &message, (status, delay), route);
+                }
+            }
+            matching::rewrite(route, &mut message);
+            edit(&mut message.headers, &route.headers.request, Some(&mut message.authority));
+            forward::forward(ctx, &forward::Job { at, route, targets, delay }, entry, message)
+        }
+    }
+}
+
+fn direct(ctx: &mut Ctx<'_>, at: &At<'_>, entry: Entry, message: &Message, route: &Route, answered: (u16, &str)) -> Got {
+    let blocked = route.name == "block_all";
+    let cause =
+        if blocked { why::blocked(ctx, at.place, &message.authority, at.connection.target.1) } else { route.cause.clone() };
+    let own = Own {
+        status: answered.0,
+        body: answered.1,
+        extra: Vec::new(),
+        flags: "",
+        details: "direct_response",
+        outcome: if blocked { Outcome::BlockedRegistryOnly } else { Outcome::AnsweredByProxy },
+        cause,
+    };
+    answer(ctx, at, entry, message, own)
+}
+
+fn abort(ctx: &mut Ctx<'_>, at: &At<'_>, entry: Entry, message: &Message, fault: (u16, u64), route: &Route) -> Got {
+    let flags = if fault.1 > 0 { "DI,FI" } else { "FI" };
+    let cause =
+        Cause::new(&route.cause.object, &format!("{}.fault.abort", rule_of(&route.cause.field)), "The rule injects an abort.");
+    let (body, details) = ("fault filter abort", "fault_filter_abort");
+    let own = Own { status: fault.0, body, extra: Vec::new(), flags, details, outcome: Outcome::AnsweredByProxy, cause };
+    let mut entry = entry;
+    entry.duration = fault.1;
+    answer(ctx, at, entry, message, own).after(fault.1)
+}
+
+/// `spec.http[0].match[1]` -> `spec.http[0]`.
+fn rule_of(field: &str) -> &str {
+    field.split(".match[").next().unwrap_or(field)
+}
+
+/// HTTP/1.0 at a gateway.
+fn too_old(ctx: &mut Ctx<'_>, at: &At<'_>, message: &Message) -> Got {
+    let entry = Entry {
+        start: ctx.inputs.now,
+        protocol: "HTTP/1.1".into(),
+        downstream_local: at.connection.local(),
+        downstream_remote: at.connection.remote(),
+        ..Entry::default()
+    };
+    let message = Message { version: HttpVersion::Http11, ..message.clone() };
+    let own = Own {
+        status: 426,
+        body: "Upgrade Required",
+        extra: Vec::new(),
+        flags: "DPE",
+        details: "low_version",
+        outcome: Outcome::ProtocolMismatch,
+        cause: Cause::new("default", "HTTP/1.0", "Envoy takes no HTTP/1.0 at a gateway."),
+    };
+    let got = answer(ctx, at, entry, &message, own);
+    match got.what {
+        What::Response(mut r) => {
+            r.headers.push(("connection".into(), "close".into()));
+            Got { what: What::Response(r), ..got }
+        }
+        _ => got,
+    }
+}
+
+/// What the proxy adds to a request before it looks at it.
+fn prepare(ctx: &mut Ctx<'_>, at: &At<'_>, message: &mut Message) {
+    for (name, _) in &mut message.headers {
+        *name = name.to_ascii_lowercase();
+    }
+    message.set("x-forwarded-proto", if at.sni.is_some() { "https" } else { "http" });
+    let renews = at.place.proxy.gateway && ctx.model.options().facts.gateway_renews_request_id;
+    if renews || message.header("x-request-id").is_none() {
+        let id = ctx.request_id();
+        message.set("x-request-id", &id);
+    }
+    message.set("x-envoy-attempt-count", "1");
+    if at.place.proxy.gateway {
+        if let Some(ip) = at.connection.source.0 {
+            message.set("x-forwarded-for", &ip.to_string());
+            message.set("x-envoy-external-address", &ip.to_string());
+        }
+    }
+}
+
+fn entry(ctx: &Ctx<'_>, at: &At<'_>, message: &Message) -> Entry {
+    let header = |name: &str| message.header(name).unwrap_or("").to_string();
+    Entry {
+        start: ctx.inputs.now,
+        method: message.method.clone(),
+        path: message.original_path.clone().unwrap_or_else(|| message.path.clone()),
+        protocol: if message.version == HttpVersion::Http2 { "HTTP/2".into() } else { "HTTP/1.1".into() },
+        received: message.body_len,
+        forwarded_for: header("x-forwarded-for"),
+        headers: message.headers.clone(),
+        request_id: header("x-request-id"),
+        authority: message.authority.clone(),
+        downstream_local: at.connection.local(),
+        downstream_remote: at.connection.remote(),
+        sni: at.sni.clone().unwrap_or_default(),
+        ..Entry::default()
+    }
+}
+
+fn no_route(ctx: &mut Ctx<'_>, at: &At<'_>, entry: Entry, message: &Message) -> Got {
+    let cause = why::no_route(ctx, at.place, at.config, message);
+    let (flags, details) = ("NR", "route_not_found");
+    let own = Own { status: 404, body: "", extra: Vec::new(), flags, details, outcome: Outcome::NoRoute, cause };
+    answer(ctx, at, entry, message, own)
+}
+
+/// Ends the request here with the proxy's own answer.
+fn answer(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, message: &Message, own: Own<'_>) -> Got {
+    let response = encode(reply(own.status, own.body, &own.extra, at.place.server(), ctx.inputs.now, message), message);
+    entry.code = own.status;
+    entry.flags = own.flags.into();
+    entry.details = own.details.into();
+    entry.sent = response.body.len() as u64;
+    ctx.write(at.hop, at.place, entry, true);
+    Got::end(What::Response(response), own.outcome, at.gate(), own.cause)
+}
+
+/// Set, add, remove; `host` and `:authority` name the authority.
+fn edit(headers: &mut Vec<(String, String)>, edits: &Edits, mut authority: Option<&mut String>) {
+    for (name, value) in &edits.set {
+        match (&mut authority, name.as_str()) {
+            (Some(authority), "host" | ":authority") => authority.clone_from(value),
+            _ => {
+                headers.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
+                headers.push((name.clone(), value.clone()));
+            }
+        }
+    }
+    headers.extend(edits.add.iter().cloned());
+    headers.retain(|(n, _)| !edits.remove.iter().any(|r| r.eq_ignore_ascii_case(n)));
+}
+
+fn location(redirect: &Redirect, message: &Message, route: &Route) -> String {
+    let scheme = redirect.scheme.clone().unwrap_or_else(|| message.header("x-forwarded-proto").unwrap_or("http").to_string());
+    let authority = redirect.authority.clone().unwrap_or_else(|| message.authority.clone());
+    let host = authority.split(':').next().unwrap_or("").to_string();
+    let port = redirect.port.or_else(|| authority.split_once(':')?.1.parse().ok());
+    let default = if scheme == "https" { 443 } else { 80 };
+    let shown = port.filter(|p| *p != default && (redirect.scheme.is_none() || redirect.port.is_some() || *p != 80));
+    let (path, query) = match message.path.split_once('?') {
+        Some((path, query)) => (path, format!("?{query}")),
+        None => (message.path.as_str(), String::new()),
+    };
+    let path = match (&redirect.uri, &redirect.prefix) {
+        (Some(uri), _) => return format!("{scheme}://{host}{}{uri}", shown.map(|p| format!(":{p}")).unwrap_or_default()),
+        (None, Some(prefix)) => matching::replace_prefix(&route.matcher, path, prefix),
+        (None, None) => path.to_string(),
+    };
+    format!("{scheme}://{host}{}{path}{query}", shown.map(|p| format!(":{p}")).unwrap_or_default())
+}
+
+/// An upstream's answer as this proxy hands it on.
+fn hand_on(ctx: &Ctx<'_>, at: &At<'_>, response: Response, service_ms: u64, message: &Message, edits: &[&Edits]) -> Response {
+    let mut response = relay(response, at.place.server(), service_ms, ctx.inputs.now, message);
+    for one in edits {
+        edit(&mut response.headers, one, None);
+    }
+    encode(response, message)
+}
+
+/// Which way a cluster leads.
+fn way(ctx: &Ctx<'_>, cluster: &str, host: &str) -> Path {
+    match cluster {
+        "PassthroughCluster" => Path::Passthrough,
+        _ => ctx.model.gateway_behind(host).map_or(Path::Direct, Path::Gateway),
+    }
+}
+
+/// See [`way`].
+pub fn way_of(ctx: &Ctx<'_>, cluster: &str, host: &str) -> Path {
+    way(ctx, cluster, host)
+}
+
+pub use forward::{choose, tls_words};

@@ -1,0 +1,308 @@
+//! From a route to an upstream and back: choice of cluster and endpoint, tries, timeouts, the answer or the failure.
+
+use super::{At, Own, answer, edit, hand_on, way};
+use crate::base::outcome::{Outcome, TlsBy};
+use crate::mesh::Cause;
+use crate::mesh::proxy::{Cluster, Route, Weighted};
+use crate::mesh::trace::log::Entry;
+use crate::mesh::trace::tcp::{Target, passthrough, target};
+use crate::mesh::trace::wire::{Got, Layer, Message, TlsWhy, What, Wire, socket};
+use crate::mesh::trace::{Ctx, network, why};
+use crate::outside::answer::bare_host;
+use crate::outside::wire::HttpVersion;
+
+/// What is to be done.
+pub struct Job<'x> {
+    pub at: &'x At<'x>,
+    pub route: &'x Route,
+    pub targets: &'x [Weighted],
+    /// Delay that a fault put in before.
+    pub delay: u64,
+}
+
+/// The tries together.
+struct Tried {
+    got: Got,
+    upstream: String,
+    local: String,
+    /// Whether retries were used up.
+    exhausted: bool,
+    /// The last try ran into the per-try limit.
+    per_try: bool,
+}
+
+/// One of several clusters, by weight.
+pub fn choose<'w>(ctx: &Ctx<'_>, targets: &'w [Weighted]) -> Option<&'w Weighted> {
+    let total: u64 = targets.iter().map(|w| w.weight).sum();
+    let mut left = ctx.chance("weight") % total.max(1);
+    targets.iter().find(|w| {
+        let hit = left < w.weight;
+        left = left.saturating_sub(w.weight);
+        hit
+    })
+}
+
+/// Sends the request on.
+pub fn forward(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, mut message: Message) -> Got {
+    let at = job.at;
+    let Some(chosen) = choose(ctx, job.targets).cloned() else {
+        return no_cluster(ctx, job, entry, &message, &job.route.cause.clone(), "");
+    };
+    edit(&mut message.headers, &chosen.headers.request, Some(&mut message.authority));
+    let proxy = at.place.proxy.clone();
+    let owned;
+    let cluster = match proxy.clusters.get(&chosen.cluster) {
+        Some(cluster) => cluster,
+        None if chosen.cluster == "PassthroughCluster" && !proxy.gateway => {
+            owned = passthrough(at.place, at.connection.target);
+            &owned
+        }
+        None => return no_cluster(ctx, job, entry, &message, &chosen.cause, &chosen.cluster),
+    };
+    if let Some(cause) = &cluster.not_modelled {
+        return Got::not_modelled(cause.clone());
+    }
+    ctx.hops[at.hop].cluster = Some(cluster.name.clone());
+    entry.cluster.clone_from(&cluster.name);
+    let path = way(ctx, &cluster.name, &cluster.host);
+    ctx.leaves_by(path, &job.route.cause);
+    ctx.note_choice(&chosen.cause);
+    let Some(to) = target(ctx, at.place, cluster, at.connection.target) else {
+        let own = Own {
+            status: 503,
+            body: "no healthy upstream",
+            extra: Vec::new(),
+            flags: "UH",
+            details: "no_healthy_upstream",
+            outcome: Outcome::NoHealthyUpstream,
+            cause: why::no_endpoint(ctx, cluster),
+        };
+        return answer(ctx, at, entry, &message, own);
+    };
+    let tried = tries(ctx, job, cluster, &to, &message);
+    settle(ctx, job, entry, message, (cluster, &chosen, tried))
+}
+
+fn no_cluster(ctx: &mut Ctx<'_>, job: &Job<'_>, entry: Entry, message: &Message, cause: &Cause, name: &str) -> Got {
+    let own = Own {
+        status: 503,
+        body: "",
+        extra: Vec::new(),
+        flags: "NC",
+        details: "cluster_not_found",
+        outcome: Outcome::NoCluster,
+        cause: why::no_cluster(ctx, job.at.place, name, cause),
+    };
+    answer(ctx, job.at, entry, message, own)
+}
+
+/// The request with the TLS that the cluster asks for around it.
+fn dressed(ctx: &mut Ctx<'_>, job: &Job<'_>, cluster: &Cluster, to: &Target, message: &Message) -> Wire {
+    let host = bare_host(&message.authority);
+    let mut layers = Vec::new();
+    if let Some(tls) = &cluster.tls {
+        let own_name = cluster.name.split('|').collect::<Vec<_>>();
+        let mesh_name = format!("outbound_.{}_.{}_.{}", own_name[1], own_name[2], own_name[3]);
+        if !tls.mesh {
+            ctx.tls = if job.at.place.proxy.gateway { TlsBy::Gateway } else { TlsBy::Sidecar };
+        }
+        layers.push(Layer {
+            sni: tls.sni.clone().or(Some(if tls.mesh { mesh_name } else { host.clone() })),
+            mesh: tls.mesh,
+            insecure: tls.insecure,
+            names: if tls.mesh {
+                Vec::new()
+            } else if tls.san.is_empty() {
+                vec![host]
+            } else {
+                tls.san.clone()
+            },
+            private_ca: tls.private_ca,
+            http2: cluster.http2,
+            by_client: false,
+        });
+    } else if cluster.auto_mtls && to.mtls {
+        let sni = format!("outbound_.{}_._.{}", cluster.port, cluster.host);
+        layers.push(Layer {
+            sni: Some(sni),
+            mesh: true,
+            insecure: false,
+            names: Vec::new(),
+            private_ca: false,
+            http2: true,
+            by_client: false,
+        });
+    }
+    let version = if cluster.http2 { HttpVersion::Http2 } else { HttpVersion::Http11 };
+    Wire { layers, http: Some(Message { version, ..message.clone() }) }
+}
+
+/// The first try and the retries that the route allows.
+fn tries(ctx: &mut Ctx<'_>, job: &Job<'_>, cluster: &Cluster, to: &Target, message: &Message) -> Tried {
+    let retries = job.route.retries;
+    let limit = retries.per_try_timeout_ms;
+    let (mut spent, mut n) = (0, 0);
+    let hops = ctx.hops.len();
+    loop {
+        let wire = dressed(ctx, job, cluster, to, message);
+        let (ip, port) = job.at.place.ip.map_or((None, 0), |ip| (Some(ip), ctx.port()));
+        let got = network::reach(ctx, (ip, port), to.address, to.port, wire);
+        let cost = match &got.what {
+            What::Dropped => cluster.connect_timeout_ms,
+            What::Hang => limit.unwrap_or(0),
+            _ => got.ms,
+        };
+        let late = limit.is_some_and(|limit| cost > limit || got.what == What::Hang);
+        spent += limit.map_or(cost, |limit| cost.min(limit));
+        let again = match &got.what {
+            What::NotModelled(_) => false,
+            _ if late => true,
+            What::Refused | What::Dropped => retries.on_connect_failure,
+            What::Tls { depth: 0, .. } => retries.on_connect_failure,
+            What::Response(r) => retries.on_5xx && r.status >= 500,
+            _ => false,
+        };
+        if !again || n >= retries.attempts {
+            let connected = !matches!(got.what, What::Refused | What::Dropped | What::Tls { depth: 0, .. });
+            let local = ip.filter(|_| connected).map(|ip| socket(ip, port)).unwrap_or_default();
+            let got = Got { ms: spent, ..got };
+            return Tried { got, upstream: socket(to.address, to.port), local, exhausted: again && n > 0, per_try: late };
+        }
+        n += 1;
+        spent += 5 + ctx.chance(&format!("backoff-{n}")) % (25 * u64::from(n));
+        ctx.forget_retry(hops, n);
+    }
+}
+
+fn settle(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, message: Message, end: (&Cluster, &Weighted, Tried)) -> Got {
+    let (cluster, chosen, tried) = end;
+    let at = job.at;
+    ctx.hops[at.hop].endpoint = Some(tried.upstream.clone());
+    entry.upstream_host.clone_from(&tried.upstream);
+    entry.upstream_local.clone_from(&tried.local);
+    let total = tried.got.ms;
+    let timeout = job.route.timeout_ms;
+    if matches!(tried.got.what, What::NotModelled(_)) {
+        return tried.got;
+    }
+    let hangs = tried.got.what == What::Hang;
+    if tried.per_try || timeout.is_some_and(|t| total > t || hangs) {
+        return too_late(ctx, job, entry, &message, &tried);
+    }
+    match tried.got.what {
+        What::Response(response) => {
+            entry.code = response.status;
+            entry.details = "via_upstream".into();
+            entry.service_time = Some(total);
+            entry.duration = total + 1 + job.delay;
+            entry.sent = response.body.len() as u64;
+            if tried.exhausted {
+                entry.flags = "URX".into();
+            }
+            let edits = [&chosen.headers.response, &job.route.headers.response];
+            let response = hand_on(ctx, at, response, total, &message, &edits);
+            ctx.write(at.hop, at.place, entry, true);
+            Got { what: What::Response(response), ms: total + 1 + job.delay, ..tried.got }
+        }
+        What::Hang => {
+            ctx.write(at.hop, at.place, entry, true);
+            Got { ms: job.delay, ..tried.got }
+        }
+        _ => failed(ctx, job, entry, &message, (cluster, tried)),
+    }
+}
+
+fn too_late(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, message: &Message, tried: &Tried) -> Got {
+    let rule = super::rule_of(&job.route.cause.field).to_string();
+    let capped = job.route.timeout_ms.is_some_and(|t| tried.got.ms >= t || !tried.per_try);
+    let (field, details) = match capped {
+        true => ("timeout", "response_timeout"),
+        false => ("retries.perTryTimeout", "upstream_per_try_timeout"),
+    };
+    let ms = if capped { job.route.timeout_ms.unwrap_or(tried.got.ms) } else { tried.got.ms };
+    let cause =
+        Cause::new(&job.route.cause.object, &format!("{rule}.{field}"), "The answer did not come within the rule's limit.");
+    let flags = match (tried.exhausted && !capped, ctx.model.options().facts.retry_flag_first) {
+        (true, true) => "URX,UT",
+        (true, false) => "UT,URX",
+        _ => "UT",
+    };
+    entry.duration = ms + job.delay;
+    let own = Own {
+        status: 504,
+        body: "upstream request timeout",
+        extra: Vec::new(),
+        flags,
+        details,
+        outcome: Outcome::TimedOut,
+        cause,
+    };
+    answer(ctx, job.at, entry, message, own).after(ms + job.delay)
+}
+
+/// What Envoy writes for a failed connection: the reason in the body, in the details, and the transport's own words.
+fn words(what: &What) -> (&'static str, String, String) {
+    match what {
+        What::Refused => (
+            "remote connection failure",
+            "remote_connection_failure|delayed_connect_error:_Connection_refused".into(),
+            "delayed_connect_error:_Connection_refused".into(),
+        ),
+        What::Dropped => ("connection timeout", "connection_timeout".into(), String::new()),
+        What::Tls { why, .. } => {
+            let text = tls_words(why);
+            ("remote connection failure", format!("remote_connection_failure|{text}"), text)
+        }
+        _ => ("connection termination", "connection_termination".into(), String::new()),
+    }
+}
+
+/// BoringSSL's words with Envoy's underscores.
+pub fn tls_words(why: &TlsWhy) -> String {
+    let verify = "TLS_error:|268435581:SSL_routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED:verify_cert_failed:";
+    match why {
+        TlsWhy::WrongVersion => "TLS_error:|268435703:SSL_routines:OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end".into(),
+        TlsWhy::UnknownIssuer => format!(
+            "{verify}_X509_verify_cert:_certificate_verification_error_at_depth_0:_unable_to_get_local_issuer_certificate:TLS_error_end"
+        ),
+        TlsWhy::Name(names) => format!("{verify}_verify_SAN_list,{}:TLS_error_end", names.join(",")),
+        TlsWhy::Reset => "TLS_error:|33554536:system_library:OPENSSL_internal:Connection_reset_by_peer:TLS_error_end".into(),
+    }
+}
+
+fn failed(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, message: &Message, end: (&Cluster, Tried)) -> Got {
+    let (cluster, tried) = end;
+    let at = job.at;
+    let (reason, detail, transport) = words(&tried.got.what);
+    let connection = matches!(tried.got.what, What::Refused | What::Dropped | What::Tls { .. });
+    let facts = &ctx.model.options().facts;
+    let mut body = String::from("upstream connect error or disconnect/reset before headers. ");
+    if tried.exhausted {
+        body.push_str("retried and the latest ");
+    }
+    body.push_str(&format!("reset reason: {reason}"));
+    if !facts.hides_transport_failure && !transport.is_empty() {
+        body.push_str(&format!(", transport failure reason: {}", transport.replace('_', " ")));
+    }
+    let flags = match (connection, tried.exhausted, facts.retry_flag_first) {
+        (false, ..) => "UC",
+        (true, false, _) => "UF",
+        (true, true, true) => "URX,UF",
+        (true, true, false) => "UF,URX",
+    };
+    let own_tls = matches!(tried.got.what, What::Tls { .. });
+    let cause = match &cluster.tls {
+        Some(tls) if own_tls => tls.cause.clone(),
+        _ => tried.got.cause.clone(),
+    };
+    entry.transport_failure = transport;
+    entry.duration = tried.got.ms + 1 + job.delay;
+    let details = format!("upstream_reset_before_response_started{{{detail}}}");
+    let own = Own { status: 503, body: &body, extra: Vec::new(), flags, details: &details, outcome: tried.got.outcome, cause };
+    let ms = tried.got.ms + 1 + job.delay;
+    let deeper = matches!(tried.got.outcome, Outcome::NoFilterChain | Outcome::Loop)
+        || (tried.got.outcome == Outcome::ProtocolMismatch && !own_tls);
+    let gate = tried.got.at;
+    let got = answer(ctx, at, entry, message, own).after(ms);
+    Got { at: if deeper { gate } else { got.at }, ..got }
+}

@@ -1,0 +1,125 @@
+//! Envoy's choice of virtual host and route, and path rewriting.
+
+use crate::mesh::compile::rules::{UriMatch, ValueMatch};
+use crate::mesh::proxy::{Matcher, Route, RouteConfig, VirtualHost};
+use crate::mesh::trace::wire::Message;
+use crate::outside::answer::bare_host;
+use regex::Regex;
+
+/// The virtual host for an authority: exact, longest suffix wildcard, longest prefix wildcard, `*`. The port is ignored.
+pub fn virtual_host<'c>(config: &'c RouteConfig, authority: &str) -> Option<&'c VirtualHost> {
+    let dotted = authority.split(':').next().is_some_and(|h| h.ends_with('.'));
+    let host = if dotted { format!("{}.", bare_host(authority)) } else { bare_host(authority) };
+    let rank = |domain: &str| match domain {
+        d if d == host => Some((3, 0)),
+        "*" => Some((0, 0)),
+        d if d.starts_with('*') => (host.len() > d.len() - 1 && host.ends_with(&d[1..])).then_some((2, d.len())),
+        d if d.ends_with('*') => host.starts_with(&d[..d.len() - 1]).then_some((1, d.len())),
+        _ => None,
+    };
+    let best = config.virtual_hosts.iter().filter_map(|vh| Some((vh.domains.iter().filter_map(|d| rank(d)).max()?, vh)));
+    best.max_by_key(|(rank, _)| *rank).map(|(_, vh)| vh)
+}
+
+/// RE2 matches the whole value.
+fn whole(pattern: &str, value: &str) -> bool {
+    Regex::new(&format!("^(?:{pattern})$")).is_ok_and(|r| r.is_match(value))
+}
+
+fn value_fits(wanted: &ValueMatch, value: &str) -> bool {
+    match wanted {
+        ValueMatch::Exact(text) => value == text,
+        ValueMatch::Prefix(text) => value.starts_with(text.as_str()),
+        ValueMatch::Regex(pattern) => whole(pattern, value),
+        ValueMatch::Present => true,
+    }
+}
+
+fn uri_fits(wanted: &UriMatch, path: &str, ignore_case: bool) -> bool {
+    match (&wanted.kind, ignore_case) {
+        (ValueMatch::Exact(t), true) => path.eq_ignore_ascii_case(t),
+        (ValueMatch::Prefix(t), true) => path.to_ascii_lowercase().starts_with(&t.to_ascii_lowercase()),
+        (kind, _) => value_fits(kind, path),
+    }
+}
+
+/// Whether every condition of a route holds.
+pub fn fits(matcher: &Matcher, message: &Message) -> bool {
+    let (path, query) = message.path.split_once('?').unwrap_or((&message.path, ""));
+    let optional = |wanted: &Option<ValueMatch>, value: &str| wanted.as_ref().is_none_or(|w| value_fits(w, value));
+    let header = |(name, wanted): &(String, ValueMatch)| message.header(name).is_some_and(|v| value_fits(wanted, v));
+    let parameter = |(name, wanted): &(String, ValueMatch)| {
+        let mut pairs = query.split('&').map(|p| p.split_once('=').unwrap_or((p, "")));
+        pairs.any(|(n, v)| n == name && value_fits(wanted, v))
+    };
+    matcher.uri.as_ref().is_none_or(|u| uri_fits(u, path, matcher.ignore_case))
+        && optional(&matcher.scheme, message.header("x-forwarded-proto").unwrap_or("http"))
+        && optional(&matcher.method, &message.method)
+        && optional(&matcher.authority, &message.authority)
+        && matcher.headers.iter().all(header)
+        && !matcher.without_headers.iter().any(header)
+        && matcher.query.iter().all(parameter)
+}
+
+/// Replaces the matched prefix, or the whole path for exact and regular expressions.
+pub fn replace_prefix(matcher: &Matcher, path: &str, with: &str) -> String {
+    match matcher.uri.as_ref().map(|u| &u.kind) {
+        Some(ValueMatch::Prefix(prefix)) if path.len() >= prefix.len() => format!("{with}{}", &path[prefix.len()..]),
+        Some(ValueMatch::Exact(_) | ValueMatch::Regex(_)) => with.to_string(),
+        _ => format!("{with}{}", path.strip_prefix('/').unwrap_or(path)),
+    }
+}
+
+/// Applies `rewrite`.
+pub fn rewrite(route: &Route, message: &mut Message) {
+    let (path, query) = match message.path.split_once('?') {
+        Some((path, query)) => (path.to_string(), format!("?{query}")),
+        None => (message.path.clone(), String::new()),
+    };
+    let new = match (&route.rewrite.uri, &route.rewrite.regex) {
+        (Some(uri), _) => Some(replace_prefix(&route.matcher, &path, uri)),
+        (None, Some((pattern, with))) => {
+            let with = Regex::new(r"\\(\d)").map(|r| r.replace_all(with, "$${${1}}").into_owned()).unwrap_or_default();
+            Regex::new(pattern).ok().map(|r| r.replace_all(&path, with.as_str()).into_owned())
+        }
+        (None, None) => None,
+    };
+    if let Some(new) = new {
+        message.original_path.get_or_insert_with(|| message.path.clone());
+        message.path = format!("{new}{query}");
+    }
+    if let Some(authority) = &route.rewrite.authority {
+        message.authority.clone_from(authority);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mesh::Cause;
+
+    fn config(domains: &[&str]) -> RouteConfig {
+        let host = |d: &&str| VirtualHost {
+            name: d.to_string(),
+            domains: vec![d.to_string()],
+            routes: Vec::new(),
+            cause: Cause::new("default", "", ""),
+        };
+        RouteConfig { virtual_hosts: domains.iter().map(host).collect() }
+    }
+
+    #[test]
+    fn the_most_specific_virtual_host_wins_and_the_port_does_not_count() {
+        let config = config(&["*", "*.wiki.org", "*.b.wiki.org", "en.wiki.org"]);
+        for (authority, wanted) in [
+            ("en.wiki.org", "en.wiki.org"),
+            ("EN.wiki.ORG:80", "en.wiki.org"),
+            ("de.wiki.org", "*.wiki.org"),
+            ("a.b.wiki.org", "*.b.wiki.org"),
+            ("wiki.org", "*"),
+            ("1.2.3.4", "*"),
+        ] {
+            assert_eq!(virtual_host(&config, authority).map(|h| h.name.as_str()), Some(wanted), "{authority}");
+        }
+    }
+}

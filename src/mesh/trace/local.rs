@@ -1,0 +1,65 @@
+//! Answers that a proxy makes itself, and what it does to those of others: header for header as Envoy writes them (appendix A.1).
+
+use super::wire::Message;
+use crate::base::clock::Time;
+use crate::outside::answer::reason;
+use crate::outside::wire::{HttpVersion, Response};
+
+/// An answer of the proxy itself. Its length header is added by [`encode`] when it has no body.
+pub fn reply(status: u16, body: &str, extra: &[(&str, String)], server: &str, now: Time, message: &Message) -> Response {
+    let mut headers: Vec<(String, String)> = extra.iter().map(|(n, v)| (n.to_string(), v.clone())).collect();
+    if !body.is_empty() {
+        headers.push(("content-length".into(), body.len().to_string()));
+        headers.push(("content-type".into(), "text/plain".into()));
+    }
+    headers.push(("date".into(), now.http_date()));
+    headers.push(("server".into(), server.into()));
+    if body.is_empty() && message.body_len > 0 && message.version == HttpVersion::Http11 {
+        headers.push(("connection".into(), "close".into()));
+    }
+    let body = if message.method == "HEAD" { Vec::new() } else { body.as_bytes().to_vec() };
+    Response { version: message.version, status, reason: reason(status).into(), headers, body, peer: None }
+}
+
+/// What a proxy makes of an upstream's answer: lower-case names, its own `server`, no connection headers, the time that the upstream
+/// took, a date when there was none, Envoy's own reason phrase.
+pub fn relay(mut response: Response, server: &str, service_ms: u64, now: Time, message: &Message) -> Response {
+    let hop_by_hop = ["connection", "keep-alive", "transfer-encoding", "upgrade", "proxy-connection"];
+    for (name, _) in &mut response.headers {
+        *name = name.to_ascii_lowercase();
+    }
+    response.headers.retain(|(name, _)| !hop_by_hop.contains(&name.as_str()) && name != "x-envoy-upstream-service-time");
+    let has = |r: &Response, name: &str| r.headers.iter().any(|(n, _)| n == name);
+    match response.headers.iter_mut().find(|(n, _)| n == "server") {
+        Some((_, value)) => *value = server.into(),
+        None => {}
+    }
+    response.headers.push(("x-envoy-upstream-service-time".into(), service_ms.to_string()));
+    if !has(&response, "date") {
+        response.headers.push(("date".into(), now.http_date()));
+    }
+    if !has(&response, "server") {
+        response.headers.push(("server".into(), server.into()));
+    }
+    response.reason = reason(response.status).into();
+    response.version = message.version;
+    response
+}
+
+/// The framing header that HTTP/1.1 needs and the answer does not have yet.
+pub fn encode(mut response: Response, message: &Message) -> Response {
+    let framed = response
+        .headers
+        .iter()
+        .any(|(n, _)| n.eq_ignore_ascii_case("content-length") || n.eq_ignore_ascii_case("transfer-encoding"));
+    let bodyless = response.status < 200 || response.status == 204 || response.status == 304;
+    if response.version == HttpVersion::Http2 || framed || bodyless {
+        return response;
+    }
+    let header = match (message.method.as_str(), response.body.is_empty()) {
+        ("HEAD", _) | (_, false) => ("transfer-encoding", "chunked"),
+        _ => ("content-length", "0"),
+    };
+    response.headers.push((header.0.into(), header.1.into()));
+    response
+}

@@ -1,0 +1,396 @@
+//! The receiving side: gateways, pods with and without sidecar, and the origins of the world outside.
+
+use super::local::{encode, relay};
+use super::log::Entry;
+use super::wire::{Connection, Got, Layer, Message, TlsWhy, What, Wire, socket};
+use super::{Ctx, MAX_HOPS, http, tcp, why};
+use crate::base::outcome::{At, Outcome, Path};
+use crate::k8s::Object;
+use crate::mesh::Cause;
+use crate::mesh::compile::listeners::{self, Seen};
+use crate::mesh::proxy::{Filter, Terminate};
+use crate::outside::answer::{self, Asked};
+use crate::outside::servers::{self, Container, Listens};
+use crate::outside::site::{Site, Speaks};
+use crate::outside::wire::{HttpVersion, Response};
+use crate::outside::{OriginFault, Outside};
+use serde_json::Value;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// A connection to a gateway's pod.
+pub fn gateway(ctx: &mut Ctx<'_>, pod: &Arc<Object>, connection: Connection, wire: Wire) -> Got {
+    let name = ctx.model.gateway_name(pod);
+    if ctx.path == Path::Uncaptured {
+        ctx.path = Path::Gateway(name);
+    }
+    let Some(place) = ctx.model.place(pod) else {
+        return Got::not_modelled(Cause::new(&pod.key().to_string(), "spec", "The gateway has no configuration."));
+    };
+    if let Some(cause) = ctx.model.unmodelled_for(pod).or_else(|| place.proxy.not_modelled.first().cloned()) {
+        return Got::not_modelled(cause);
+    }
+    let (ip, port) = connection.target;
+    let Some(listener) = place.proxy.listeners.iter().find(|l| l.port == port) else {
+        let cause = why::not_listening(ctx, pod, port);
+        return Got::end(What::Refused, Outcome::GatewayNotListening, At::Network, cause);
+    };
+    if ctx.depth >= MAX_HOPS {
+        let cause = ctx.last_choice.clone().unwrap_or_else(|| listener.cause.clone());
+        return Got::end(What::Closed, Outcome::Loop, At::Gateway, cause);
+    }
+    let hop = ctx.hop(&place);
+    ctx.hops[hop].listener = Some(listener.name.clone());
+    let seen = Seen { ip, tls: wire.is_tls(), sni: wire.sni(), http: wire.is_sniffed_http() };
+    let sni = wire.sni().map(String::from);
+    let entry = Entry {
+        start: ctx.inputs.now,
+        downstream_local: connection.local(),
+        downstream_remote: connection.remote(),
+        sni: sni.clone().unwrap_or_default(),
+        ..Entry::default()
+    };
+    let Some(chain) = listeners::choose(listener, &seen) else {
+        let cause = why::no_chain(ctx, listener, sni.as_deref());
+        let details = "filter_chain_not_found".into();
+        ctx.write(hop, &place, Entry { method: "-".into(), flags: "NR".into(), details, ..entry }, false);
+        return Got::end(What::Reset, Outcome::NoFilterChain, At::Gateway, cause).after(1);
+    };
+    ctx.hops[hop].filter_chain.clone_from(&chain.name);
+    let mut wire = wire;
+    let mut ended = None;
+    if let Some(how) = chain.terminates {
+        match terminate(how, &mut wire, &chain.cause) {
+            Ok(()) => ended = sni.clone(),
+            Err(got) => return *got,
+        }
+    }
+    ctx.depth += 1;
+    let got = match (&chain.filter, wire.http.clone()) {
+        (Filter::Http(_), _) if !wire.layers.is_empty() => {
+            let details = "http1.codec_error".into();
+            let entry = Entry {
+                protocol: "HTTP/1.1".into(),
+                code: 400,
+                flags: "DPE".into(),
+                details,
+                sent: 11,
+                sni: String::new(),
+                ..entry
+            };
+            ctx.write(hop, &place, entry, true);
+            let what = What::Tls { depth: 0, why: TlsWhy::WrongVersion };
+            Got::end(what, Outcome::ProtocolMismatch, At::Gateway, chain.cause.clone()).after(1)
+        }
+        (Filter::Http(config), Some(message)) => {
+            http::hop(ctx, &http::At { place: &place, hop, connection, sni: ended, config }, message)
+        }
+        (Filter::Http(_), None) => Got::end(What::Closed, Outcome::ProtocolMismatch, At::Gateway, chain.cause.clone()),
+        (Filter::Tcp(to), _) => tcp::hop(ctx, &tcp::At { place: &place, hop, connection, sni, chain, inspected: true }, to, wire),
+    };
+    ctx.depth -= 1;
+    got
+}
+
+/// Takes off the TLS that ends at this chain.
+fn terminate(how: Terminate, wire: &mut Wire, cause: &Cause) -> Result<(), Box<Got>> {
+    let layer = wire.layers.remove(0);
+    match (how, layer.mesh) {
+        (Terminate::Mesh, true) => Ok(()),
+        (Terminate::Mesh, false) => {
+            let what = What::Tls { depth: 0, why: TlsWhy::Reset };
+            Err(Box::new(Got::end(what, Outcome::TlsFailed, At::Gateway, cause.clone())))
+        }
+        (Terminate::Own, _) => Err(Box::new(Got::not_modelled(Cause::new(
+            &cause.object,
+            &format!("{}.tls.mode", cause.field),
+            "A gateway's own certificates are not modelled.",
+        )))),
+    }
+}
+
+/// A container of the pod that may listen, and what it does.
+fn listener_of(pod: &Object, port: u16) -> (Listens, String) {
+    let containers = pod.at(&["spec", "containers"]).as_array().map_or(&[][..], Vec::as_slice);
+    for container in containers.iter().filter(|c| c.get("name").and_then(Value::as_str) != Some("istio-proxy")) {
+        let image = container.get("image").and_then(Value::as_str).unwrap_or("");
+        let ports = container.get("ports").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let ports: Vec<u16> = ports.iter().filter_map(|p| Some(p.get("containerPort")?.as_u64()? as u16)).collect();
+        let kind = servers::listens(&Container { image, pod: pod.name(), ports: &ports }, port);
+        if kind != Listens::No {
+            return (kind, image.to_string());
+        }
+    }
+    (Listens::No, String::new())
+}
+
+/// A server container of a pod without a proxy in front.
+pub fn plain(ctx: &mut Ctx<'_>, pod: &Object, connection: Connection, wire: Wire) -> Got {
+    let object = pod.key().to_string();
+    let (kind, image) = listener_of(pod, connection.target.1);
+    let cause = Cause::new(&object, "spec.containers", "The pod's own server answers.");
+    match kind {
+        Listens::No => {
+            let text = format!("Nothing in the pod listens on port {}.", connection.target.1);
+            Got::end(What::Refused, Outcome::UpstreamUnavailable, At::Network, Cause::new(&object, "spec.containers", &text))
+        }
+        Listens::Unknown => {
+            Got::not_modelled(Cause::new(&object, "spec.containers[0].image", &format!("What {image} answers is not known.")))
+        }
+        _ if !wire.layers.is_empty() => {
+            let what = What::Tls { depth: 0, why: TlsWhy::WrongVersion };
+            Got::end(what, Outcome::ProtocolMismatch, At::Origin, cause)
+        }
+        _ => {
+            let Some(message) = wire.http else {
+                return Got::end(What::Closed, Outcome::Delivered, At::Origin, cause);
+            };
+            let from = connection.source.0.map(|ip| ip.to_string()).unwrap_or_default();
+            let said =
+                servers::answer(kind, &Container { image: &image, pod: pod.name(), ports: &[] }, &asked(ctx, &message, &from));
+            let Some(said) = said else { return Got::end(What::Closed, Outcome::Delivered, At::Origin, cause) };
+            let outcome = delivered(ctx, Some(pod), connection.target.0);
+            Got::end(What::Response(said.response), outcome, At::Origin, cause).after(1 + said.extra_ms)
+        }
+    }
+}
+
+/// The client's own pod, over the loopback address.
+pub fn own_pod(ctx: &mut Ctx<'_>, pod: &Object, connection: Connection, wire: Wire) -> Got {
+    plain(ctx, pod, connection, wire)
+}
+
+/// A pod with a sidecar: its inbound side, then the server.
+pub fn injected(ctx: &mut Ctx<'_>, pod: &Arc<Object>, connection: Connection, mut wire: Wire) -> Got {
+    let Some(place) = ctx.model.place(pod) else {
+        return plain(ctx, pod, connection, wire);
+    };
+    if let Some(cause) = ctx.model.inbound_unmodelled(pod) {
+        return Got::not_modelled(cause);
+    }
+    let port = connection.target.1;
+    let sni = wire.sni().map(String::from);
+    let mtls = wire.layers.first().is_some_and(|l| l.mesh);
+    if mtls {
+        wire.layers.remove(0);
+    }
+    let hop = ctx.hop(&place);
+    ctx.hops[hop].listener = Some("virtualInbound".into());
+    ctx.hops[hop].cluster = Some(format!("inbound|{port}||"));
+    ctx.hops[hop].endpoint = Some(connection.local());
+    let message = wire.http.clone();
+    let got = plain(ctx, pod, connection, wire.clone());
+    let mut entry = inbound_entry(ctx, connection, port, message.as_ref());
+    entry.sni = sni.unwrap_or_default();
+    match (got.what, message) {
+        (What::Response(response), Some(message)) if wire.layers.is_empty() => {
+            entry.code = response.status;
+            entry.details = "via_upstream".into();
+            entry.service_time = Some(got.ms);
+            entry.duration = got.ms + 1;
+            entry.sent = response.body.len() as u64;
+            entry.route = "default".into();
+            let response = encode(relay(response, "istio-envoy", got.ms, ctx.inputs.now, &message), &message);
+            ctx.write(hop, &place, entry, true);
+            Got { what: What::Response(response), ..got }
+        }
+        (What::Refused, Some(message)) if wire.layers.is_empty() => {
+            let body = "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure";
+            let response = super::local::reply(503, body, &[], "istio-envoy", ctx.inputs.now, &message);
+            let detail = "remote_connection_failure|delayed_connect_error:_Connection_refused";
+            entry.code = 503;
+            entry.flags = "UF".into();
+            entry.details = format!("upstream_reset_before_response_started{{{detail}}}");
+            entry.sent = response.body.len() as u64;
+            ctx.write(hop, &place, entry, true);
+            Got { what: What::Response(encode(response, &message)), ..got }
+        }
+        (what, _) => {
+            ctx.write(hop, &place, Entry { method: "-".into(), protocol: String::new(), ..entry }, false);
+            let what = if what == What::Refused { What::Closed } else { what };
+            Got { what, ..got }
+        }
+    }
+}
+
+fn inbound_entry(ctx: &mut Ctx<'_>, connection: Connection, port: u16, message: Option<&Message>) -> Entry {
+    let local = ctx.port();
+    let header = |name: &str| message.and_then(|m| m.header(name)).unwrap_or("").to_string();
+    Entry {
+        start: ctx.inputs.now,
+        method: message.map_or("-".into(), |m| m.method.clone()),
+        path: message.map(|m| m.original_path.clone().unwrap_or_else(|| m.path.clone())).unwrap_or_default(),
+        protocol: message
+            .map_or(String::new(), |m| if m.version == HttpVersion::Http2 { "HTTP/2".into() } else { "HTTP/1.1".into() }),
+        received: message.map_or(0, |m| m.body_len),
+        request_id: header("x-request-id"),
+        headers: message.map(|m| m.headers.clone()).unwrap_or_default(),
+        authority: message.map(|m| m.authority.clone()).unwrap_or_default(),
+        upstream_host: connection.local(),
+        cluster: format!("inbound|{port}||"),
+        upstream_local: socket(IpAddr::from([127, 0, 0, 6]), local),
+        downstream_local: connection.local(),
+        downstream_remote: connection.remote(),
+        ..Entry::default()
+    }
+}
+
+fn asked<'a>(ctx: &Ctx<'_>, message: &'a Message, from: &'a str) -> Asked<'a> {
+    Asked {
+        method: &message.method,
+        authority: &message.authority,
+        path: &message.path,
+        headers: &message.headers,
+        version: message.version,
+        secure: message.secure,
+        from,
+        now: ctx.inputs.now,
+    }
+}
+
+/// Whether who answers is who the client meant.
+fn delivered(ctx: &Ctx<'_>, pod: Option<&Object>, ip: IpAddr) -> Outcome {
+    let outside = ctx.inputs.outside;
+    let meant = match outside.site_at(ip).filter(|_| pod.is_none()) {
+        Some(site) => site.serves(&ctx.intended) || site.certified_for(&ctx.intended),
+        None => pod.is_none() && outside.is_assumed(),
+    };
+    let literal = ctx.intended.parse::<IpAddr>().ok();
+    let by_service = || pod.is_some() && ctx.model.leads_to(ctx.client, &ctx.intended, ip, outside);
+    match meant || literal == Some(ip) || by_service() {
+        true => Outcome::Delivered,
+        false => Outcome::DeliveredElsewhere,
+    }
+}
+
+/// An address outside the cluster.
+pub fn outside(ctx: &mut Ctx<'_>, connection: Connection, wire: Wire) -> Got {
+    let (ip, port) = connection.target;
+    let world: &Outside = ctx.inputs.outside;
+    if world.is_assumed() && world.site_at(ip).is_none() {
+        return assumed(ctx, ip, wire);
+    }
+    let unreachable = |field: &str, text: String| {
+        let cause = Cause::new("default", field, &text);
+        Got::end(What::Dropped, Outcome::UpstreamUnavailable, At::Network, cause)
+    };
+    let Some(site) = world.site_at(ip) else {
+        return unreachable("network", format!("Nothing answers at {ip}."));
+    };
+    let origin = Cause::new("default", "origin", &format!("{} answers.", site.names.first().map_or("the origin", |n| n)));
+    let broken = |what: What| {
+        let text = format!("The origin {ip}:{port} is out of order.");
+        Got::end(what, Outcome::UpstreamUnavailable, At::Origin, Cause::new("default", "origin", &text)).after(1)
+    };
+    let mut slow = 0;
+    match world.fault_at(ip, port) {
+        Some(OriginFault::Refuse) => return broken(What::Refused),
+        Some(OriginFault::Drop) => return broken(What::Dropped),
+        Some(OriginFault::Close) => return broken(What::Closed),
+        Some(OriginFault::Hang) => return broken(What::Hang),
+        Some(OriginFault::Slow(ms)) => slow = ms,
+        None => {}
+    }
+    let Some(open) = site.port(port) else {
+        return unreachable("origin", format!("{ip} does not serve port {port}."));
+    };
+    let latency = site.latency_ms + slow;
+    let got = match open.speaks {
+        Speaks::Bytes => Got::end(What::Closed, Outcome::Delivered, At::Origin, origin),
+        Speaks::Http if wire.is_tls() => mismatch(0, origin),
+        Speaks::Http => answer_http(ctx, site, port, connection, wire, false),
+        Speaks::Tls => answer_tls(ctx, site, port, connection, wire),
+    };
+    got.after(latency)
+}
+
+fn mismatch(depth: usize, cause: Cause) -> Got {
+    Got::end(What::Tls { depth, why: TlsWhy::WrongVersion }, Outcome::ProtocolMismatch, At::Origin, cause)
+}
+
+fn answer_http(ctx: &mut Ctx<'_>, site: &Site, port: u16, connection: Connection, wire: Wire, secure: bool) -> Got {
+    let cause = Cause::new("default", "origin", "The origin answers.");
+    let (Some(open), Some(message)) = (site.port(port), wire.http) else {
+        return Got::end(What::Closed, Outcome::Delivered, At::Origin, cause);
+    };
+    let from = connection.source.0.map(|ip| ip.to_string()).unwrap_or_default();
+    let said = answer::at_port(open, &Asked { secure, ..asked(ctx, &message, &from) });
+    let outcome = delivered(ctx, None, connection.target.0);
+    Got::end(What::Response(said.response), outcome, At::Origin, cause).after(said.extra_ms)
+}
+
+fn answer_tls(ctx: &mut Ctx<'_>, site: &Site, port: u16, connection: Connection, mut wire: Wire) -> Got {
+    let cause = Cause::new("default", "origin", &format!("Port {port} of the origin speaks TLS."));
+    if wire.layers.is_empty() {
+        let message = wire.http;
+        let from = String::new();
+        let page = message.and_then(|m| answer::plain_on_tls(site.port(port)?.plain, &asked(ctx, &m, &from)));
+        let what = page.map_or(What::Closed, What::Response);
+        return Got::end(what, Outcome::ProtocolMismatch, At::Origin, cause);
+    }
+    let layer = wire.layers.remove(0);
+    if let Some(why) = refusal(&layer, site) {
+        return Got::end(What::Tls { depth: 0, why }, Outcome::TlsFailed, At::Origin, cause);
+    }
+    if !wire.layers.is_empty() {
+        return mismatch(1, cause);
+    }
+    let http2 = site.http2 && layer.http2;
+    let wire = Wire { http: wire.http.map(|m| Message { version: negotiated(&m, http2, layer.by_client), ..m }), ..wire };
+    answer_http(ctx, site, port, connection, wire, true)
+}
+
+fn negotiated(message: &Message, http2: bool, by_client: bool) -> HttpVersion {
+    match (by_client, http2) {
+        (true, true) => HttpVersion::Http2,
+        (true, false) if message.version == HttpVersion::Http2 => HttpVersion::Http11,
+        _ => message.version,
+    }
+}
+
+/// Why the side that opened TLS does not take the origin's certificate.
+fn refusal(layer: &Layer, site: &Site) -> Option<TlsWhy> {
+    if layer.insecure {
+        return None;
+    }
+    if layer.mesh || layer.private_ca {
+        return Some(TlsWhy::UnknownIssuer);
+    }
+    let fits = layer.names.is_empty() || layer.names.iter().any(|n| site.certified_for(n));
+    let names = if layer.by_client {
+        layer.names.clone()
+    } else {
+        vec![format!("_expected_SANs:_[{}],_certificate_SANs:_[{}]", layer.names.join(","), site.certificate.join(","))]
+    };
+    (!fits).then_some(TlsWhy::Name(names))
+}
+
+/// An origin that nobody looked at: it answers 200 to whatever is said to it.
+fn assumed(ctx: &mut Ctx<'_>, ip: IpAddr, mut wire: Wire) -> Got {
+    let cause = Cause::new("default", "origin", "The origin is assumed to answer.");
+    wire.layers.pop();
+    if !wire.layers.is_empty() {
+        return mismatch(1, cause);
+    }
+    let headers = vec![("date".to_string(), ctx.inputs.now.http_date()), ("content-length".into(), "0".into())];
+    let version = wire.http.as_ref().map_or(HttpVersion::Http11, |m| m.version);
+    let response = Response { version, status: 200, reason: "OK".into(), headers, body: Vec::new(), peer: None };
+    let outcome = delivered(ctx, None, ip);
+    Got::end(What::Response(response), outcome, At::Origin, cause).after(1)
+}
+
+/// The API server behind Service default/kubernetes: TLS with the cluster's own CA, and no access without a credential.
+pub fn api_server(ctx: &mut Ctx<'_>, mut wire: Wire) -> Got {
+    let cause = Cause::new("Service default/kubernetes", "spec.ports[0]", "The API server answers.");
+    let Some(layer) = (!wire.layers.is_empty()).then(|| wire.layers.remove(0)) else {
+        return Got::end(What::Closed, Outcome::ProtocolMismatch, At::Origin, cause);
+    };
+    if !layer.insecure {
+        return Got::end(What::Tls { depth: 0, why: TlsWhy::UnknownIssuer }, Outcome::TlsFailed, At::Client, cause);
+    }
+    let body = "{\n  \"kind\": \"Status\",\n  \"apiVersion\": \"v1\",\n  \"metadata\": {},\n  \"status\": \"Failure\",\n  \"message\": \
+                \"Unauthorized\",\n  \"reason\": \"Unauthorized\",\n  \"code\": 401\n}\n";
+    let Some(message) = wire.http else { return Got::end(What::Closed, Outcome::Delivered, At::Origin, cause) };
+    let response = answer::text(&asked(ctx, &message, ""), 401, "application/json", body);
+    Got::end(What::Response(response), Outcome::Delivered, At::Origin, cause).after(1)
+}

@@ -1,0 +1,206 @@
+//! A connection that a proxy splices: TLS passthrough, TCP, PassthroughCluster and BlackHoleCluster.
+
+use super::http::way_of;
+use super::log::Entry;
+use super::wire::{Connection, Got, Layer, TlsWhy, What, Wire, socket};
+use super::{Ctx, Place, http, network, why};
+use crate::base::outcome::{At as Gate, Outcome};
+use crate::mesh::Cause;
+use crate::mesh::proxy::{Cluster, ClusterKind, EndpointHost, FilterChain, Weighted};
+use crate::outside::wire::DnsAnswer;
+use std::net::IpAddr;
+
+/// Where the connection stands.
+pub struct At<'x> {
+    pub place: &'x Place,
+    pub hop: usize,
+    pub connection: Connection,
+    /// The server name, where the listener read it.
+    pub sni: Option<String>,
+    pub chain: &'x FilterChain,
+    /// Whether the chain was chosen after reading bytes: a refusal is then a reset.
+    pub inspected: bool,
+}
+
+/// A chosen upstream address.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Target {
+    pub address: IpAddr,
+    pub port: u16,
+    pub mtls: bool,
+}
+
+/// The built-in cluster that leads to where the client wanted to go.
+pub fn passthrough(place: &Place, target: (IpAddr, u16)) -> Cluster {
+    Cluster {
+        name: "PassthroughCluster".into(),
+        kind: ClusterKind::OriginalDst,
+        host: target.0.to_string(),
+        port: target.1,
+        endpoints: Vec::new(),
+        override_port: None,
+        http2: false,
+        auto_mtls: false,
+        tls: None,
+        connect_timeout_ms: 10_000,
+        cause: place.proxy.policy.clone(),
+        shaped_by: None,
+        not_modelled: None,
+    }
+}
+
+/// One address of the cluster; `None` when it has none.
+pub fn target(ctx: &Ctx<'_>, place: &Place, cluster: &Cluster, dialled: (IpAddr, u16)) -> Option<Target> {
+    if cluster.kind == ClusterKind::OriginalDst {
+        return Some(Target { address: dialled.0, port: cluster.override_port.unwrap_or(dialled.1), mtls: false });
+    }
+    let mut all = Vec::new();
+    for endpoint in &cluster.endpoints {
+        match &endpoint.host {
+            EndpointHost::Address(ip) => all.push(Target { address: *ip, port: endpoint.port, mtls: endpoint.mtls }),
+            EndpointHost::Name(name) => {
+                if let DnsAnswer::Addresses { addresses, .. } = ctx.model.resolve(&place.pod, name, ctx.inputs.outside) {
+                    all.extend(addresses.into_iter().map(|address| Target { address, port: endpoint.port, mtls: false }));
+                }
+            }
+        }
+    }
+    let pick = ctx.chance(&cluster.name) as usize % all.len().max(1);
+    all.into_iter().nth(pick)
+}
+
+/// Splices the connection to one of the clusters.
+pub fn hop(ctx: &mut Ctx<'_>, at: &At<'_>, to: &[Weighted], wire: Wire) -> Got {
+    let entry = Entry {
+        start: ctx.inputs.now,
+        method: "-".into(),
+        downstream_local: at.connection.local(),
+        downstream_remote: at.connection.remote(),
+        sni: at.sni.clone().unwrap_or_default(),
+        ..Entry::default()
+    };
+    let gate = if at.place.proxy.gateway { Gate::Gateway } else { Gate::Sidecar };
+    let chosen = match to {
+        [one] => Some(one.clone()),
+        several => http::choose(ctx, several).cloned(),
+    };
+    let Some(chosen) = chosen else {
+        return end(ctx, at, Entry { flags: "NC".into(), ..entry }, Outcome::NoCluster, gate, at.chain.cause.clone());
+    };
+    if chosen.cluster == "BlackHoleCluster" {
+        let cause = why::blocked(ctx, at.place, wire.sni().unwrap_or(&ctx.intended.clone()), at.connection.target.1);
+        ctx.hops[at.hop].cluster = Some(chosen.cluster.clone());
+        let entry = Entry { flags: "UH".into(), cluster: chosen.cluster, ..entry };
+        return end(ctx, at, entry, Outcome::BlockedRegistryOnly, gate, cause);
+    }
+    let proxy = at.place.proxy.clone();
+    let cluster = match proxy.clusters.get(&chosen.cluster) {
+        Some(cluster) => cluster.clone(),
+        None if chosen.cluster == "PassthroughCluster" => passthrough(at.place, at.connection.target),
+        None => {
+            let cause = why::no_cluster(ctx, at.place, &chosen.cluster, &chosen.cause);
+            return end(ctx, at, Entry { flags: "NC".into(), ..entry }, Outcome::NoCluster, gate, cause);
+        }
+    };
+    if let Some(cause) = cluster.not_modelled {
+        return Got::not_modelled(cause);
+    }
+    ctx.hops[at.hop].cluster = Some(cluster.name.clone());
+    let path = way_of(ctx, &cluster.name, &cluster.host);
+    ctx.leaves_by(path, &at.chain.cause);
+    ctx.note_choice(&chosen.cause);
+    splice(ctx, at, Entry { cluster: cluster.name.clone(), ..entry }, &cluster, wire)
+}
+
+/// Ends the connection without an upstream.
+fn end(ctx: &mut Ctx<'_>, at: &At<'_>, entry: Entry, outcome: Outcome, gate: Gate, cause: Cause) -> Got {
+    ctx.write(at.hop, at.place, entry, false);
+    let reset = at.inspected || ctx.chance("close") % 3 == 0;
+    Got::end(if reset { What::Reset } else { What::Closed }, outcome, gate, cause)
+}
+
+fn splice(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, cluster: &Cluster, mut wire: Wire) -> Got {
+    let gate = if at.place.proxy.gateway { Gate::Gateway } else { Gate::Sidecar };
+    let Some(to) = target(ctx, at.place, cluster, at.connection.target) else {
+        let cause = why::no_endpoint(ctx, cluster);
+        entry.flags = "UH".into();
+        return end(ctx, at, entry, Outcome::NoHealthyUpstream, gate, cause);
+    };
+    let hello = wire.is_tls();
+    let sent = 80 + wire.http.as_ref().map_or(0, |m| m.path.len() as u64 + m.body_len) + if hello { 517 + 200 } else { 0 };
+    let wrapped = wrap(cluster, &to, &mut wire);
+    ctx.hops[at.hop].endpoint = Some(socket(to.address, to.port));
+    entry.upstream_host = socket(to.address, to.port);
+    let source = (at.place.ip, ctx.port());
+    let got = network::reach(ctx, source, to.address, to.port, wire);
+    let failed = |text: &str, entry: Entry| Entry { flags: "UF,URX".into(), transport_failure: text.into(), ..entry };
+    match &got.what {
+        What::NotModelled(_) => got,
+        What::Refused => {
+            let entry = failed("delayed_connect_error:_Connection_refused", entry);
+            let got = Got { outcome: got.outcome, ..got };
+            end(ctx, at, entry, got.outcome, gate, got.cause)
+        }
+        What::Dropped => {
+            let entry = Entry { duration: cluster.connect_timeout_ms, ..failed("", entry) };
+            end(ctx, at, entry, got.outcome, gate, got.cause).after(cluster.connect_timeout_ms)
+        }
+        What::Tls { depth: 0, why } if wrapped => {
+            let text = http::tls_words(why);
+            let cause = cluster.tls.as_ref().map_or(got.cause.clone(), |tls| tls.cause.clone());
+            end(ctx, at, failed(&text, entry), got.outcome, gate, cause)
+        }
+        _ => {
+            entry.upstream_local = at.place.ip.map(|ip| socket(ip, source.1)).unwrap_or_default();
+            through(ctx, at, entry, got, (sent, wrapped, hello))
+        }
+    }
+}
+
+/// A connection that was made: bytes went both ways, or the other side hung up.
+fn through(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, got: Got, how: (u64, bool, bool)) -> Got {
+    let (sent, wrapped, hello) = how;
+    entry.received = sent;
+    entry.duration = got.ms;
+    let what = match got.what {
+        What::Response(r) => {
+            let head: usize = r.headers.iter().map(|(n, v)| n.len() + v.len() + 4).sum();
+            entry.sent = (r.body.len() + head + 20) as u64 + if hello { 1180 } else { 0 };
+            What::Response(r)
+        }
+        What::Tls { depth, why } => {
+            (entry.received, entry.sent) = (517, if why == TlsWhy::WrongVersion { 309 } else { 1270 });
+            What::Tls { depth: depth - usize::from(wrapped), why }
+        }
+        What::Closed | What::Reset if hello => {
+            (entry.received, entry.sent, entry.flags) = (517, 0, "UR".into());
+            What::Reset
+        }
+        other => other,
+    };
+    ctx.write(at.hop, at.place, entry, false);
+    Got { what, ..got }
+}
+
+/// Puts the cluster's own TLS around the connection.
+fn wrap(cluster: &Cluster, to: &Target, wire: &mut Wire) -> bool {
+    let (mesh, tls) = match &cluster.tls {
+        Some(tls) => (tls.mesh, Some(tls)),
+        None if cluster.auto_mtls && to.mtls => (true, None),
+        None => return false,
+    };
+    let parts: Vec<&str> = cluster.name.split('|').collect();
+    let mesh_name = format!("outbound_.{}_.{}_.{}", parts[1], parts[2], parts[3]);
+    let names = tls.map(|t| t.san.clone()).unwrap_or_default();
+    let layer = Layer {
+        sni: tls.and_then(|t| t.sni.clone()).or_else(|| mesh.then_some(mesh_name)),
+        mesh,
+        insecure: tls.is_some_and(|t| t.insecure),
+        names,
+        private_ca: tls.is_some_and(|t| t.private_ca),
+        http2: false,
+        by_client: false,
+    };
+    wire.layers.insert(0, layer);
+    true
+}

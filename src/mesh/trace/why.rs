@@ -1,0 +1,223 @@
+//! The object and field behind a refusal: of everything that could have let the request through, what is nearest to it.
+
+use super::Ctx;
+use super::Place;
+use super::wire::Message;
+use crate::k8s::Object;
+use crate::mesh::Cause;
+use crate::mesh::capture::identity;
+use crate::mesh::compile::gateway::{Gateway, host_for, listen_port};
+use crate::mesh::compile::registry::{From, Service};
+use crate::mesh::compile::rules::{VirtualService, covers, overlaps};
+use crate::mesh::compile::scope::{export_rank, pick_sidecar};
+use crate::mesh::proxy::{Cluster, Listener};
+use crate::outside::answer::bare_host;
+
+/// A host that the outbound policy refused: a ServiceEntry that nearly names it, else the policy.
+pub fn blocked(ctx: &Ctx<'_>, place: &Place, authority: &str, port: u16) -> Cause {
+    let host = bare_host(authority);
+    let base = ctx.model.base();
+    let named: Vec<&Service> = base.services.iter().filter(|s| s.from == From::Entry && covers(&s.host, &host)).collect();
+    let id = identity(&place.pod);
+    let visible =
+        |s: &&&Service| export_rank(&s.export, &base.config.default_service_export, &s.namespace, &id.namespace).is_some();
+    let Some(first) = named.first() else { return place.proxy.policy.clone() };
+    let Some(seen) = named.iter().find(visible) else {
+        let text = format!("{} registers {host}, but is not exported to namespace {}.", first.object, id.namespace);
+        return Cause::new(&first.object, "spec.exportTo", &text);
+    };
+    if let Some(declared) = named.iter().filter(visible).find_map(|s| s.port(port)) {
+        if !place.proxy.clusters.keys().any(|name| name.ends_with(&format!("|{}", seen.host)))
+            && let Some(sidecar) = pick_sidecar(base, &id)
+        {
+            let text = format!("The Sidecar does not import {host}.");
+            return Cause::new(&sidecar.key().to_string(), "spec.egress", &text);
+        }
+        let text = format!("{host} is registered on port {port}, but not for what was sent there.");
+        return Cause::new(&declared.cause.object, &format!("{}.protocol", declared.cause.field), &text);
+    }
+    Cause::new(&seen.object, "spec.ports", &format!("{host} is registered, but not on port {port}."))
+}
+
+/// A cluster that this proxy does not have.
+pub fn no_cluster(ctx: &Ctx<'_>, place: &Place, name: &str, chosen: &Cause) -> Cause {
+    let parts: Vec<&str> = name.split('|').collect();
+    let [_, port, subset, host] = parts.as_slice() else { return chosen.clone() };
+    let base = ctx.model.base();
+    let id = identity(&place.pod);
+    let whole = format!("outbound|{port}||{host}");
+    if !subset.is_empty() && place.proxy.clusters.contains_key(&whole) {
+        return missing_subset(ctx, &id.namespace, host, subset, chosen);
+    }
+    let named: Vec<&Service> = base.services.iter().filter(|s| s.host == *host).collect();
+    let default = &base.config.default_service_export;
+    let visible = |s: &&&Service| export_rank(&s.export, default, &s.namespace, &id.namespace).is_some();
+    match (named.first(), named.iter().find(visible)) {
+        (Some(first), None) => {
+            let text = format!("{host} is not exported to namespace {}, where {} runs.", id.namespace, place.name());
+            Cause::new(&first.object, "spec.exportTo", &text)
+        }
+        (_, Some(seen)) => {
+            let text = format!("{} has no port {port}.", seen.object);
+            Cause::new(&chosen.object, &format!("{}.port", chosen.field), &text)
+        }
+        (None, None) => {
+            let text = format!("No service in the registry has the host {host}.");
+            Cause::new(&chosen.object, &format!("{}.host", chosen.field), &text)
+        }
+    }
+}
+
+fn missing_subset(ctx: &Ctx<'_>, namespace: &str, host: &str, subset: &str, chosen: &Cause) -> Cause {
+    let rules = &ctx.model.base().destination_rules;
+    let declares = rules.iter().find(|r| covers(&r.host, host) && r.subsets.iter().any(|s| s.name == subset));
+    match declares {
+        Some(rule) => {
+            let text = format!(
+                "Subset {subset} is declared in namespace {}; a proxy in {namespace} looks in its own namespace, the service's and the \
+                 root namespace only.",
+                rule.namespace
+            );
+            Cause::new(&rule.object, "metadata.namespace", &text)
+        }
+        None => {
+            let text = format!("No DestinationRule declares subset {subset} of {host}.");
+            Cause::new(&chosen.object, &format!("{}.subset", chosen.field), &text)
+        }
+    }
+}
+
+/// A cluster without endpoints.
+pub fn no_endpoint(ctx: &Ctx<'_>, cluster: &Cluster) -> Cause {
+    let object = cluster.cause.object.clone();
+    let service = ctx.model.base().services.iter().find(|s| s.object == object);
+    match (&cluster.shaped_by, service.map(|s| s.from)) {
+        (Some(subset), _) if subset.field.contains("subsets") && !ctx.model.has_endpoints(&cluster.host, cluster.port) => {
+            Cause::new(&object, &cluster.cause.field, "The service has no ready endpoint.")
+        }
+        (Some(subset), _) if subset.field.contains("subsets") => {
+            Cause::new(&subset.object, &format!("{}.labels", subset.field), "No ready endpoint has the subset's labels.")
+        }
+        (_, Some(From::Kubernetes)) => Cause::new(&object, &cluster.cause.field, "The service has no ready endpoint."),
+        _ => Cause::new(&object, "spec.resolution", "This way of resolving gives the proxy no address for the host."),
+    }
+}
+
+/// A gateway that refuses connections on a port.
+pub fn not_listening(ctx: &Ctx<'_>, pod: &Object, port: u16) -> Cause {
+    let base = ctx.model.base();
+    let id = identity(pod);
+    let opens = |g: &&Gateway| g.servers.iter().any(|s| listen_port(&id, ctx.model.snapshot(), s.port) == Some(port));
+    let selected: Vec<&Gateway> = base.gateways.iter().filter(|g| g.selects(&id.labels)).collect();
+    let meant = |g: &&Gateway| {
+        g.servers.iter().any(|s| s.hosts.iter().any(|h| overlaps(h.rsplit('/').next().unwrap_or(h), &ctx.intended)))
+    };
+    if let Some(gateway) = selected.iter().find(|g| base.scoped_gateways && g.namespace != id.namespace) {
+        let text = "PILOT_SCOPE_GATEWAY_TO_NAMESPACE lets a gateway read only the resources of its own namespace.";
+        return Cause::new(&gateway.object, "metadata.namespace", text);
+    }
+    if let Some(gateway) = selected.iter().copied().filter(|g| !opens(g)).find(meant).or_else(|| selected.first().copied()) {
+        let field = if opens(&gateway) { "spec.servers" } else { "spec.servers[0].port.number" };
+        let text = format!("The Gateway does not open port {port} of {}/{}.", pod.namespace(), pod.name());
+        return Cause::new(&gateway.object, field, &text);
+    }
+    match base.gateways.iter().find(|g| !g.selects(&id.labels) && meant(g)).or_else(|| base.gateways.first()) {
+        Some(gateway) => {
+            let text = format!(
+                "The selector does not fit the labels of {}/{}, so that pod listens on nothing.",
+                pod.namespace(),
+                pod.name()
+            );
+            Cause::new(&gateway.object, "spec.selector", &text)
+        }
+        None => {
+            let text =
+                format!("No Gateway selects {}/{}; without one a gateway listens on nothing.", pod.namespace(), pod.name());
+            Cause::new("default", "Gateway", &text)
+        }
+    }
+}
+
+/// A gateway listener without a chain for the connection.
+pub fn no_chain(_: &Ctx<'_>, listener: &Listener, sni: Option<&str>) -> Cause {
+    let cause = &listener.cause;
+    match sni {
+        Some(sni) => {
+            Cause::new(&cause.object, &format!("{}.hosts", cause.field), &format!("No server takes the server name {sni}."))
+        }
+        None => Cause::new(&cause.object, &format!("{}.tls", cause.field), "The server takes TLS only, and plain text came."),
+    }
+}
+
+/// No virtual host or route for a request.
+pub fn no_route(ctx: &Ctx<'_>, place: &Place, config: &str, message: &Message) -> Cause {
+    let host = bare_host(&message.authority);
+    let base = ctx.model.base();
+    let candidates: Vec<&VirtualService> =
+        base.virtual_services.iter().filter(|vs| vs.hosts.iter().any(|h| covers(h, &host))).collect();
+    if !place.proxy.gateway {
+        let text = "The VirtualService has no rule for this request, and nothing else is tried.";
+        return candidates.first().map_or_else(|| place.proxy.policy.clone(), |vs| Cause::new(&vs.object, "spec.http", text));
+    }
+    let id = identity(&place.pod);
+    let port: u16 = config.strip_prefix("http.").and_then(|p| p.parse().ok()).unwrap_or(0);
+    let snapshot = ctx.model.snapshot();
+    let serves = |g: &&Gateway| {
+        g.selects(&id.labels) && g.servers.iter().any(|s| port == 0 || listen_port(&id, snapshot, s.port) == Some(port))
+    };
+    let gateways: Vec<&Gateway> = base.gateways.iter().filter(serves).collect();
+    let Some(gateway) = gateways.first() else { return place.proxy.policy.clone() };
+    if candidates.is_empty() {
+        let text = format!("No VirtualService brings {host} to this gateway.");
+        return Cause::new(&gateway.object, "spec.servers[0].hosts", &text);
+    }
+    let bound = candidates.iter().find(|vs| gateways.iter().any(|g| vs.gateways.contains(&g.reference())));
+    let Some(vs) = bound else { return not_bound(&candidates, gateway) };
+    let default = &base.config.default_virtual_service_export;
+    if export_rank(&vs.export, default, &vs.namespace, &id.namespace).is_none() {
+        let text = format!("The VirtualService is not exported to namespace {}, where the gateway runs.", id.namespace);
+        return Cause::new(&vs.object, "spec.exportTo", &text);
+    }
+    let own: Vec<&Gateway> = gateways.iter().copied().filter(|g| vs.gateways.contains(&g.reference())).collect();
+    for gateway in &own {
+        for (i, server) in gateway.servers.iter().enumerate() {
+            let for_host = |h: &String| host_for(h, gateway, &vs.namespace).is_some_and(|h| covers(h, &host));
+            if !server.hosts.iter().any(for_host) {
+                let text = format!("The server's hosts do not let {} bind {host}.", vs.object);
+                return Cause::new(&gateway.object, &format!("spec.servers[{i}].hosts"), &text);
+            }
+        }
+    }
+    no_rule(vs, &own)
+}
+
+/// VirtualServices for the host exist, but none names the gateway.
+fn not_bound(candidates: &[&VirtualService], gateway: &Gateway) -> Cause {
+    let vs = candidates.iter().find(|vs| vs.gateways.iter().any(|g| g != "mesh")).unwrap_or(&candidates[0]);
+    let text = format!("The VirtualService is bound to {}, not to {}.", vs.gateways.join(", "), gateway.reference());
+    Cause::new(&vs.object, "spec.gateways", &text)
+}
+
+/// Bound, visible, allowed, and still no rule: the first condition that keeps a rule away from this gateway.
+fn no_rule(vs: &VirtualService, gateways: &[&Gateway]) -> Cause {
+    let references: Vec<String> = gateways.iter().map(|g| g.reference()).collect();
+    let ports: Vec<u16> = gateways.iter().flat_map(|g| g.servers.iter().map(|s| s.port)).collect();
+    let mut by_gateway = None;
+    for (i, rule) in vs.http.iter().enumerate() {
+        for (j, entry) in rule.matches.iter().enumerate() {
+            let here = entry.gateways.is_empty() || entry.gateways.iter().any(|g| references.contains(g));
+            let port = entry.port.is_none_or(|p| p == 0 || ports.contains(&p));
+            let at = |field: &str, text: &str| Cause::new(&vs.object, &format!("spec.http[{i}].match[{j}].{field}"), text);
+            if here && !port {
+                return at("port", "The rule is for a port that the Gateway's server does not have.");
+            }
+            if !here && !entry.gateways.iter().all(|g| g == "mesh") {
+                return at("gateways", "The rule names another gateway than the one that asks.");
+            }
+            if !here {
+                by_gateway = Some(at("gateways", "No rule is for the gateway; this one is for the mesh only."));
+            }
+        }
+    }
+    by_gateway.unwrap_or_else(|| Cause::new(&vs.object, "spec.http", "No rule of the VirtualService takes this request."))
+}
