@@ -115,4 +115,46 @@ impl Report {
         let _ = writeln!(out, "{proven} proven, {failures}, {} ms", self.elapsed_ms);
         out
     }
+
+    /// The same for continuous integration: a test case for each step, named by lesson.
+    pub fn junit(&self) -> String {
+        let tests: usize = self.lessons.iter().map(|lesson| lesson.steps.len()).sum();
+        let seconds = self.elapsed_ms as f64 / 1000.0;
+        let mut out = format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites tests=\"{tests}\" failures=\"{}\" time=\"{seconds:.3}\">\n",
+            self.failures.len()
+        );
+        for lesson in &self.lessons {
+            let of_lesson: Vec<&Failure> = self.failures.iter().filter(|f| f.lesson == lesson.id).collect();
+            let (name, steps) = (escape(&lesson.id), lesson.steps.len());
+            let _ = writeln!(out, "  <testsuite name=\"{name}\" tests=\"{steps}\" failures=\"{}\">", of_lesson.len());
+            for step in &lesson.steps {
+                let _ = writeln!(out, "    <testcase classname=\"{name}\" name=\"{}\">", escape(&step.id));
+                for failure in of_lesson.iter().filter(|f| f.step == step.id) {
+                    let (proof, message) = (escape(&failure.proof), escape(&failure.message));
+                    let _ = writeln!(out, "      <failure type=\"{proof}\" message=\"{message}\"/>");
+                }
+                out.push_str("    </testcase>\n");
+            }
+            out.push_str("  </testsuite>\n");
+        }
+        out.push_str("</testsuites>\n");
+        out
+    }
+}
+
+/// Text as an XML attribute's value; control characters, which XML 1.0 cannot hold, become spaces.
+fn escape(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            c if c.is_control() => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out
 }

@@ -291,6 +291,21 @@ async fn a_reset_that_leaves_something_behind_is_told() {
 }
 
 #[tokio::test]
+async fn reports_for_people_and_for_ci_name_what_failed() {
+    let mut lesson = sound();
+    lesson.steps[1].accepts[0].id = "a<b".into();
+    lesson.steps[1].accepts[0].actions.truncate(1);
+    let report = proven(lesson).await;
+    let text = report.text();
+    assert!(text.contains("make    do       FAIL  accepts 0/1  mutants 2/2  removals 2/2"), "{text}");
+    assert!(text.contains("FAIL toy/make: accepts a<b: one FAIL"), "{text}");
+    assert!(text.contains("2 steps proven, 1 failure,"), "{text}");
+    let junit = report.junit();
+    assert!(junit.contains(r#"<testsuite name="toy" tests="3" failures="1">"#), "{junit}");
+    assert!(junit.contains(r#"<failure type="accepts a&lt;b""#), "{junit}");
+}
+
+#[tokio::test]
 async fn nothing_to_prove_is_not_a_proof() {
     assert_eq!(prove(&ToyBench { leaves: None }, &[]).await.exit_code(), 1);
 }
