@@ -9,6 +9,8 @@ mod saved;
 mod settle;
 mod start;
 mod streams;
+#[cfg(test)]
+mod tests;
 
 pub use saved::{Record, Saved};
 
