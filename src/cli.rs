@@ -1,6 +1,8 @@
 //! The command line: the only place that knows all rooms; prints. One file per command under `cli/`.
 
 mod args;
+mod lessons;
+mod run;
 mod sandbox;
 mod tools;
 
@@ -78,6 +80,10 @@ fn dispatch(argv: &[String]) -> End {
         }
     };
     match cli.command.unwrap_or_else(|| Command::Learn(args::Learn::default())) {
+        Command::Run(a) => run::run(&a),
+        Command::Prove(a) => run::prove(&a),
+        Command::List(a) => lessons::list(&a),
+        Command::Lint(a) => lessons::lint(&a),
         Command::Kubectl { argv } => tools::run(tools::Tool::Kubectl, &argv),
         Command::Istioctl { argv } => tools::run(tools::Tool::Istioctl, &argv),
         Command::Sandbox(a) => sandbox::run(&a),

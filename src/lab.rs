@@ -9,3 +9,4 @@ pub mod actions;
 pub mod ground;
 pub mod driver;
 pub mod plain;
+pub mod headless;

@@ -24,17 +24,26 @@ pub struct Applied {
     pub answers: BTreeMap<String, String>,
 }
 
+/// What a line that ends with an error means for the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnError {
+    /// The actions are to work: stop and say so.
+    Stop,
+    /// The server may well refuse (a near miss): go on with the rest.
+    GoOn,
+}
+
 /// Applies actions in order.
 ///
 /// # Errors
 /// The first action that did not work: the line with its exit code and last words, or what the server said.
-pub async fn apply(prompt: &Prompt, actions: &[Action], out: &mpsc::Sender<Piece>) -> anyhow::Result<Applied> {
+pub async fn apply(prompt: &Prompt, actions: &[Action], on_error: OnError, out: &mpsc::Sender<Piece>) -> anyhow::Result<Applied> {
     let mut applied = Applied::default();
     for action in actions {
         match action {
             Action::Line(text) => {
                 let ran = line(prompt, text, out).await;
-                if ran.exit_code != 0 && !ends_badly_by_design(text) {
+                if ran.exit_code != 0 && on_error == OnError::Stop && !ends_badly_by_design(text) {
                     bail!("`{}` ended with {}: {}", first_line(text), ran.exit_code, last_words(&ran.output));
                 }
                 applied.ran.push(ran);

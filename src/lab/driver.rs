@@ -5,7 +5,7 @@ use crate::base::io::Input;
 use crate::base::seed::Seed;
 use crate::check;
 use crate::finding::Ran;
-use crate::lab::actions;
+use crate::lab::actions::{self, OnError};
 use crate::lab::env::Checkpoint;
 use crate::lab::ground::EnvGround;
 use crate::lab::prompt::{Prompt, Terminal};
@@ -189,14 +189,14 @@ impl Shared {
             return Ok(None);
         }
         let (quiet, _) = mpsc::channel(1);
-        actions::apply(&self.parts.prompt, &self.parts.lesson.steps[step].setup, &quiet).await?;
+        actions::apply(&self.parts.prompt, &self.parts.lesson.steps[step].setup, OnError::Stop, &quiet).await?;
         checkpoints.insert(step, self.parts.prompt.env().checkpoint().await?);
         Ok(None)
     }
 
     async fn solve(self: &Arc<Self>, ticket: Ticket, step: usize) -> anyhow::Result<Option<String>> {
         let (out, printer) = self.printer(ticket);
-        let end = actions::apply(&self.parts.prompt, &self.parts.lesson.steps[step].solution, &out).await;
+        let end = actions::apply(&self.parts.prompt, &self.parts.lesson.steps[step].solution, OnError::Stop, &out).await;
         drop(out);
         let _ = printer.await;
         Ok(end?.answers.remove(&self.parts.lesson.steps[step].id))

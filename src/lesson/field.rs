@@ -65,9 +65,52 @@ impl FieldPath {
         here.retain(|v| !v.is_null());
         here
     }
+
+    /// Takes away everything that the path selects; whether anything was there.
+    pub fn remove(&self, value: &mut Value) -> bool {
+        remove(&self.parts, value)
+    }
+}
+
+fn remove(parts: &[Part], value: &mut Value) -> bool {
+    let Some((part, rest)) = parts.split_first() else { return false };
+    if rest.is_empty() {
+        return part.take_from(value);
+    }
+    match (part, value) {
+        (Part::Key(key), value) => value.get_mut(key).is_some_and(|v| remove(rest, v)),
+        (Part::Index(i), value) => value.get_mut(i).is_some_and(|v| remove(rest, v)),
+        (Part::All, Value::Array(items)) => items.iter_mut().fold(false, |any, item| remove(rest, item) | any),
+        (Part::All, Value::Object(members)) => members.values_mut().fold(false, |any, item| remove(rest, item) | any),
+        (Part::Where(key, wanted), Value::Array(items)) => {
+            let fits = |item: &&mut Value| item.get(key).is_some_and(|v| text_of(v) == *wanted);
+            items.iter_mut().filter(fits).fold(false, |any, item| remove(rest, item) | any)
+        }
+        _ => false,
+    }
 }
 
 impl Part {
+    /// Removes what this last part selects.
+    fn take_from(&self, value: &mut Value) -> bool {
+        let fits = |item: &Value, key: &str, wanted: &str| item.get(key).is_some_and(|v| text_of(v) == wanted);
+        match (self, value) {
+            (Part::Key(key), Value::Object(members)) => members.remove(key).is_some(),
+            (Part::Index(i), Value::Array(items)) if *i < items.len() => {
+                items.remove(*i);
+                true
+            }
+            (Part::All, Value::Array(items)) => !std::mem::take(items).is_empty(),
+            (Part::All, Value::Object(members)) => !std::mem::take(members).is_empty(),
+            (Part::Where(key, wanted), Value::Array(items)) => {
+                let before = items.len();
+                items.retain(|item| !fits(item, key, wanted));
+                items.len() < before
+            }
+            _ => false,
+        }
+    }
+
     fn step<'a>(&self, value: &'a Value) -> Vec<&'a Value> {
         match self {
             Part::Key(key) => value.get(key).into_iter().collect(),
@@ -245,6 +288,28 @@ impl fmt::Display for Test {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn removal_takes_what_is_selected() {
+        let object = serde_json::json!({"spec": {"hosts": ["a", "b"], "ports": [{"name": "x", "number": 80}, {"name": "y", "number": 443}]}});
+        for (path, left) in [
+            ("spec.hosts[0]", serde_json::json!({"spec": {"hosts": ["b"], "ports": object["spec"]["ports"]}})),
+            (
+                "spec.ports[number=80]",
+                serde_json::json!({"spec": {"hosts": ["a", "b"], "ports": [{"name": "y", "number": 443}]}}),
+            ),
+            (
+                "spec.ports[name=y].number",
+                serde_json::json!({"spec": {"hosts": ["a", "b"], "ports": [{"name": "x", "number": 80}, {"name": "y"}]}}),
+            ),
+            ("spec.hosts", serde_json::json!({"spec": {"ports": object["spec"]["ports"]}})),
+        ] {
+            let mut value = object.clone();
+            assert!(FieldPath::parse(path).unwrap().remove(&mut value), "{path}");
+            assert_eq!(value, left, "{path}");
+        }
+        assert!(!FieldPath::parse("spec.nothing[*].x").unwrap().remove(&mut object.clone()));
+    }
     use serde_json::json;
 
     #[test]

@@ -10,6 +10,7 @@ use crate::base::clock::{Clock, SystemClock, Time};
 use crate::base::outcome::Outcome;
 use crate::base::paths::Paths;
 use crate::base::seed::Seed;
+use crate::k8s::Object;
 use crate::lab::env::{Checkpoint, Environment, Probe};
 use crate::lesson::model::Fault;
 use crate::outside::{Faults, OriginFault};
@@ -18,6 +19,7 @@ use crate::sandbox::world::{Config, World};
 use crate::sandbox::{Pace, Parts};
 use anyhow::{Context, bail};
 use futures::future::BoxFuture;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -119,6 +121,30 @@ pub async fn serve_saved(paths: &Paths, name: &str, options: Serve) -> Result<Se
     Ok(served)
 }
 
+/// A throw-away world at instant pace behind HTTPS; its folder is removed when this is dropped.
+pub struct ThrowAway {
+    pub env: Arc<Sandbox>,
+    folder: PathBuf,
+}
+
+impl Drop for ThrowAway {
+    fn drop(&mut self) {
+        // Nothing else is in it; a leftover in the temporary folder harms nobody.
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Makes a throw-away world.
+///
+/// # Errors
+/// No port, or the temporary folder cannot be written.
+pub async fn throw_away(seed: Seed) -> Result<ThrowAway, serve::Error> {
+    let folder = Paths::from_environment().scratch(std::process::id());
+    let options = Serve { port: 0, seed, instant: true, real_time: false };
+    let served = serve_new(&folder, options).await?;
+    Ok(ThrowAway { env: Arc::new(served.sandbox), folder })
+}
+
 impl Served {
     async fn start(handle: Handle, identity: &Identity, port: u16, folder: &Path, moved: bool) -> Result<Served, serve::Error> {
         let kubeconfig = folder.join("kubeconfig");
@@ -186,12 +212,21 @@ impl Sandbox {
         &self.handle
     }
 
-    /// An independent environment at the head, at this pace, without a socket.
+    /// An independent environment at the head, at instant pace, without a socket.
     ///
     /// # Errors
     /// When the world is gone.
-    pub async fn fork(&self, pace: Pace) -> anyhow::Result<Sandbox> {
-        Ok(Sandbox::on(self.fork_handle(pace).await?))
+    pub async fn fork_instant(&self) -> anyhow::Result<Sandbox> {
+        Ok(Sandbox::on(self.fork_handle(Pace::Instant).await?))
+    }
+
+    /// Every object as text by its key, without versions and the times of managed fields: what "reset exactly" compares.
+    ///
+    /// # Errors
+    /// When the world is gone.
+    pub async fn state(&self) -> anyhow::Result<BTreeMap<String, String>> {
+        let snapshot = self.handle.snapshot().await?;
+        Ok(snapshot.all().map(|object| (format!("{} {}", object.key().kind, object.key()), comparable(object))).collect())
     }
 
     async fn fork_handle(&self, pace: Pace) -> anyhow::Result<Handle> {
@@ -294,6 +329,15 @@ impl Environment for Sandbox {
     fn kubeconfig(&self) -> Option<PathBuf> {
         self.kubeconfig.clone()
     }
+}
+
+fn comparable(object: &Object) -> String {
+    let mut object = object.clone();
+    object.remove(&["metadata", "resourceVersion"]);
+    if let Some(fields) = object.0["metadata"]["managedFields"].as_array_mut() {
+        fields.iter_mut().for_each(|entry| drop(entry.as_object_mut().and_then(|e| e.remove("time"))));
+    }
+    object.0.to_string()
 }
 
 fn apply_fault(faults: &mut Faults, fault: &Fault) {

@@ -1,0 +1,61 @@
+//! `egress-lab run` and `prove`: lessons without a learner.
+
+use super::{End, FAILED, GOOD, Trouble, args, lessons, print, runtime};
+use crate::author::prove;
+use crate::author::worlds::Sandboxes;
+use crate::base::seed::Seed;
+use crate::lab::headless::{self, StepRun};
+use crate::lesson::model::Lesson;
+use std::sync::Arc;
+
+pub(super) fn run(a: &args::Run) -> End {
+    let lesson = lessons::find(&a.from_dir, &a.lesson)?;
+    let last = match &a.to {
+        None => lesson.steps.len(),
+        Some(step) => lessons::step_index(&lesson, step)? + 1,
+    };
+    let runtime = runtime()?;
+    let report = runtime.block_on(headless::run(lesson.clone(), Seed(a.seed), last, |step| {
+        if !a.json {
+            print(&line(&lesson, step));
+        }
+    }));
+    runtime.shutdown_background();
+    let report = report.map_err(Trouble::from)?;
+    if a.json {
+        print(&format!("{}\n", serde_json::to_string_pretty(&report).unwrap_or_default()));
+    } else {
+        let passed = report.steps.iter().filter(|s| s.passed).count();
+        print(&format!("{passed} of {} steps passed in {} ms\n", report.steps.len(), report.elapsed_ms));
+    }
+    Ok(if report.passed { GOOD } else { FAILED })
+}
+
+fn line(lesson: &Lesson, step: &StepRun) -> String {
+    let word = if step.passed { "PASS" } else { "FAIL" };
+    let nth = lesson.steps.iter().position(|s| s.id == step.id).map_or(0, |n| n + 1);
+    let mut text = format!("{word}  {nth:>2}  {:<28} {}\n", step.id, step.title);
+    if !step.passed {
+        step.findings.iter().for_each(|finding| text.push_str(&crate::finding::render::text(finding)));
+        if let Some(error) = &step.error {
+            text.push_str(&format!("      {error}\n"));
+        }
+    }
+    text
+}
+
+pub(super) fn prove(a: &args::Prove) -> End {
+    let all = lessons::all(&a.from_dir)?;
+    let wanted: Vec<Arc<Lesson>> = match a.lesson.is_empty() {
+        true => all,
+        false => a.lesson.iter().map(|id| lessons::find(&a.from_dir, id)).collect::<Result<_, _>>()?,
+    };
+    let runtime = runtime()?;
+    let report = runtime.block_on(prove::prove(&Sandboxes::default(), &wanted));
+    runtime.shutdown_background();
+    match a.json {
+        true => print(&format!("{}\n", serde_json::to_string_pretty(&report).unwrap_or_default())),
+        false => print(&report.text()),
+    }
+    Ok(if report.failures.is_empty() { GOOD } else { FAILED })
+}
