@@ -2,6 +2,7 @@
 
 pub mod base64;
 pub mod kinds;
+pub mod jsonpath;
 pub mod object;
 pub mod patch;
 pub mod quantity;

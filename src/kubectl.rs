@@ -3,8 +3,44 @@
 //!
 //! One verb is one file. A verb is a row of [`verbs::VERBS`]: name, flags, and the function that runs it.
 
+mod annotate;
+mod api_resources;
+mod apply;
+mod auth;
+mod cluster_info;
 mod config;
+mod create;
+mod delete;
+mod describe;
+mod discovery;
+mod edit;
+mod error;
+mod events;
+mod exec;
+mod explain;
+mod expose;
+mod fetch;
+mod flags;
+mod get;
+mod help;
+mod label;
+mod logs;
+mod manifest;
+mod node;
+mod patch;
+mod pods;
+mod print;
+mod replace;
 mod restrict;
+mod rollout;
+mod run;
+mod scale;
+mod select;
+mod session;
+mod set;
+mod verbs;
+mod version;
+mod wait;
 
 pub use config::{Config, ContextEntry};
 pub use restrict::{Restrictions, Rule};
@@ -50,9 +86,28 @@ pub struct Context {
 /// Runs one kubectl command; `argv` is without the program's name. Returns the exit code: 0 good, 130 interrupted, otherwise what
 /// kubectl would return. Every message has been written to `io`.
 pub async fn run(ctx: &Context, io: &mut Io, argv: &[String]) -> i32 {
-    let _ = (ctx, argv);
-    io.warn(&crate::base::not_simulated("kubectl"));
-    1
+    let line = match verbs::resolve(argv, &ctx.restrictions) {
+        Ok(line) => line,
+        Err(error) => {
+            let text = error.text();
+            if !text.is_empty() {
+                io.warn(&text);
+            }
+            return error.code();
+        }
+    };
+    let Some(command) = line.command else {
+        io.write(line.help.as_bytes());
+        return 0;
+    };
+    let mut session = session::Session::new(ctx, io, &command.full_name(), &line.parsed);
+    match (command.verb.run)(&mut session, &line.parsed).await {
+        Ok(code) => code,
+        Err(error) => {
+            session.print_error(&error);
+            error.code()
+        }
+    }
 }
 
 /// Whether a line could run: known verb, known flags, nothing that `restrictions` refuse. For lint; touches nothing.
@@ -60,11 +115,16 @@ pub async fn run(ctx: &Context, io: &mut Io, argv: &[String]) -> i32 {
 /// # Errors
 /// The sentence that [`run`] would print.
 pub fn lint(argv: &[String], restrictions: &Restrictions) -> Result<(), String> {
-    let _ = (argv, restrictions);
-    Ok(())
+    verbs::resolve(argv, restrictions).map(drop).map_err(|e| e.text())
 }
 
 /// The verbs and one line on each, for completion and help.
 pub fn verbs() -> Vec<(&'static str, &'static str)> {
-    Vec::new()
+    verbs::VERBS.iter().map(|verb| (verb.name, verb.about)).collect()
+}
+
+/// The long names of a verb's flags, for completion.
+pub fn flags_of(verb: &str) -> Vec<&'static str> {
+    let found = verbs::VERBS.iter().find(|v| v.name == verb);
+    found.map(|v| v.tables.iter().flat_map(|t| t.iter()).map(|f| f.name).collect()).unwrap_or_default()
 }

@@ -1,0 +1,115 @@
+//! `kubectl auth can-i` and `auth whoami`.
+
+use super::discovery;
+use super::error::{Error, Result};
+use super::flags::{Flag, Parsed, Takes, flag, short};
+use super::print::output::Output;
+use super::print::{scalar, table};
+use super::session::{Ask, Session};
+use super::verbs::{GLOBAL, OUTPUT, Verb, verb};
+use serde_json::{Value, json};
+
+const CAN_I: &[Flag] = &[
+    flag("subresource", Takes::Text, "e.g. exec, log"),
+    flag("list", Takes::Bool, "list all that you may do"),
+    short("quiet", 'q', Takes::Bool, "only the exit code"),
+    short("all-namespaces", 'A', Takes::Bool, "in every namespace"),
+    flag("no-headers", Takes::Bool, "leave the header line out"),
+];
+
+/// What can be asked.
+pub const SUBS: &[Verb] = &[
+    verb!("can-i", [], "ask whether you may do something", "VERB TYPE[/NAME]", [CAN_I], can_i),
+    verb!("whoami", [], "ask who you are", "", [OUTPUT], whoami),
+];
+
+async fn can_i(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
+    if p.on("list") {
+        return list(s, p).await;
+    }
+    let [verb, what, rest @ ..] = p.operands.as_slice() else {
+        return Err(Error::plain("you must specify two arguments: verb resource or verb resource/resourceName.\nSee 'kubectl auth can-i -h' for help and examples"));
+    };
+    let spec = match what.starts_with('/') {
+        true => json!({"nonResourceAttributes": {"verb": verb, "path": what}}),
+        false => {
+            let (word, name) = what.split_once('/').unwrap_or((what, rest.first().map_or("", String::as_str)));
+            let resources = s.resources().await?;
+            let (group, plural, namespaced) = match discovery::find(&resources, word) {
+                Some(r) => (r.group.clone(), r.plural.clone(), r.namespaced),
+                None => {
+                    if word != "*" {
+                        s.warn(&format!("Warning: the server doesn't have a resource type '{word}'"));
+                    }
+                    (String::new(), word.to_string(), true)
+                }
+            };
+            let namespace = if p.on("all-namespaces") || !namespaced { String::new() } else { s.namespace.clone() };
+            json!({"resourceAttributes": {"namespace": namespace, "verb": verb, "group": group, "resource": plural,
+                "subresource": p.str("subresource"), "name": name}})
+        }
+    };
+    let body = json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": spec});
+    let answer = s.json(Ask::post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", &body)).await?;
+    let allowed = answer["status"]["allowed"] == true;
+    if !p.on("quiet") {
+        let reason = answer["status"]["reason"].as_str().filter(|r| !r.is_empty() && !allowed);
+        let word = if allowed { "yes" } else { "no" };
+        s.say(&reason.map_or(word.to_string(), |r| format!("{word} - {r}")));
+    }
+    Ok(i32::from(!allowed))
+}
+
+async fn list(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
+    let body = json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview", "spec": {"namespace": s.namespace}});
+    let answer = s.json(Ask::post("/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", &body)).await?;
+    let mut lines: Vec<Vec<String>> = Vec::new();
+    if !p.on("no-headers") {
+        lines.push(["Resources", "Non-Resource URLs", "Resource Names", "Verbs"].map(String::from).to_vec());
+    }
+    let texts = |v: &Value| -> Vec<String> { v.as_array().into_iter().flatten().map(scalar).collect() };
+    for rule in answer["status"]["resourceRules"].as_array().into_iter().flatten() {
+        for group in texts(&rule["apiGroups"]) {
+            for resource in texts(&rule["resources"]) {
+                let name = if group.is_empty() { resource.clone() } else { format!("{resource}.{group}") };
+                let names = texts(&rule["resourceNames"]).join(" ");
+                lines.push(vec![name, "[]".into(), format!("[{names}]"), format!("[{}]", texts(&rule["verbs"]).join(" "))]);
+            }
+        }
+    }
+    for rule in answer["status"]["nonResourceRules"].as_array().into_iter().flatten() {
+        for url in texts(&rule["nonResourceURLs"]) {
+            lines.push(vec![String::new(), format!("[{url}]"), "[]".into(), format!("[{}]", texts(&rule["verbs"]).join(" "))]);
+        }
+    }
+    let text = table::rows(&lines);
+    s.io.write(text.as_bytes());
+    Ok(0)
+}
+
+async fn whoami(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
+    let body = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
+    let answer = s.json(Ask::post("/apis/authentication.k8s.io/v1/selfsubjectreviews", &body)).await?;
+    let output = Output::parse(p)?;
+    if !output.is_human() {
+        let text = output.print(&answer, &[], true)?;
+        s.io.write(text.as_bytes());
+        return Ok(0);
+    }
+    let user = &answer["status"]["userInfo"];
+    let mut lines = vec![vec!["ATTRIBUTE".to_string(), "VALUE".to_string()], vec!["Username".into(), scalar(&user["username"])]];
+    if let Some(uid) = user["uid"].as_str().filter(|u| !u.is_empty()) {
+        lines.push(vec!["UID".into(), uid.into()]);
+    }
+    let groups: Vec<String> = user["groups"].as_array().into_iter().flatten().map(scalar).collect();
+    if !groups.is_empty() {
+        lines.push(vec!["Groups".into(), format!("[{}]", groups.join(" "))]);
+    }
+    for (key, values) in user["extra"].as_object().into_iter().flatten() {
+        let values: Vec<String> = values.as_array().into_iter().flatten().map(scalar).collect();
+        lines.push(vec![format!("Extra: {key}"), format!("[{}]", values.join(" "))]);
+    }
+    let text = table::rows(&lines);
+    s.io.write(text.as_bytes());
+    Ok(0)
+}

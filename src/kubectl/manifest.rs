@@ -1,0 +1,163 @@
+//! Manifests: `-f FILE`, `-f FOLDER`, `-f -`; several documents, lists.
+
+use super::discovery::{self, Resource};
+use super::error::{Error, Result};
+use super::flags::Parsed;
+use super::session::Session;
+use crate::base::yaml;
+use serde_json::{Value, json};
+use std::io::ErrorKind;
+
+/// An object of a manifest.
+#[derive(Debug, Clone)]
+pub struct Item {
+    pub object: Value,
+    /// The file's name as kubectl's messages give it (`STDIN` for `-`).
+    pub source: String,
+    pub resource: Resource,
+    /// "" for cluster-scoped kinds.
+    pub namespace: String,
+}
+
+impl Item {
+    pub fn name(&self) -> &str {
+        self.object["metadata"]["name"].as_str().unwrap_or("")
+    }
+
+    /// `deployment.apps/web`.
+    pub fn printed(&self) -> String {
+        format!("{}/{}", self.resource.printed(), self.name())
+    }
+}
+
+/// Reads all `-f` of a command. Items that cannot be read or placed come back as errors beside the good ones.
+///
+/// # Errors
+/// What stops the command as a whole: a missing file, no YAML, a document that is no object.
+pub async fn read(s: &mut Session<'_>, parsed: &Parsed) -> Result<(Vec<Item>, Vec<Error>)> {
+    if parsed.given("kustomize") {
+        return Err(Error::not_simulated("kustomize (-k); list the files with -f"));
+    }
+    let mut documents = Vec::new();
+    for name in parsed.list("filename") {
+        documents.extend(texts(s, name, parsed.on("recursive")).await?);
+    }
+    let mut objects = Vec::new();
+    for (source, text) in documents {
+        let read = yaml::parse_documents(&text).map_err(|e| {
+            Error::plain(format!("error parsing {source}: error converting YAML to JSON: yaml: line {}: {}", e.line, e.message))
+        })?;
+        for value in read {
+            flatten(&source, value, &mut objects)?;
+        }
+    }
+    place(s, parsed, objects).await
+}
+
+/// The texts behind one `-f`.
+async fn texts(s: &mut Session<'_>, name: &str, recursive: bool) -> Result<Vec<(String, String)>> {
+    if name == "-" {
+        let bytes = s.read_stdin().await?;
+        return Ok(vec![("STDIN".to_string(), String::from_utf8_lossy(&bytes).into_owned())]);
+    }
+    if name.starts_with("http://") || name.starts_with("https://") {
+        return Err(match s.ctx.restrictions.plain_files {
+            true => Error::plain("a line of the lab reads manifests from the lab's folder only, not from a URL"),
+            false => Error::not_simulated("reading a manifest from a URL; download it first"),
+        });
+    }
+    let mut found = Vec::new();
+    walk(s, name, recursive, true, &mut found)?;
+    Ok(found)
+}
+
+fn walk(s: &Session<'_>, name: &str, recursive: bool, top: bool, found: &mut Vec<(String, String)>) -> Result<()> {
+    let folder = name.trim_end_matches('/');
+    match s.io.files.read(name) {
+        Ok(bytes) => {
+            found.push((name.to_string(), String::from_utf8_lossy(&bytes).into_owned()));
+            return Ok(());
+        }
+        Err(e) if e.kind() == ErrorKind::PermissionDenied => return Err(Error::plain(e.to_string())),
+        Err(e) if e.kind() == ErrorKind::FileTooLarge => return Err(Error::plain(format!("{name}: {e}"))),
+        Err(_) => (),
+    }
+    let missing = || Error::plain(format!("the path {name:?} does not exist"));
+    let entries = s.io.files.list(if folder == "." { "" } else { folder }).map_err(|_| missing())?;
+    for entry in entries {
+        let path = if folder == "." { entry.clone() } else { format!("{folder}/{entry}") };
+        match entry.ends_with('/') {
+            true if recursive || top && false => walk(s, path.trim_end_matches('/'), recursive, false, found)?,
+            true => (),
+            false if [".yaml", ".yml", ".json"].iter().any(|e| entry.ends_with(e)) => walk(s, &path, recursive, false, found)?,
+            false => (),
+        }
+    }
+    Ok(())
+}
+
+/// Takes lists apart and refuses what is no object.
+fn flatten(source: &str, value: Value, out: &mut Vec<(String, Value)>) -> Result<()> {
+    let invalid = |what: &str| {
+        Error::plain(format!(
+            "error validating {source:?}: error validating data: {what}; if you choose to ignore these errors, turn validation off with --validate=false"
+        ))
+    };
+    let text = |key: &str| value[key].as_str().unwrap_or("");
+    if !value.is_object() {
+        return Err(invalid("invalid object to validate"));
+    }
+    match (text("apiVersion"), text("kind")) {
+        ("", "") => return Err(invalid("[apiVersion not set, kind not set]")),
+        ("", _) => return Err(invalid("apiVersion not set")),
+        (_, "") => return Err(invalid("kind not set")),
+        (_, kind) if kind.ends_with("List") && value["items"].is_array() => {
+            for item in value["items"].as_array().cloned().unwrap_or_default() {
+                flatten(source, item, out)?;
+            }
+        }
+        _ => out.push((source.to_string(), value)),
+    }
+    Ok(())
+}
+
+async fn place(s: &mut Session<'_>, parsed: &Parsed, objects: Vec<(String, Value)>) -> Result<(Vec<Item>, Vec<Error>)> {
+    let resources = s.resources().await?;
+    let (mut items, mut errors) = (Vec::new(), Vec::new());
+    for (source, object) in objects {
+        match item(s, parsed, &resources, &source, object) {
+            Ok(item) => items.push(item),
+            Err(error) => errors.push(error),
+        }
+    }
+    Ok((items, errors))
+}
+
+fn item(s: &Session<'_>, parsed: &Parsed, resources: &[Resource], source: &str, mut object: Value) -> Result<Item> {
+    let text = |v: &Value| v.as_str().unwrap_or("").to_string();
+    let (api_version, kind) = (text(&object["apiVersion"]), text(&object["kind"]));
+    let (name, own) = (text(&object["metadata"]["name"]), text(&object["metadata"]["namespace"]));
+    let Some(resource) = discovery::of_kind(resources, &api_version, &kind) else {
+        return Err(Error::plain(format!(
+            "resource mapping not found for name: {name:?} namespace: {own:?} from {source:?}: no matches for kind {kind:?} in version {api_version:?}\nensure CRDs are installed first"
+        )));
+    };
+    let mut namespace = String::new();
+    if resource.namespaced {
+        if s.namespace_given && !own.is_empty() && own != s.namespace {
+            return Err(Error::plain(format!(
+                "the namespace from the provided object {own:?} does not match the namespace {:?}. You must pass '--namespace={own}' to perform this operation.",
+                s.namespace
+            )));
+        }
+        namespace = if own.is_empty() { s.namespace.clone() } else { own };
+        if !object["metadata"].is_object() {
+            object["metadata"] = json!({});
+        }
+        object["metadata"]["namespace"] = json!(namespace);
+    }
+    if name.is_empty() && object["metadata"]["generateName"].as_str().is_none() && !parsed.on("allow-missing-name") {
+        return Err(Error::plain(format!("error when retrieving current configuration of:\nResource: {:?}, GroupVersionKind: {:?}\nName: \"\", Namespace: {namespace:?}\nfrom server for: {source:?}: resource name may not be empty", format!("{}, Resource={}", resource.api_version(), resource.plural), format!("{}, Kind={}", resource.api_version(), resource.kind))));
+    }
+    Ok(Item { object, source: source.to_string(), resource: resource.clone(), namespace })
+}
