@@ -44,7 +44,9 @@ impl DryRun {
             None | Some("none" | "false") => Ok(DryRun::None),
             Some("client" | "unchanged" | "true") => Ok(DryRun::Client),
             Some("server") => Ok(DryRun::Server),
-            Some(other) => Err(Error::plain(format!("Invalid dry-run value ({other}). Must be \"none\", \"server\", or \"client\"."))),
+            Some(other) => {
+                Err(Error::plain(format!("Invalid dry-run value ({other}). Must be \"none\", \"server\", or \"client\".")))
+            }
         }
     }
 
@@ -82,7 +84,10 @@ pub async fn run(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
         return Err(Error::not_simulated(&format!("apply --{what}")));
     }
     if !p.operands.is_empty() {
-        return Err(Error::Said(format!("error: Unexpected args: [{}]\nSee 'kubectl apply -h' for help and examples", p.operands.join(" "))));
+        return Err(Error::Said(format!(
+            "error: Unexpected args: [{}]\nSee 'kubectl apply -h' for help and examples",
+            p.operands.join(" ")
+        )));
     }
     if !p.given("filename") && !p.given("kustomize") {
         return Err(Error::plain("must specify one of -f and -k"));
@@ -256,7 +261,10 @@ pub fn manager(p: &Parsed, default: &str) -> String {
 /// Whether kubectl knows the group's types and so patches them strategically.
 pub fn is_builtin(group: &str) -> bool {
     matches!(group, "" | "apps" | "batch" | "autoscaling" | "policy")
-        || group.ends_with(".k8s.io") && !group.starts_with("gateway.") && !group.starts_with("apiextensions.") && !group.ends_with(".x-k8s.io")
+        || group.ends_with(".k8s.io")
+            && !group.starts_with("gateway.")
+            && !group.starts_with("apiextensions.")
+            && !group.ends_with(".x-k8s.io")
 }
 
 /// The manifest with its annotation, for `create --save-config`.

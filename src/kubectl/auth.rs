@@ -28,7 +28,9 @@ async fn can_i(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
         return list(s, p).await;
     }
     let [verb, what, rest @ ..] = p.operands.as_slice() else {
-        return Err(Error::plain("you must specify two arguments: verb resource or verb resource/resourceName.\nSee 'kubectl auth can-i -h' for help and examples"));
+        return Err(Error::plain(
+            "you must specify two arguments: verb resource or verb resource/resourceName.\nSee 'kubectl auth can-i -h' for help and examples",
+        ));
     };
     let spec = match what.starts_with('/') {
         true => json!({"nonResourceAttributes": {"verb": verb, "path": what}}),
@@ -61,7 +63,8 @@ async fn can_i(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
 }
 
 async fn list(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
-    let body = json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview", "spec": {"namespace": s.namespace}});
+    let body =
+        json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview", "spec": {"namespace": s.namespace}});
     let answer = s.json(Ask::post("/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", &body)).await?;
     let mut lines: Vec<Vec<String>> = Vec::new();
     if !p.on("no-headers") {

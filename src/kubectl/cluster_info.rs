@@ -19,7 +19,10 @@ pub async fn run(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
         let text = |key: &str| service["metadata"][key].as_str().unwrap_or("");
         let label = service["metadata"]["labels"]["kubernetes.io/name"].as_str().unwrap_or(text("name"));
         let port = service["spec"]["ports"][0]["name"].as_str().map(|n| format!(":{n}")).unwrap_or_default();
-        lines.push(line(label, &format!("{server}/api/v1/namespaces/{}/services/{}{port}/proxy", text("namespace"), text("name"))));
+        lines.push(line(
+            label,
+            &format!("{server}/api/v1/namespaces/{}/services/{}{port}/proxy", text("namespace"), text("name")),
+        ));
     }
     for text in lines {
         s.say(&text);

@@ -39,7 +39,8 @@ const SERVICE: &[Flag] = &[
     flag("node-port", Takes::Int, "nodeport: the node's port"),
     flag("external-name", Takes::Text, "externalname: the name it stands for"),
 ];
-const JOB: &[Flag] = &[flag("image", Takes::Text, "the container's image"), flag("from", Takes::Text, "a cron job (not simulated here)")];
+const JOB: &[Flag] =
+    &[flag("image", Takes::Text, "the container's image"), flag("from", Takes::Text, "a cron job (not simulated here)")];
 const ROLE: &[Flag] = &[
     flag("verb", Takes::List, "what is allowed: get, list, ..."),
     flag("resource", Takes::List, "on which types"),
@@ -53,25 +54,64 @@ const BINDING: &[Flag] = &[
     flag("serviceaccount", Takes::Array, "NAMESPACE:NAME"),
 ];
 const QUOTA: &[Flag] = &[flag("hard", Takes::Text, "the limits, e.g. pods=10,cpu=2")];
-const TOKEN: &[Flag] = &[
-    flag("duration", Takes::Text, "how long it is good"),
-    flag("audience", Takes::Array, "for whom it is"),
-];
+const TOKEN: &[Flag] = &[flag("duration", Takes::Text, "how long it is good"), flag("audience", Takes::Array, "for whom it is")];
 
 /// What can be made from words.
 pub const SUBS: &[Verb] = &[
     verb!("namespace", ["ns"], "make a namespace", "NAME", [OUTPUT, DRY_RUN, WRITE], workload::namespace),
     verb!("configmap", ["cm"], "make a config map", "NAME --from-literal=K=V", [DATA, OUTPUT, DRY_RUN, WRITE], data::configmap),
-    verb!("secret", [], "make a secret", "generic|tls|docker-registry NAME ...", [DATA, SECRET, OUTPUT, DRY_RUN, WRITE], data::secret),
-    verb!("deployment", ["deploy", "dep"], "make a deployment", "NAME --image=IMAGE [-- COMMAND]", [DEPLOYMENT, OUTPUT, DRY_RUN, WRITE], workload::deployment),
-    verb!("service", ["svc"], "make a service", "clusterip|nodeport|loadbalancer|externalname NAME", [SERVICE, OUTPUT, DRY_RUN, WRITE], workload::service),
+    verb!(
+        "secret",
+        [],
+        "make a secret",
+        "generic|tls|docker-registry NAME ...",
+        [DATA, SECRET, OUTPUT, DRY_RUN, WRITE],
+        data::secret
+    ),
+    verb!(
+        "deployment",
+        ["deploy", "dep"],
+        "make a deployment",
+        "NAME --image=IMAGE [-- COMMAND]",
+        [DEPLOYMENT, OUTPUT, DRY_RUN, WRITE],
+        workload::deployment
+    ),
+    verb!(
+        "service",
+        ["svc"],
+        "make a service",
+        "clusterip|nodeport|loadbalancer|externalname NAME",
+        [SERVICE, OUTPUT, DRY_RUN, WRITE],
+        workload::service
+    ),
     verb!("serviceaccount", ["sa"], "make a service account", "NAME", [OUTPUT, DRY_RUN, WRITE], workload::serviceaccount),
     verb!("job", [], "make a job", "NAME --image=IMAGE [-- COMMAND]", [JOB, OUTPUT, DRY_RUN, WRITE], workload::job),
-    verb!("quota", ["resourcequota"], "make a resource quota", "NAME --hard=pods=10", [QUOTA, OUTPUT, DRY_RUN, WRITE], workload::quota),
+    verb!(
+        "quota",
+        ["resourcequota"],
+        "make a resource quota",
+        "NAME --hard=pods=10",
+        [QUOTA, OUTPUT, DRY_RUN, WRITE],
+        workload::quota
+    ),
     verb!("role", [], "make a role", "NAME --verb=V --resource=R", [ROLE, OUTPUT, DRY_RUN, WRITE], rbac::role),
-    verb!("clusterrole", [], "make a cluster role", "NAME --verb=V --resource=R", [ROLE, OUTPUT, DRY_RUN, WRITE], rbac::clusterrole),
+    verb!(
+        "clusterrole",
+        [],
+        "make a cluster role",
+        "NAME --verb=V --resource=R",
+        [ROLE, OUTPUT, DRY_RUN, WRITE],
+        rbac::clusterrole
+    ),
     verb!("rolebinding", [], "bind a role", "NAME --role=R --user=U", [BINDING, OUTPUT, DRY_RUN, WRITE], rbac::rolebinding),
-    verb!("clusterrolebinding", [], "bind a cluster role", "NAME --clusterrole=R --user=U", [BINDING, OUTPUT, DRY_RUN, WRITE], rbac::clusterrolebinding),
+    verb!(
+        "clusterrolebinding",
+        [],
+        "bind a cluster role",
+        "NAME --clusterrole=R --user=U",
+        [BINDING, OUTPUT, DRY_RUN, WRITE],
+        rbac::clusterrolebinding
+    ),
     verb!("token", [], "make a token for a service account", "SERVICEACCOUNT", [TOKEN, OUTPUT], rbac::token),
 ];
 

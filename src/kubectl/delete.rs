@@ -127,7 +127,9 @@ async fn victims(s: &mut Session<'_>, p: &Parsed, errors: &mut Vec<Error>) -> Re
         return Ok(items.into_iter().map(victim).collect());
     }
     if p.operands.is_empty() {
-        return Err(Error::plain("You must provide one or more resources by argument or filename.\nExample resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'\n   '<resource> <name>'\n   '<resource>'"));
+        return Err(Error::plain(
+            "You must provide one or more resources by argument or filename.\nExample resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'\n   '<resource> <name>'\n   '<resource>'",
+        ));
     }
     let targets = select::targets(s, &p.operands).await?;
     select::no_name_with_selector(p, &targets)?;
@@ -145,14 +147,26 @@ async fn victims(s: &mut Session<'_>, p: &Parsed, errors: &mut Vec<Error>) -> Re
         }
         for object in fetch::objects(s, &target.resource, &filter).await? {
             let text = |key: &str| object["metadata"][key].as_str().unwrap_or("").to_string();
-            found.push(Victim { resource: target.resource.clone(), namespace: text("namespace"), name: text("name"), source: None });
+            found.push(Victim {
+                resource: target.resource.clone(),
+                namespace: text("namespace"),
+                name: text("name"),
+                source: None,
+            });
         }
     }
     Ok(found)
 }
 
 /// Deletes one object, says so, and gives its uid.
-async fn delete(s: &mut Session<'_>, p: &Parsed, victim: &Victim, options: &Value, dry_run: DryRun, by_name: bool) -> Result<String> {
+async fn delete(
+    s: &mut Session<'_>,
+    p: &Parsed,
+    victim: &Victim,
+    options: &Value,
+    dry_run: DryRun,
+    by_name: bool,
+) -> Result<String> {
     let path = victim.resource.object_path(&victim.namespace, &victim.name);
     let answered = match dry_run {
         DryRun::Client => s.json(Ask::get(path)).await,
@@ -184,7 +198,14 @@ fn deleted_line(victim: &Victim, p: &Parsed, dry_run: DryRun) -> Result<String> 
 ///
 /// # Errors
 /// When time is up, on Ctrl-C, and what the server says.
-pub async fn wait_gone(s: &mut Session<'_>, resource: &Resource, namespace: &str, name: &str, uid: &str, limit: Option<i64>) -> Result<()> {
+pub async fn wait_gone(
+    s: &mut Session<'_>,
+    resource: &Resource,
+    namespace: &str,
+    name: &str,
+    uid: &str,
+    limit: Option<i64>,
+) -> Result<()> {
     let other = |object: &Value| !uid.is_empty() && object["metadata"]["uid"].as_str().is_some_and(|u| u != uid);
     let mut deadline = limit.map(|ms| s.ctx.pause.pause(ms.max(0) as u64));
     loop {

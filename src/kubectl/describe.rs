@@ -124,8 +124,11 @@ async fn page(s: &mut Session<'_>, p: &Parsed, resource: &Resource, object: &Val
         ("", "ServiceAccount") => plain::serviceaccount(&mut page, object),
         ("", "Node") => {
             let name = object["metadata"]["name"].as_str().unwrap_or("");
-            let pods = related(s, "pods", object, "", &format!("spec.nodeName={name},status.phase!=Failed,status.phase!=Succeeded")).await?;
-            let lease = super::session::Ask::get(format!("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{name}"));
+            let pods =
+                related(s, "pods", object, "", &format!("spec.nodeName={name},status.phase!=Failed,status.phase!=Succeeded"))
+                    .await?;
+            let lease =
+                super::session::Ask::get(format!("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{name}"));
             let lease = s.json(lease).await.map_err(|e| e.message());
             node::describe(&mut page, object, &pods, &lease, s.now());
         }
@@ -191,6 +194,15 @@ fn write_events(s: &Session<'_>, page: &mut Page, events: &[Value]) {
             path => format!("{path}: "),
         };
         let message = text(&event["message"]);
-        page.line(0, &format!("  {}\t{}\t{}\t{from}\t{place}{}", text(&event["type"]), text(&event["reason"]), seen(s, event), message.trim()));
+        page.line(
+            0,
+            &format!(
+                "  {}\t{}\t{}\t{from}\t{place}{}",
+                text(&event["type"]),
+                text(&event["reason"]),
+                seen(s, event),
+                message.trim()
+            ),
+        );
     }
 }

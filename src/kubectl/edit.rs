@@ -119,7 +119,14 @@ fn without_comments(text: &str) -> String {
 }
 
 /// Sends what changed; false when nothing did.
-async fn save(s: &mut Session<'_>, p: &Parsed, resource: &Resource, namespace: &str, original: &Value, edited: &str) -> Result<bool> {
+async fn save(
+    s: &mut Session<'_>,
+    p: &Parsed,
+    resource: &Resource,
+    namespace: &str,
+    original: &Value,
+    edited: &str,
+) -> Result<bool> {
     let edited = yaml::parse(edited).map_err(|e| Error::plain(format!("yaml: line {}: {}", e.line, e.message)))?;
     for path in ["/apiVersion", "/kind", "/metadata/name"] {
         if edited.pointer(path) != original.pointer(path) {

@@ -188,7 +188,9 @@ fn upgrade_error(s: &Session<'_>, error: &kube::Error) -> Error {
         Error::Status(status) if status["reason"] == "InternalError" || status["reason"] == "" => {
             Error::plain(status["message"].as_str().unwrap_or("").to_string())
         }
-        Error::Status(status) => Error::plain(format!("unable to upgrade connection: {}", status["message"].as_str().unwrap_or(""))),
+        Error::Status(status) => {
+            Error::plain(format!("unable to upgrade connection: {}", status["message"].as_str().unwrap_or("")))
+        }
         other => other,
     }
 }

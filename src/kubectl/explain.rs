@@ -1,8 +1,8 @@
 //! `kubectl explain`, from the server's OpenAPI v3.
 
+use super::discovery::{self, Resource};
 use super::error::{Error, Result};
 use super::flags::{Flag, Parsed, Takes, flag};
-use super::discovery::{self, Resource};
 use super::session::{Ask, Session};
 use crate::base::text::wrap;
 use serde_json::Value;
@@ -19,7 +19,9 @@ const DEPTH: usize = 40;
 /// Runs `kubectl explain`.
 pub async fn run(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
     let [operand] = p.operands.as_slice() else {
-        return Err(Error::plain("You must specify the type of resource to explain. Use \"kubectl api-resources\" for a complete list of supported resources."));
+        return Err(Error::plain(
+            "You must specify the type of resource to explain. Use \"kubectl api-resources\" for a complete list of supported resources.",
+        ));
     };
     let resources = s.resources().await?;
     let (resource, fields) = named(&resources, operand, p.text("api-version"))?;
@@ -28,8 +30,9 @@ pub async fn run(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
         group => format!("/openapi/v3/apis/{group}/{}", resource.version),
     };
     let document = s.json(Ask::get(path)).await?;
-    let root = schema(&document, &resource)
-        .ok_or_else(|| Error::plain(format!("couldn't find resource for \"{}, Kind={}\"", resource.api_version(), resource.kind)))?;
+    let root = schema(&document, &resource).ok_or_else(|| {
+        Error::plain(format!("couldn't find resource for \"{}, Kind={}\"", resource.api_version(), resource.kind))
+    })?;
     let mut head = String::new();
     if !resource.group.is_empty() {
         let _ = writeln!(head, "GROUP:      {}", resource.group);
@@ -40,7 +43,9 @@ pub async fn run(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
     for field in &fields {
         let parent = items(&document, here);
         required = parent["required"].as_array().into_iter().flatten().any(|r| r == field.as_str());
-        here = parent["properties"].get(field).or_else(|| Some(&parent["additionalProperties"]).filter(|v| v.is_object()))
+        here = parent["properties"]
+            .get(field)
+            .or_else(|| Some(&parent["additionalProperties"]).filter(|v| v.is_object()))
             .ok_or_else(|| Error::plain(format!("field {field:?} does not exist")))?;
     }
     let text = page(&document, here, fields.last().map(|f| (f.as_str(), required)), p.on("recursive"));
@@ -56,15 +61,19 @@ fn named(resources: &[Resource], operand: &str, version: Option<&str>) -> Result
     let fields = |from: usize| parts[from..].iter().map(|f| f.to_string()).collect();
     if let Some(version) = version {
         let fits = |r: &&Resource| r.api_version() == version && (r.plural == found.plural || r.kind == found.kind);
-        let chosen = resources.iter().find(fits).ok_or_else(|| {
-            Error::plain(format!("couldn't find resource for \"{version}, Kind={}\"", found.kind))
-        })?;
+        let chosen = resources
+            .iter()
+            .find(fits)
+            .ok_or_else(|| Error::plain(format!("couldn't find resource for \"{version}, Kind={}\"", found.kind)))?;
         return Ok((chosen.clone(), fields(1)));
     }
     // gateways.networking.istio.io.spec: the longest tail that is a group wins.
     for end in (2..=parts.len()).rev() {
         let group = parts[1..end].join(".");
-        if let Some(resource) = resources.iter().find(|r| r.preferred && r.group == group && !group.is_empty() && (r.plural == parts[0] || r.singular == parts[0])) {
+        if let Some(resource) = resources
+            .iter()
+            .find(|r| r.preferred && r.group == group && !group.is_empty() && (r.plural == parts[0] || r.singular == parts[0]))
+        {
             return Ok((resource.clone(), fields(end)));
         }
     }

@@ -60,7 +60,9 @@ fn service(p: &Parsed, name: &str, object: &Value) -> Result<Value> {
         },
     };
     if selector.as_object().is_none_or(Map::is_empty) {
-        return Err(Error::plain("couldn't retrieve selectors via --selector flag or introspection: the object has no labels to select pods by"));
+        return Err(Error::plain(
+            "couldn't retrieve selectors via --selector flag or introspection: the object has no labels to select pods by",
+        ));
     }
     let ports = match p.int("port") {
         Some(port) => vec![json!({"port": port, "protocol": p.text("protocol").unwrap_or("TCP"), "targetPort": target(p, port)})],

@@ -80,7 +80,13 @@ pub async fn table_row(s: &mut Session<'_>, resource: &Resource, namespace: &str
 ///
 /// # Errors
 /// What the server says, in the words kubectl puts around selectors.
-pub async fn list(s: &mut Session<'_>, resource: &Resource, filter: &Filter, accept: &'static str, extra: (&str, &str)) -> Result<Value> {
+pub async fn list(
+    s: &mut Session<'_>,
+    resource: &Resource,
+    filter: &Filter,
+    accept: &'static str,
+    extra: (&str, &str),
+) -> Result<Value> {
     let base = filter.ask(resource).accept(accept).query(extra.0, extra.1);
     let mut whole = s.json(base.clone()).await.map_err(|e| list_error(resource, filter, e))?;
     let member = if whole["kind"] == "Table" { "rows" } else { "items" };
@@ -105,7 +111,9 @@ fn list_error(resource: &Resource, filter: &Filter, error: Error) -> Error {
             "Unable to find {place:?} that match label selector {:?}, field selector {:?}",
             filter.labels, filter.fields
         )),
-        "NotFound" if error.message() == "the server could not find the requested resource" => error.prefixed(&format!("Unable to list {place:?}")),
+        "NotFound" if error.message() == "the server could not find the requested resource" => {
+            error.prefixed(&format!("Unable to list {place:?}"))
+        }
         _ => error,
     }
 }
@@ -155,7 +163,13 @@ pub enum Seen {
 ///
 /// # Errors
 /// What the server says.
-pub async fn watch(s: &mut Session<'_>, resource: &Resource, filter: &Filter, version: &str, accept: &'static str) -> Result<Watch> {
+pub async fn watch(
+    s: &mut Session<'_>,
+    resource: &Resource,
+    filter: &Filter,
+    version: &str,
+    accept: &'static str,
+) -> Result<Watch> {
     let ask = Ask::get(resource.path(&filter.namespace))
         .accept(accept)
         .query("labelSelector", &filter.labels)
@@ -204,7 +218,8 @@ pub async fn events(s: &mut Session<'_>, object: &Value) -> Result<Vec<Value>> {
     }
     fields.push(format!("involvedObject.kind={}", object["kind"].as_str().unwrap_or("")));
     fields.push(format!("involvedObject.uid={}", text("uid")));
-    let ask = Ask::get(format!("/api/v1/namespaces/{namespace}/events")).query("fieldSelector", fields.join(",")).query("limit", "500");
+    let ask =
+        Ask::get(format!("/api/v1/namespaces/{namespace}/events")).query("fieldSelector", fields.join(",")).query("limit", "500");
     let mut list = s.json(ask).await?;
     let mut items = match list["items"].take() {
         Value::Array(items) => items,
@@ -216,6 +231,7 @@ pub async fn events(s: &mut Session<'_>, object: &Value) -> Result<Vec<Value>> {
 
 /// When an event was last seen.
 pub fn event_time(event: &Value) -> &str {
-    let candidates = [&event["series"]["lastObservedTime"], &event["lastTimestamp"], &event["eventTime"], &event["firstTimestamp"]];
+    let candidates =
+        [&event["series"]["lastObservedTime"], &event["lastTimestamp"], &event["eventTime"], &event["firstTimestamp"]];
     candidates.into_iter().find_map(|t| t.as_str()).or_else(|| event["metadata"]["creationTimestamp"].as_str()).unwrap_or("")
 }

@@ -271,7 +271,10 @@ mod tests {
             ("--nope", "error: unknown flag: --nope\nSee 'kubectl get --help' for usage."),
             ("-z", "error: unknown shorthand flag: 'z' in -z\nSee 'kubectl get --help' for usage."),
             ("-n", "error: flag needs an argument: 'n' in -n\nSee 'kubectl get --help' for usage."),
-            ("--tail=x", "error: invalid argument \"x\" for \"--tail\" flag: strconv.ParseInt: parsing \"x\": invalid syntax\nSee 'kubectl get --help' for usage."),
+            (
+                "--tail=x",
+                "error: invalid argument \"x\" for \"--tail\" flag: strconv.ParseInt: parsing \"x\": invalid syntax\nSee 'kubectl get --help' for usage.",
+            ),
         ];
         for (line, want) in rows {
             assert_eq!(parsed(line).unwrap_err().text(), want);
@@ -280,7 +283,8 @@ mod tests {
 
     #[test]
     fn durations() {
-        let rows = [("60s", Some(60_000)), ("1h30m", Some(5_400_000)), ("0", Some(0)), ("-1s", Some(-1000)), ("5", None), ("x", None)];
+        let rows =
+            [("60s", Some(60_000)), ("1h30m", Some(5_400_000)), ("0", Some(0)), ("-1s", Some(-1000)), ("5", None), ("x", None)];
         for (text, want) in rows {
             assert_eq!(duration_ms(text), want, "{text}");
         }

@@ -182,7 +182,8 @@ async fn objects(s: &mut Session<'_>, p: &Parsed, targets: &Targets, output: &Ou
         let path = JsonPath::parse_relaxed(key).map_err(Error::Plain)?;
         found.sort_by(|a, b| compare(&path, a, b));
     }
-    let nothing = found.is_empty() && (single || !errors.is_empty() || p.on("ignore-not-found") && targets.items.iter().all(|t| !t.name.is_empty()));
+    let nothing = found.is_empty()
+        && (single || !errors.is_empty() || p.on("ignore-not-found") && targets.items.iter().all(|t| !t.name.is_empty()));
     if !nothing {
         let resources = s.resources().await?;
         let whole = match single {
@@ -246,7 +247,14 @@ async fn start_of_watch(s: &mut Session<'_>, filter: &Filter, target: &Target, a
     }
 }
 
-async fn print_start(s: &mut Session<'_>, p: &Parsed, output: &Output, printer: &mut Printer, mut start: Value, resource: &Resource) -> Result<()> {
+async fn print_start(
+    s: &mut Session<'_>,
+    p: &Parsed,
+    output: &Output,
+    printer: &mut Printer,
+    mut start: Value,
+    resource: &Resource,
+) -> Result<()> {
     if output.is_human() {
         if start["rows"].as_array().is_some_and(|rows| !rows.is_empty()) {
             let text = printer.print(&start, "ADDED");
@@ -264,7 +272,14 @@ async fn print_start(s: &mut Session<'_>, p: &Parsed, output: &Output, printer: 
     Ok(())
 }
 
-async fn print_event(s: &mut Session<'_>, p: &Parsed, output: &Output, printer: &mut Printer, kind: &str, object: Value) -> Result<()> {
+async fn print_event(
+    s: &mut Session<'_>,
+    p: &Parsed,
+    output: &Output,
+    printer: &mut Printer,
+    kind: &str,
+    object: Value,
+) -> Result<()> {
     if output.is_human() {
         let text = printer.print(&object, kind);
         s.io.write(text.as_bytes());

@@ -18,7 +18,8 @@ pub fn overview() -> String {
 /// `kubectl get --help`.
 pub fn of(command: &Command) -> String {
     let verb = command.verb;
-    let mut text = format!("kubectl {}: {}\n\nUsage:\n  kubectl {} {}\n", command.full_name(), verb.about, command.full_name(), verb.usage);
+    let mut text =
+        format!("kubectl {}: {}\n\nUsage:\n  kubectl {} {}\n", command.full_name(), verb.about, command.full_name(), verb.usage);
     if !verb.subs.is_empty() {
         text += "\nAlso:\n";
         for sub in verb.subs {

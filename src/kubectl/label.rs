@@ -107,7 +107,9 @@ fn split(operands: &[String], which: Which) -> Result<(Vec<String>, Changes)> {
         }
     }
     match changes.set.iter().find(|(key, _)| changes.remove.contains(key)) {
-        Some((key, _)) => Err(Error::plain(format!("can not both modify and remove a {} in the same command", which.singular()) + &key[..0])),
+        Some((key, _)) => {
+            Err(Error::plain(format!("can not both modify and remove a {} in the same command", which.singular()) + &key[..0]))
+        }
         None => Ok((operands[..first].to_vec(), changes)),
     }
 }
@@ -149,7 +151,9 @@ async fn subjects(s: &mut Session<'_>, p: &Parsed, operands: &[String]) -> Resul
     let mut found = Vec::new();
     for target in targets.items {
         let objects = match target.name.is_empty() {
-            true if p.on("all") || p.given("selector") || p.given("field-selector") => fetch::objects(s, &target.resource, &filter).await?,
+            true if p.on("all") || p.given("selector") || p.given("field-selector") => {
+                fetch::objects(s, &target.resource, &filter).await?
+            }
             true => return Err(Error::plain("resource(s) were provided, but no name was specified")),
             false => vec![fetch::object(s, &target.resource, &filter.namespace, &target.name).await?],
         };
@@ -161,7 +165,14 @@ async fn subjects(s: &mut Session<'_>, p: &Parsed, operands: &[String]) -> Resul
     Ok(found)
 }
 
-async fn change(s: &mut Session<'_>, p: &Parsed, which: Which, changes: &Changes, subject: &Subject, dry_run: DryRun) -> Result<(&'static str, Value)> {
+async fn change(
+    s: &mut Session<'_>,
+    p: &Parsed,
+    which: Which,
+    changes: &Changes,
+    subject: &Subject,
+    dry_run: DryRun,
+) -> Result<(&'static str, Value)> {
     let empty = Map::new();
     let present = subject.object["metadata"][which.field()].as_object().unwrap_or(&empty);
     if !p.on("overwrite") {
@@ -170,7 +181,9 @@ async fn change(s: &mut Session<'_>, p: &Parsed, which: Which, changes: &Changes
             let old = super::print::scalar(&present[key]);
             return Err(Error::plain(match which {
                 Which::Labels => format!("'{key}' already has a value ({old}), and --overwrite is false"),
-                Which::Annotations => format!("--overwrite is false but found the following declared annotation(s): '{key}' already has a value ({old})"),
+                Which::Annotations => format!(
+                    "--overwrite is false but found the following declared annotation(s): '{key}' already has a value ({old})"
+                ),
             }));
         }
     }
@@ -180,7 +193,9 @@ async fn change(s: &mut Session<'_>, p: &Parsed, which: Which, changes: &Changes
         }
     }
     let mut members = Map::new();
-    members.extend(changes.set.iter().filter(|(k, v)| present.get(k).is_none_or(|old| old != v)).map(|(k, v)| (k.clone(), json!(v))));
+    members.extend(
+        changes.set.iter().filter(|(k, v)| present.get(k).is_none_or(|old| old != v)).map(|(k, v)| (k.clone(), json!(v))),
+    );
     let added = !members.is_empty();
     members.extend(changes.remove.iter().filter(|k| present.contains_key(*k)).map(|k| (k.clone(), Value::Null)));
     let removed = members.values().any(Value::is_null);

@@ -58,7 +58,9 @@ async fn sources(s: &mut Session<'_>, p: &Parsed) -> Result<Vec<Source>> {
             fetch::objects(s, &pods, &filter).await?
         }
         ([], false) => {
-            return Err(Error::plain("expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\nPOD or TYPE/NAME is a required argument for the logs command\nSee 'kubectl logs -h' for help and examples"));
+            return Err(Error::plain(
+                "expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\nPOD or TYPE/NAME is a required argument for the logs command\nSee 'kubectl logs -h' for help and examples",
+            ));
         }
         (_, true) => return Err(Error::plain("only a selector (-l) or a POD name is allowed")),
         ([operand, ..], false) => behind(s, p, operand).await?,
@@ -89,7 +91,11 @@ async fn sources(s: &mut Session<'_>, p: &Parsed) -> Result<Vec<Source>> {
 async fn behind(s: &mut Session<'_>, p: &Parsed, operand: &str) -> Result<Vec<Value>> {
     let mut found = match pods::behind(s, operand).await {
         Err(error) if error.is_not_found() && !operand.contains('/') => {
-            return Err(Error::plain(format!("error from server (NotFound): {} in namespace {:?}", error.message(), s.namespace)));
+            return Err(Error::plain(format!(
+                "error from server (NotFound): {} in namespace {:?}",
+                error.message(),
+                s.namespace
+            )));
         }
         other => other?,
     };
@@ -106,7 +112,9 @@ fn ask(s: &Session<'_>, p: &Parsed, source: &Source) -> Result<Ask> {
     let tail = p.int("tail").or_else(|| p.given("selector").then_some(10)).filter(|n| *n >= 0);
     let since = match p.text("since") {
         Some(text) => {
-            let ms = duration_ms(text).ok_or_else(|| Error::plain(format!("invalid argument {text:?} for \"--since\" flag: time: invalid duration {text:?}")))?;
+            let ms = duration_ms(text).ok_or_else(|| {
+                Error::plain(format!("invalid argument {text:?} for \"--since\" flag: time: invalid duration {text:?}"))
+            })?;
             ((ms + 999) / 1000).to_string()
         }
         None => String::new(),

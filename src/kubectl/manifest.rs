@@ -157,7 +157,11 @@ fn item(s: &Session<'_>, parsed: &Parsed, resources: &[Resource], source: &str, 
         object["metadata"]["namespace"] = json!(namespace);
     }
     if name.is_empty() && object["metadata"]["generateName"].as_str().is_none() && !parsed.on("allow-missing-name") {
-        return Err(Error::plain(format!("error when retrieving current configuration of:\nResource: {:?}, GroupVersionKind: {:?}\nName: \"\", Namespace: {namespace:?}\nfrom server for: {source:?}: resource name may not be empty", format!("{}, Resource={}", resource.api_version(), resource.plural), format!("{}, Kind={}", resource.api_version(), resource.kind))));
+        return Err(Error::plain(format!(
+            "error when retrieving current configuration of:\nResource: {:?}, GroupVersionKind: {:?}\nName: \"\", Namespace: {namespace:?}\nfrom server for: {source:?}: resource name may not be empty",
+            format!("{}, Resource={}", resource.api_version(), resource.plural),
+            format!("{}, Kind={}", resource.api_version(), resource.kind)
+        )));
     }
     Ok(Item { object, source: source.to_string(), resource: resource.clone(), namespace })
 }

@@ -43,7 +43,9 @@ pub async fn run(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
         let after = match dry_run {
             DryRun::Client => before.clone(),
             _ => {
-                let ask = Ask::patch(path, kind, &body).query("dryRun", dry_run.query()).query("fieldManager", manager(p, "kubectl-patch"));
+                let ask = Ask::patch(path, kind, &body)
+                    .query("dryRun", dry_run.query())
+                    .query("fieldManager", manager(p, "kubectl-patch"));
                 s.json(ask).await.map_err(|e| unsupported(e, kind, &target))?
             }
         };
@@ -66,7 +68,10 @@ fn body(s: &Session<'_>, p: &Parsed) -> Result<Value> {
         (None, None) => return Err(Error::plain("must specify --patch or --patch-file containing the contents of the patch")),
         (Some(text), None) => text.to_string(),
         (None, Some(path)) => {
-            let bytes = s.io.files.read(path).map_err(|_| Error::plain(format!("unable to read patch file: open {path}: no such file or directory")))?;
+            let bytes =
+                s.io.files
+                    .read(path)
+                    .map_err(|_| Error::plain(format!("unable to read patch file: open {path}: no such file or directory")))?;
             String::from_utf8_lossy(&bytes).into_owned()
         }
     };

@@ -104,7 +104,10 @@ mod tests {
         let pod = json!({"metadata": {"name": "p1"}, "spec": {
             "initContainers": [{"name": "istio-init"}], "containers": [{"name": "main"}, {"name": "side"}]}});
         let (name, said) = container(&pod, "").unwrap();
-        assert_eq!((name.as_str(), said.as_deref()), ("main", Some("Defaulted container \"main\" out of: main, side, istio-init (init)")));
+        assert_eq!(
+            (name.as_str(), said.as_deref()),
+            ("main", Some("Defaulted container \"main\" out of: main, side, istio-init (init)"))
+        );
         assert_eq!(container(&pod, "side").unwrap(), ("side".into(), None));
         assert_eq!(
             container(&pod, "x").unwrap_err().text(),

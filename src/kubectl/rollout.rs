@@ -102,7 +102,8 @@ fn progress(object: &Value, name: &str) -> Result<(String, bool)> {
     let wait = |what: String| (format!("Waiting for {kind} {name:?} rollout to finish: {what}..."), false);
     let done = (format!("{kind} {name:?} successfully rolled out"), true);
     if kind == "daemonset" {
-        let (desired, updated, ready) = (&status["desiredNumberScheduled"], &status["updatedNumberScheduled"], &status["numberAvailable"]);
+        let (desired, updated, ready) =
+            (&status["desiredNumberScheduled"], &status["updatedNumberScheduled"], &status["numberAvailable"]);
         return Ok(match (number(updated) < number(desired), number(ready) < number(desired)) {
             (true, _) => wait(format!("{} out of {} new pods have been updated", number(updated), number(desired))),
             (_, true) => wait(format!("{} of {} updated pods are available", number(ready), number(desired))),
@@ -146,7 +147,11 @@ async fn restart(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
     for target in subjects(s, p).await? {
         let object = fetch::object(s, &target.resource, &namespace, &target.name).await?;
         if object["spec"]["template"].is_null() {
-            return Err(Error::plain(format!("{} {:?} restarting is not supported", target.resource.plural_group(), target.name)));
+            return Err(Error::plain(format!(
+                "{} {:?} restarting is not supported",
+                target.resource.plural_group(),
+                target.name
+            )));
         }
         if object["spec"]["paused"] == true {
             return Err(Error::plain(format!("can't restart paused deployment (run rollout resume first): {}", target.name)));
@@ -234,7 +239,12 @@ async fn undo(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
             labels.remove("pod-template-hash");
         }
         if template == object["spec"]["template"] {
-            s.say(&format!("{}/{} skipped rollback (current template already matches revision {})", target.resource.printed(), target.name, chosen.map_or(0, |c| c.0)));
+            s.say(&format!(
+                "{}/{} skipped rollback (current template already matches revision {})",
+                target.resource.printed(),
+                target.name,
+                chosen.map_or(0, |c| c.0)
+            ));
             continue;
         }
         if object["metadata"]["annotations"][super::apply::LAST_APPLIED].is_string() {
@@ -257,7 +267,10 @@ mod tests {
                    "status": {"observedGeneration": 2, "updatedReplicas": updated, "replicas": total, "availableReplicas": available}})
         };
         let rows = [
-            (deployment(1, 4, 3), "Waiting for deployment \"web\" rollout to finish: 1 out of 3 new replicas have been updated..."),
+            (
+                deployment(1, 4, 3),
+                "Waiting for deployment \"web\" rollout to finish: 1 out of 3 new replicas have been updated...",
+            ),
             (deployment(3, 4, 3), "Waiting for deployment \"web\" rollout to finish: 1 old replicas are pending termination..."),
             (deployment(3, 3, 2), "Waiting for deployment \"web\" rollout to finish: 2 of 3 updated replicas are available..."),
             (deployment(3, 3, 3), "deployment \"web\" successfully rolled out"),

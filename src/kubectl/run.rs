@@ -137,7 +137,8 @@ fn pod(p: &Parsed) -> Result<Value> {
     let mut pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata,
         "spec": {"containers": [container], "dnsPolicy": "ClusterFirst", "restartPolicy": p.text("restart").unwrap_or("Always")}, "status": {}});
     if p.given("overrides") {
-        let over: Value = serde_json::from_str(p.str("overrides")).map_err(|e| Error::plain(format!("invalid overrides: {e}")))?;
+        let over: Value =
+            serde_json::from_str(p.str("overrides")).map_err(|e| Error::plain(format!("invalid overrides: {e}")))?;
         overlay(&mut pod, over);
     }
     Ok(pod)
@@ -225,7 +226,9 @@ async fn join(s: &mut Session<'_>, p: &Parsed, pods: &Resource, name: &str, made
             (true, false) => " -i",
             _ => "",
         };
-        s.say(&format!("Session ended, resume using 'kubectl attach {name} -c {container}{flags}' command when the pod is running"));
+        s.say(&format!(
+            "Session ended, resume using 'kubectl attach {name} -c {container}{flags}' command when the pod is running"
+        ));
     }
     Ok(0)
 }
@@ -247,7 +250,13 @@ fn ended(s: &mut Session<'_>, pod: &Value) -> i32 {
 }
 
 /// Watches a pod until it is as wanted.
-async fn until(s: &mut Session<'_>, pods: &Resource, name: &str, mut pod: Value, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
+async fn until(
+    s: &mut Session<'_>,
+    pods: &Resource,
+    name: &str,
+    mut pod: Value,
+    wanted: impl Fn(&Value) -> bool,
+) -> Result<Value> {
     let filter = Filter { namespace: s.namespace.clone(), fields: format!("metadata.name={name}"), ..Filter::default() };
     loop {
         if wanted(&pod) {
@@ -284,7 +293,8 @@ mod tests {
 
     #[test]
     fn pods_are_made_as_recorded() {
-        let got = made(&["run", "test", "--image=curlimages/curl:8.1.2", "--restart=Never", "--command", "--", "sleep", "3600"]).unwrap();
+        let got = made(&["run", "test", "--image=curlimages/curl:8.1.2", "--restart=Never", "--command", "--", "sleep", "3600"])
+            .unwrap();
         let want = json!({"kind": "Pod", "apiVersion": "v1", "metadata": {"name": "test", "labels": {"run": "test"}},
             "spec": {"containers": [{"name": "test", "image": "curlimages/curl:8.1.2", "command": ["sleep", "3600"], "resources": {}}],
                      "restartPolicy": "Never", "dnsPolicy": "ClusterFirst"}, "status": {}});

@@ -365,8 +365,9 @@ async fn send(ctx: &Context, verb: &str, act_as: Option<&str>, ask: Ask) -> Resu
         request = request.header("Content-Type", *kind);
     }
     let body = ask.body.map(|(_, bytes)| bytes).unwrap_or_default();
-    let request =
-        request.body(kube::client::Body::from(body)).map_err(|e| Error::plain(format!("this cannot be asked of a server: {e}")))?;
+    let request = request
+        .body(kube::client::Body::from(body))
+        .map_err(|e| Error::plain(format!("this cannot be asked of a server: {e}")))?;
     let response = ctx.client.send(request).await.map_err(|e| from_kube(ctx, &e))?;
     let warnings = response.headers().get_all("warning").iter().filter_map(|w| warning_text(w.to_str().ok()?)).collect();
     Ok((warnings, response))

@@ -17,14 +17,32 @@ const FLAGS: &[Flag] = &[
 
 /// What can be set.
 pub const SUBS: &[Verb] = &[
-    verb!("image", [], "change a container's image", "TYPE/NAME CONTAINER=IMAGE ...", [FLAGS, OUTPUT, SELECT, DRY_RUN, WRITE], image),
-    verb!("env", [], "change environment variables", "TYPE/NAME NAME=VALUE NAME- ...", [FLAGS, OUTPUT, SELECT, DRY_RUN, WRITE], env),
+    verb!(
+        "image",
+        [],
+        "change a container's image",
+        "TYPE/NAME CONTAINER=IMAGE ...",
+        [FLAGS, OUTPUT, SELECT, DRY_RUN, WRITE],
+        image
+    ),
+    verb!(
+        "env",
+        [],
+        "change environment variables",
+        "TYPE/NAME NAME=VALUE NAME- ...",
+        [FLAGS, OUTPUT, SELECT, DRY_RUN, WRITE],
+        env
+    ),
 ];
 
 async fn image(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
     change(s, p, "image updated", |containers, changes| {
         for change in changes {
-            let (name, image) = change.split_once('=').ok_or_else(|| Error::plain(format!("one or more resources must be specified as <resource> <name> or <resource>/<name>: {change}")))?;
+            let (name, image) = change.split_once('=').ok_or_else(|| {
+                Error::plain(format!(
+                    "one or more resources must be specified as <resource> <name> or <resource>/<name>: {change}"
+                ))
+            })?;
             let mut found = false;
             for container in containers.iter_mut().filter(|c| name == "*" || c["name"] == name) {
                 container["image"] = json!(image);
@@ -60,7 +78,12 @@ async fn env(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
     .await
 }
 
-async fn change(s: &mut Session<'_>, p: &Parsed, said: &str, edit: impl Fn(&mut Vec<Value>, &[String]) -> Result<()>) -> Result<i32> {
+async fn change(
+    s: &mut Session<'_>,
+    p: &Parsed,
+    said: &str,
+    edit: impl Fn(&mut Vec<Value>, &[String]) -> Result<()>,
+) -> Result<i32> {
     let is_change = |word: &String| word.contains('=') || word.ends_with('-');
     let first = p.operands.iter().position(is_change).unwrap_or(p.operands.len());
     let (operands, changes) = p.operands.split_at(first);
@@ -76,7 +99,11 @@ async fn change(s: &mut Session<'_>, p: &Parsed, said: &str, edit: impl Fn(&mut 
         let before = fetch::object(s, &target.resource, &namespace, &target.name).await?;
         let place = if target.resource.kind == "Pod" { "/spec/containers" } else { "/spec/template/spec/containers" };
         let mut after = before.clone();
-        let mut containers = after.pointer(place).and_then(Value::as_array).cloned().ok_or_else(|| Error::plain(format!("{} has no containers", target.resource.printed())))?;
+        let mut containers = after
+            .pointer(place)
+            .and_then(Value::as_array)
+            .cloned()
+            .ok_or_else(|| Error::plain(format!("{} has no containers", target.resource.printed())))?;
         if p.on("list") {
             list(s, &target.resource.plural, &target.name, &containers);
             continue;

@@ -43,8 +43,9 @@ pub async fn run(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
     let goal = goal(p)?;
     let limit = match p.text("timeout") {
         None => 30_000,
-        Some(text) => duration_ms(text)
-            .ok_or_else(|| Error::usage("wait", format!("invalid argument {text:?} for \"--timeout\" flag: time: invalid duration {text:?}")))?,
+        Some(text) => duration_ms(text).ok_or_else(|| {
+            Error::usage("wait", format!("invalid argument {text:?} for \"--timeout\" flag: time: invalid duration {text:?}"))
+        })?,
     };
     let limit = if limit < 0 { WEEK } else { limit };
     let mut deadline = s.ctx.pause.pause(limit as u64);
@@ -139,10 +140,17 @@ async fn subjects(s: &mut Session<'_>, p: &Parsed, goal: &Goal) -> Result<Vec<Su
 }
 
 /// Waits for one object. False: nothing is said (it was gone before it was looked for).
-async fn until(s: &mut Session<'_>, subject: &Subject, goal: &Goal, deadline: &mut BoxFuture<'static, ()>, limit: i64) -> Result<bool> {
+async fn until(
+    s: &mut Session<'_>,
+    subject: &Subject,
+    goal: &Goal,
+    deadline: &mut BoxFuture<'static, ()>,
+    limit: i64,
+) -> Result<bool> {
     let path = subject.resource.object_path(&subject.namespace, &subject.name);
     let late = || Error::plain(format!("timed out waiting for the condition on {}/{}", subject.resource.plural, subject.name));
-    let filter = Filter { namespace: subject.namespace.clone(), fields: format!("metadata.name={}", subject.name), ..Filter::default() };
+    let filter =
+        Filter { namespace: subject.namespace.clone(), fields: format!("metadata.name={}", subject.name), ..Filter::default() };
     let mut uid = None;
     loop {
         let got = s.json(Ask::get(path.clone())).await;

@@ -123,7 +123,13 @@ fn position(index: i64, length: usize) -> Result<usize, Error> {
     }
 }
 
-fn slice<'v>(items: &'v [Value], from: Option<i64>, to: Option<i64>, step: Option<i64>, out: &mut Vec<&'v Value>) -> Result<(), Error> {
+fn slice<'v>(
+    items: &'v [Value],
+    from: Option<i64>,
+    to: Option<i64>,
+    step: Option<i64>,
+    out: &mut Vec<&'v Value>,
+) -> Result<(), Error> {
     let length = items.len() as i64;
     let clamp = |at: i64| if at < 0 { (at + length).max(0) } else { at.min(length) };
     let (start, end) = (clamp(from.unwrap_or(0)), clamp(to.unwrap_or(length)));

@@ -18,8 +18,15 @@ enum List {
 fn list_rule(parent: &str, field: &str) -> List {
     let in_container = matches!(parent, "containers" | "initContainers" | "ephemeralContainers");
     match field {
-        "containers" | "initContainers" | "ephemeralContainers" | "volumes" | "imagePullSecrets" | "webhooks" | "matchConditions"
-        | "resourceClaims" | "schedulingGates" => List::ByKey("name"),
+        "containers"
+        | "initContainers"
+        | "ephemeralContainers"
+        | "volumes"
+        | "imagePullSecrets"
+        | "webhooks"
+        | "matchConditions"
+        | "resourceClaims"
+        | "schedulingGates" => List::ByKey("name"),
         "env" if in_container => List::ByKey("name"),
         "ports" if in_container => List::ByKey("containerPort"),
         "ports" if parent == "spec" => List::ByKey("port"),
@@ -250,7 +257,8 @@ mod tests {
 
     #[test]
     fn strategic_patches_are_kubectls() {
-        let two = json!([{"name": "web", "image": "nginx:1.27", "env": [{"name": "A", "value": "1"}]}, {"name": "side", "image": "b"}]);
+        let two =
+            json!([{"name": "web", "image": "nginx:1.27", "env": [{"name": "A", "value": "1"}]}, {"name": "side", "image": "b"}]);
         let live = json!([{"name": "web", "image": "nginx:1.27", "imagePullPolicy": "IfNotPresent", "env": [{"name": "A", "value": "1"}]},
                           {"name": "side", "image": "b", "resources": {}}]);
         let mut newer = two.clone();
@@ -282,7 +290,9 @@ mod tests {
             (
                 "container gone",
                 json!([two[0].clone()]),
-                template(json!({"$setElementOrder/containers": [{"name": "web"}], "containers": [{"$patch": "delete", "name": "side"}]})),
+                template(
+                    json!({"$setElementOrder/containers": [{"name": "web"}], "containers": [{"$patch": "delete", "name": "side"}]}),
+                ),
             ),
         ];
         for (what, modified, want) in rows {

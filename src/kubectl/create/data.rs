@@ -108,7 +108,8 @@ fn from_file(s: &Session<'_>, source: &str, found: &mut Data) -> Result<()> {
     if let Ok(bytes) = s.io.files.read(source) {
         return add(found, folder.rsplit('/').next().unwrap_or(folder), bytes);
     }
-    let entries = s.io.files.list(folder).map_err(|_| Error::plain(format!("error reading {source}: no such file or directory")))?;
+    let entries =
+        s.io.files.list(folder).map_err(|_| Error::plain(format!("error reading {source}: no such file or directory")))?;
     for entry in entries.iter().filter(|e| !e.ends_with('/')) {
         add(found, entry, file(s, &format!("{folder}/{entry}"))?)?;
     }

@@ -48,7 +48,9 @@ pub async fn role(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
 pub async fn clusterrole(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
     let object = json!({"apiVersion": format!("{GROUP}/v1"), "kind": "ClusterRole", "metadata": {"name": name(p, &p.operands)?}, "rules": rules(s, p).await?});
     let printed = "clusterrole.rbac.authorization.k8s.io";
-    Made { object, root: ROOT, plural: "clusterroles", printed, namespaced: false, failed: "failed to create clusterrole:" }.post(s, p).await
+    Made { object, root: ROOT, plural: "clusterroles", printed, namespaced: false, failed: "failed to create clusterrole:" }
+        .post(s, p)
+        .await
 }
 
 fn binding(p: &Parsed, kind: &str) -> Result<Value> {
@@ -65,13 +67,17 @@ fn binding(p: &Parsed, kind: &str) -> Result<Value> {
             account.split_once(':').ok_or_else(|| Error::plain("serviceaccount must be <namespace>:<name>"))?;
         subjects.push(json!({"kind": "ServiceAccount", "name": name, "namespace": namespace}));
     }
-    Ok(json!({"apiVersion": format!("{GROUP}/v1"), "kind": kind, "metadata": {"name": name(p, &p.operands)?}, "roleRef": role, "subjects": subjects}))
+    Ok(
+        json!({"apiVersion": format!("{GROUP}/v1"), "kind": kind, "metadata": {"name": name(p, &p.operands)?}, "roleRef": role, "subjects": subjects}),
+    )
 }
 
 pub async fn rolebinding(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
     let object = binding(p, "RoleBinding")?;
     let printed = "rolebinding.rbac.authorization.k8s.io";
-    Made { object, root: ROOT, plural: "rolebindings", printed, namespaced: true, failed: "failed to create rolebinding:" }.post(s, p).await
+    Made { object, root: ROOT, plural: "rolebindings", printed, namespaced: true, failed: "failed to create rolebinding:" }
+        .post(s, p)
+        .await
 }
 
 pub async fn clusterrolebinding(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
@@ -90,7 +96,8 @@ pub async fn token(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
     let body = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec});
     let path = format!("/api/v1/namespaces/{}/serviceaccounts/{account}/token", s.namespace);
     let made = s.json(Ask::post(path, &body)).await?;
-    let token = made["status"]["token"].as_str().ok_or_else(|| Error::plain("failed to create token: no token in server response"))?;
+    let token =
+        made["status"]["token"].as_str().ok_or_else(|| Error::plain("failed to create token: no token in server response"))?;
     s.say(&token.to_string());
     Ok(0)
 }

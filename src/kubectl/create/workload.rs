@@ -7,25 +7,32 @@ use crate::kubectl::session::Session;
 use serde_json::{Map, Value, json};
 
 pub async fn namespace(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
-    let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name(p, &p.operands)?}, "spec": {}, "status": {}});
+    let object =
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name(p, &p.operands)?}, "spec": {}, "status": {}});
     Made { object, root: "/api/v1", plural: "namespaces", printed: "namespace", namespaced: false, failed: "" }.post(s, p).await
 }
 
 pub async fn serviceaccount(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
     let object = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name(p, &p.operands)?}});
     let failed = "failed to create serviceaccount:";
-    Made { object, root: "/api/v1", plural: "serviceaccounts", printed: "serviceaccount", namespaced: true, failed }.post(s, p).await
+    Made { object, root: "/api/v1", plural: "serviceaccounts", printed: "serviceaccount", namespaced: true, failed }
+        .post(s, p)
+        .await
 }
 
 pub async fn quota(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
     let mut hard = Map::new();
     for pair in p.str("hard").split(',').filter(|pair| !pair.is_empty()) {
-        let (key, value) = pair.split_once('=').ok_or_else(|| Error::plain(format!("Invalid argument syntax {pair}, expected <resource>=<value>")))?;
+        let (key, value) = pair
+            .split_once('=')
+            .ok_or_else(|| Error::plain(format!("Invalid argument syntax {pair}, expected <resource>=<value>")))?;
         hard.insert(key.to_string(), json!(value));
     }
     let object = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": name(p, &p.operands)?}, "spec": {"hard": hard}, "status": {}});
     let failed = "failed to create quota:";
-    Made { object, root: "/api/v1", plural: "resourcequotas", printed: "resourcequota", namespaced: true, failed }.post(s, p).await
+    Made { object, root: "/api/v1", plural: "resourcequotas", printed: "resourcequota", namespaced: true, failed }
+        .post(s, p)
+        .await
 }
 
 /// A container's name after its image: `nginx` of `docker.io/library/nginx:1.27`.
@@ -63,7 +70,9 @@ pub async fn deployment(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
             "template": {"metadata": {"labels": labels}, "spec": {"containers": containers}}},
         "status": {}});
     let failed = "failed to create deployment:";
-    Made { object, root: "/apis/apps/v1", plural: "deployments", printed: "deployment.apps", namespaced: true, failed }.post(s, p).await
+    Made { object, root: "/apis/apps/v1", plural: "deployments", printed: "deployment.apps", namespaced: true, failed }
+        .post(s, p)
+        .await
 }
 
 pub async fn job(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
@@ -136,7 +145,9 @@ mod tests {
 
     #[test]
     fn containers_are_named_after_images() {
-        for (image, want) in [("nginx:1.27", "nginx"), ("docker.io/curlimages/curl:8.1.2", "curl"), ("localhost:5000/a_b@sha256:1", "a-b")] {
+        for (image, want) in
+            [("nginx:1.27", "nginx"), ("docker.io/curlimages/curl:8.1.2", "curl"), ("localhost:5000/a_b@sha256:1", "a-b")]
+        {
             assert_eq!(container_name(image), want);
         }
     }

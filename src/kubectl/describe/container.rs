@@ -179,10 +179,21 @@ fn env(page: &mut Page, container: &Value, pod: &Value) {
             page.line(3, &format!("{name}:\t{} ({})", "", scalar(&from["resourceFieldRef"]["resource"])));
         } else if from["secretKeyRef"].is_object() {
             let r = &from["secretKeyRef"];
-            page.line(3, &format!("{name}:\t<set to the key '{}' in secret '{}'>{}", scalar(&r["key"]), scalar(&r["name"]), optional(r)));
+            page.line(
+                3,
+                &format!("{name}:\t<set to the key '{}' in secret '{}'>{}", scalar(&r["key"]), scalar(&r["name"]), optional(r)),
+            );
         } else if from["configMapKeyRef"].is_object() {
             let r = &from["configMapKeyRef"];
-            page.line(3, &format!("{name}:\t<set to the key '{}' of config map '{}'>{}", scalar(&r["key"]), scalar(&r["name"]), optional(r)));
+            page.line(
+                3,
+                &format!(
+                    "{name}:\t<set to the key '{}' of config map '{}'>{}",
+                    scalar(&r["key"]),
+                    scalar(&r["name"]),
+                    optional(r)
+                ),
+            );
         } else {
             for (at, line) in scalar(&entry["value"]).split('\n').enumerate() {
                 page.line(3, &if at == 0 { format!("{name}:\t{line}") } else { format!("\t{line}") });
@@ -246,7 +257,10 @@ fn volume_lines(volume: &Value) -> Vec<String> {
     }
     if volume["configMap"].is_object() {
         let map = &volume["configMap"];
-        return one("ConfigMap (a volume populated by a ConfigMap)", vec![format!("Name:\t{}", scalar(&map["name"])), optional(map)]);
+        return one(
+            "ConfigMap (a volume populated by a ConfigMap)",
+            vec![format!("Name:\t{}", scalar(&map["name"])), optional(map)],
+        );
     }
     if volume["hostPath"].is_object() {
         let path = &volume["hostPath"];
@@ -256,7 +270,10 @@ fn volume_lines(volume: &Value) -> Vec<String> {
     if volume["downwardAPI"].is_object() {
         let item = |i: &Value| format!("  {} -> {}", scalar(&i["fieldRef"]["fieldPath"]), scalar(&i["path"]));
         let items: Vec<String> = each(&volume["downwardAPI"]["items"]).iter().map(item).collect();
-        return one("DownwardAPI (a volume populated by information about the pod)", [vec!["Items:".to_string()], items].concat());
+        return one(
+            "DownwardAPI (a volume populated by information about the pod)",
+            [vec!["Items:".to_string()], items].concat(),
+        );
     }
     if volume["projected"].is_object() {
         let sources = each(&volume["projected"]["sources"]).iter().flat_map(|source| {
@@ -276,7 +293,8 @@ fn volume_lines(volume: &Value) -> Vec<String> {
     }
     if volume["persistentVolumeClaim"].is_object() {
         let claim = &volume["persistentVolumeClaim"];
-        let rest = vec![format!("ClaimName:\t{}", scalar(&claim["claimName"])), format!("ReadOnly:\t{}", claim["readOnly"] == true)];
+        let rest =
+            vec![format!("ClaimName:\t{}", scalar(&claim["claimName"])), format!("ReadOnly:\t{}", claim["readOnly"] == true)];
         return one("PersistentVolumeClaim (a reference to a PersistentVolumeClaim in the same namespace)", rest);
     }
     vec!["<unknown>".to_string()]

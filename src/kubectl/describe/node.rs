@@ -29,7 +29,18 @@ pub fn describe(page: &mut Page, node: &Value, pods: &[Value], lease: &Result<Va
         page.line(0, "  ----\t------\t-----------------\t------------------\t------\t-------");
         for c in each(&status["conditions"]) {
             let date = |field: &str| time::date(c[field].as_str().unwrap_or(""));
-            page.line(0, &format!("  {} \t{} \t{} \t{} \t{} \t{}", scalar(&c["type"]), scalar(&c["status"]), date("lastHeartbeatTime"), date("lastTransitionTime"), scalar(&c["reason"]), scalar(&c["message"])));
+            page.line(
+                0,
+                &format!(
+                    "  {} \t{} \t{} \t{} \t{} \t{}",
+                    scalar(&c["type"]),
+                    scalar(&c["status"]),
+                    date("lastHeartbeatTime"),
+                    date("lastTransitionTime"),
+                    scalar(&c["reason"]),
+                    scalar(&c["message"])
+                ),
+            );
         }
     }
     page.line(0, "Addresses:");

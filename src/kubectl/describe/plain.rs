@@ -55,7 +55,8 @@ fn describe_quota(page: &mut Page, quota: &Value) {
 fn describe_limit(page: &mut Page, limit: &Value) {
     for item in each(&limit["spec"]["limits"]) {
         let fields = ["min", "max", "defaultRequest", "default", "maxLimitRequestRatio"];
-        let mut names: Vec<&String> = fields.iter().flat_map(|f| item[f].as_object().into_iter().flatten().map(|(k, _)| k)).collect();
+        let mut names: Vec<&String> =
+            fields.iter().flat_map(|f| item[f].as_object().into_iter().flatten().map(|(k, _)| k)).collect();
         names.sort();
         names.dedup();
         for name in names {

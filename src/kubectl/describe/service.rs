@@ -38,7 +38,9 @@ pub fn describe(page: &mut Page, service: &Value, slices: &[Value]) {
     }
     each(&spec["ports"]).iter().for_each(|port| describe_port(page, port, slices));
     page.field("Session Affinity", &spec["sessionAffinity"]);
-    for (title, field) in [("External Traffic Policy", "externalTrafficPolicy"), ("Internal Traffic Policy", "internalTrafficPolicy")] {
+    for (title, field) in
+        [("External Traffic Policy", "externalTrafficPolicy"), ("Internal Traffic Policy", "internalTrafficPolicy")]
+    {
         if spec[field].is_string() {
             page.field(title, &spec[field]);
         }

@@ -76,6 +76,9 @@ mod tests {
         let objects = [json!({"metadata": {"name": "a"}, "spec": {"hosts": ["x", "y"]}}), json!({"metadata": {"name": "bb"}})];
         let columns = parse("N:.metadata.name,H:spec.hosts,F:.spec.hosts[*]").unwrap();
         assert_eq!(print(&columns, &objects, true).unwrap(), "N     H        F\na     [x y]    x,y\nbb    <none>   <none>\n");
-        assert_eq!(parse("x").unwrap_err().text(), "error: unexpected custom-columns spec: x, expected <header>:<json-path-expr>");
+        assert_eq!(
+            parse("x").unwrap_err().text(),
+            "error: unexpected custom-columns spec: x, expected <header>:<json-path-expr>"
+        );
     }
 }

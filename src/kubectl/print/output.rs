@@ -74,9 +74,9 @@ impl Output {
             Output::Yaml => Ok(yaml::write(object)),
             Output::Json => Ok(pretty_json(object)),
             Output::Name => Ok(items(object).iter().map(|o| name(o, resources) + "\n").collect()),
-            Output::JsonPath(text, path) => path.print(object).map_err(|e| {
-                Error::plain(format!("error executing jsonpath {text:?}: Error executing template: {e}."))
-            }),
+            Output::JsonPath(text, path) => path
+                .print(object)
+                .map_err(|e| Error::plain(format!("error executing jsonpath {text:?}: Error executing template: {e}."))),
             Output::JsonPathAsJson(path) => {
                 let found: Vec<Value> = path.find(object).map_err(Error::Plain)?.into_iter().cloned().collect();
                 Ok(pretty_json(&Value::Array(found)))
