@@ -165,11 +165,7 @@ impl Cleaner<'_> {
             raw.objects.iter().enumerate().flat_map(|(n, name)| self.manifests(&format!("world.objects[{n}]"), name)).collect();
         let controls = match &raw.controls {
             None => Controls::default(),
-            Some(c) => Controls {
-                mesh_url: c.mesh_url.clone(),
-                outside: self.workload("world.controls.outside", &c.outside),
-                objects: self.manifests("world.controls.objects", &c.objects),
-            },
+            Some(c) => Controls { mesh_url: c.mesh_url.clone(), outside: self.workload("world.controls.outside", &c.outside) },
         };
         World { namespaces, objects, controls }
     }

@@ -85,8 +85,6 @@ pub struct Controls {
     pub mesh_url: String,
     /// The pod without a sidecar that asks the origin itself.
     pub outside: Workload,
-    /// The service and its Deployment (injected where Istio is there), and the outside pod.
-    pub objects: Vec<Value>,
 }
 
 impl Default for Controls {
@@ -94,7 +92,6 @@ impl Default for Controls {
         Controls {
             mesh_url: "http://echo.lab-control.svc.cluster.local:7070/".into(),
             outside: Workload { namespace: "lab-control".into(), pod: PodRef::Name("outside-probe".into()), container: None },
-            objects: Vec::new(),
         }
     }
 }
@@ -335,8 +332,9 @@ pub enum Fault {
     Apply(Value),
     /// A merge patch.
     Patch { object: ObjectRef, patch: Value },
-    /// Deletes the named object, or all of the kind in the namespace (`namespace` `None`: everywhere).
-    Delete { kind: Kind, namespace: Option<String>, name: Option<String> },
+    /// Deletes the named object, or those of the kind in whose spec a string contains `mentions` (one of the two is always there, so that
+    /// nobody else's objects are touched). `namespace` `None`: everywhere. Nothing to delete is fine.
+    Delete { kind: Kind, namespace: Option<String>, name: Option<String>, mentions: Option<String> },
     /// A name of the outside world stops (or starts) resolving.
     Dns { host: String, resolves: bool },
     /// An origin stops (or starts) taking connections.

@@ -85,8 +85,6 @@ pub struct Controls {
     pub mesh_url: String,
     /// The pod without a sidecar that asks the origin itself.
     pub outside: Workload,
-    /// Name of a manifest file with these workloads.
-    pub objects: String,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -331,7 +329,7 @@ pub struct PatchFault {
     pub patch: Value,
 }
 
-/// Without a name: all of the kind in the namespace; without a namespace: everywhere.
+/// With a name, or all in whose spec a string contains `mentions`; without a namespace: everywhere.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeleteFault {
@@ -340,6 +338,8 @@ pub struct DeleteFault {
     pub namespace: Option<String>,
     #[serde(default)]
     pub name: Option<String>,
+    #[serde(default)]
+    pub mentions: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -108,11 +108,18 @@ impl Cleaner<'_> {
             raw::Fault::Patch(p) => {
                 Fault::Patch { object: self.object_ref(&format!("{path}.patch.object"), &p.object), patch: p.patch.clone() }
             }
-            raw::Fault::Delete(d) => Fault::Delete {
-                kind: self.kind(&format!("{path}.delete.kind"), &d.kind),
-                namespace: d.namespace.clone(),
-                name: d.name.clone(),
-            },
+            raw::Fault::Delete(d) => {
+                if d.name.is_none() == d.mentions.is_none() {
+                    let advice = "So that a cluster's other objects are not touched.";
+                    self.problem(&format!("{path}.delete"), "a delete has either `name` or `mentions`", advice);
+                }
+                Fault::Delete {
+                    kind: self.kind(&format!("{path}.delete.kind"), &d.kind),
+                    namespace: d.namespace.clone(),
+                    name: d.name.clone(),
+                    mentions: d.mentions.clone(),
+                }
+            }
             raw::Fault::Dns(d) => Fault::Dns { host: d.host.clone(), resolves: d.resolves },
             raw::Fault::Origin(o) => Fault::Origin { host: o.host.clone(), port: o.port, up: o.up },
         };
