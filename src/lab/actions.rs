@@ -145,14 +145,16 @@ async fn fault(prompt: &Prompt, fault: &Fault) -> anyhow::Result<()> {
             api.patch(&object.name, &PatchParams::default(), &Patch::Merge(patch)).await?;
             Ok(())
         }
-        Fault::Delete { kind, namespace, name } => {
+        Fault::Delete { kind, namespace, name, mentions } => {
             let resource = resource(&client, &kind.group, &kind.kind).await?;
             let everywhere: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
             for object in everywhere.list(&ListParams::default()).await? {
                 let meta = &object.metadata;
                 let here = namespace.as_ref().is_none_or(|ns| meta.namespace.as_ref() == Some(ns));
                 let named = name.as_ref().is_none_or(|n| meta.name.as_ref() == Some(n));
-                if here && named {
+                let spec = object.data.get("spec").map(serde_json::Value::to_string).unwrap_or_default();
+                let mentioned = mentions.as_ref().is_none_or(|text| spec.contains(text.as_str()));
+                if here && named && mentioned {
                     let api = scoped(&client, &resource, meta.namespace.as_deref().unwrap_or(""));
                     api.delete(meta.name.as_deref().unwrap_or(""), &DeleteParams::default()).await?;
                 }
