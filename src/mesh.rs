@@ -10,6 +10,8 @@ pub mod install;
 pub mod model;
 pub mod proxy;
 pub mod resolve;
+#[cfg(test)]
+mod rows;
 pub mod trace;
 pub mod validate;
 pub mod versions;

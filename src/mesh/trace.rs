@@ -95,6 +95,11 @@ impl Ctx<'_> {
         self.inputs.seed.uuid(&["request-id", &self.inputs.nth.to_string(), &self.serial.to_string()])
     }
 
+    /// When the present proxy got the request: a millisecond per gateway after the client sent it.
+    pub fn started(&self) -> crate::base::clock::Time {
+        self.inputs.now.plus_ms(self.depth as i64)
+    }
+
     /// Notes the way out, unless an earlier proxy already chose it.
     pub fn leaves_by(&mut self, path: Path, cause: &Cause) {
         if self.path == Path::None {

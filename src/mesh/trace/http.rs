@@ -137,7 +137,7 @@ fn rule_of(field: &str) -> &str {
 /// HTTP/1.0 at a gateway.
 fn too_old(ctx: &mut Ctx<'_>, at: &At<'_>, message: &Message) -> Got {
     let entry = Entry {
-        start: ctx.inputs.now,
+        start: ctx.started(),
         protocol: "HTTP/1.1".into(),
         downstream_local: at.connection.local(),
         downstream_remote: at.connection.remote(),
@@ -186,7 +186,7 @@ fn prepare(ctx: &mut Ctx<'_>, at: &At<'_>, message: &mut Message) {
 fn entry(ctx: &Ctx<'_>, at: &At<'_>, message: &Message) -> Entry {
     let header = |name: &str| message.header(name).unwrap_or("").to_string();
     Entry {
-        start: ctx.inputs.now,
+        start: ctx.started(),
         method: message.method.clone(),
         path: message.original_path.clone().unwrap_or_else(|| message.path.clone()),
         protocol: if message.version == HttpVersion::Http2 { "HTTP/2".into() } else { "HTTP/1.1".into() },

@@ -28,13 +28,15 @@ pub fn relay(mut response: Response, server: &str, service_ms: u64, now: Time, m
     for (name, _) in &mut response.headers {
         *name = name.to_ascii_lowercase();
     }
-    response.headers.retain(|(name, _)| !hop_by_hop.contains(&name.as_str()) && name != "x-envoy-upstream-service-time");
+    response.headers.retain(|(name, _)| !hop_by_hop.contains(&name.as_str()));
     let has = |r: &Response, name: &str| r.headers.iter().any(|(n, _)| n == name);
-    match response.headers.iter_mut().find(|(n, _)| n == "server") {
-        Some((_, value)) => *value = server.into(),
-        None => {}
+    if let Some((_, value)) = response.headers.iter_mut().find(|(n, _)| n == "server") {
+        *value = server.into();
     }
-    response.headers.push(("x-envoy-upstream-service-time".into(), service_ms.to_string()));
+    match response.headers.iter_mut().find(|(n, _)| n == "x-envoy-upstream-service-time") {
+        Some((_, value)) => *value = service_ms.to_string(),
+        None => response.headers.push(("x-envoy-upstream-service-time".into(), service_ms.to_string())),
+    }
     if !has(&response, "date") {
         response.headers.push(("date".into(), now.http_date()));
     }

@@ -72,7 +72,7 @@ pub fn target(ctx: &Ctx<'_>, place: &Place, cluster: &Cluster, dialled: (IpAddr,
 /// Splices the connection to one of the clusters.
 pub fn hop(ctx: &mut Ctx<'_>, at: &At<'_>, to: &[Weighted], wire: Wire) -> Got {
     let entry = Entry {
-        start: ctx.inputs.now,
+        start: ctx.started(),
         method: "-".into(),
         downstream_local: at.connection.local(),
         downstream_remote: at.connection.remote(),
@@ -151,6 +151,10 @@ fn splice(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, cluster: &Cluster, m
             end(ctx, at, failed(&text, entry), got.outcome, gate, cause)
         }
         _ => {
+            let mut got = got;
+            if let (What::Tls { .. }, true, Some(tls)) = (&got.what, wrapped, &cluster.tls) {
+                got.cause = tls.cause.clone();
+            }
             entry.upstream_local = at.place.ip.map(|ip| socket(ip, source.1)).unwrap_or_default();
             through(ctx, at, entry, got, (sent, wrapped, hello))
         }

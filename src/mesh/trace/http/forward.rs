@@ -146,7 +146,11 @@ fn tries(ctx: &mut Ctx<'_>, job: &Job<'_>, cluster: &Cluster, to: &Target, messa
     loop {
         let wire = dressed(ctx, job, cluster, to, message);
         let (ip, port) = job.at.place.ip.map_or((None, 0), |ip| (Some(ip), ctx.port()));
-        let got = network::reach(ctx, (ip, port), to.address, to.port, wire);
+        let own_tls = wire.is_tls();
+        let mut got = network::reach(ctx, (ip, port), to.address, to.port, wire);
+        if own_tls && matches!(got.what, What::Closed | What::Reset) {
+            got.what = What::Tls { depth: 0, why: TlsWhy::Reset };
+        }
         let cost = match &got.what {
             What::Dropped => cluster.connect_timeout_ms,
             What::Hang => limit.unwrap_or(0),
@@ -290,7 +294,7 @@ fn failed(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, message: &Message,
         (true, true, true) => "URX,UF",
         (true, true, false) => "UF,URX",
     };
-    let own_tls = matches!(tried.got.what, What::Tls { .. });
+    let own_tls = matches!(tried.got.what, What::Tls { .. }) && tried.got.outcome != Outcome::NoFilterChain;
     let cause = match &cluster.tls {
         Some(tls) if own_tls => tls.cause.clone(),
         _ => tried.got.cause.clone(),
