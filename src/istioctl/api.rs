@@ -86,7 +86,7 @@ pub async fn apply(client: &kube::Client, wanted: &Object) -> Result<(), Stop> {
             let (collection, _) = path.rsplit_once('/').unwrap_or((&path, ""));
             ("POST", collection.to_string(), wanted.0.clone())
         }
-        Some(live) => match difference(&wanted.0, &live.0) {
+        Some(live) => match difference(&keep_armed(wanted, &live), &live.0) {
             None => return Ok(()),
             Some(patch) => ("PATCH", path(wanted)?, patch),
         },
@@ -104,6 +104,22 @@ pub async fn delete(client: &kube::Client, object: &Object) -> Result<(), Stop> 
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
         Err(error) => Err(stop(&error)),
     }
+}
+
+/// A validating webhook configuration with the failure policy that istiod has set meanwhile: writing the chart's Ignore over it
+/// would only be undone.
+fn keep_armed(wanted: &Object, live: &Object) -> Value {
+    let mut wanted = wanted.0.clone();
+    let armed = |name: &Value| {
+        let live = live.at(&["webhooks"]).as_array().into_iter().flatten();
+        live.into_iter().any(|webhook| webhook["name"] == *name && webhook["failurePolicy"] == "Fail")
+    };
+    for webhook in wanted.get_mut("webhooks").and_then(Value::as_array_mut).into_iter().flatten() {
+        if armed(&webhook["name"]) {
+            webhook["failurePolicy"] = Value::from("Fail");
+        }
+    }
+    wanted
 }
 
 async fn request(client: &kube::Client, method: &str, path: &str, body: Option<&Value>) -> Result<Value, kube::Error> {

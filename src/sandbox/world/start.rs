@@ -2,6 +2,7 @@
 
 use crate::k8s::Object;
 use crate::sandbox::api::write;
+use crate::sandbox::node::HOST_IP;
 use crate::sandbox::world::World;
 use serde_json::{Value, json};
 
@@ -29,7 +30,8 @@ pub(super) fn populate(world: &mut World) {
                    "globalDefault": global, "preemptionPolicy": "PreemptLowerPriority"}),
         );
     }
-    put(world, node());
+    let now = world.now().rfc3339();
+    put(world, node(&now));
 }
 
 fn put(world: &mut World, object: Value) {
@@ -39,7 +41,7 @@ fn put(world: &mut World, object: Value) {
     }
 }
 
-fn node() -> Value {
+fn node(now: &str) -> Value {
     json!({
         "apiVersion": "v1", "kind": "Node",
         "metadata": {"name": "sandbox-node", "labels": {
@@ -47,5 +49,26 @@ fn node() -> Value {
             "kubernetes.io/hostname": "sandbox-node", "kubernetes.io/os": "linux", "node-role.kubernetes.io/control-plane": ""},
             "annotations": {"node.alpha.kubernetes.io/ttl": "0"}},
         "spec": {"podCIDR": "10.244.0.0/24", "podCIDRs": ["10.244.0.0/24"]},
+        "status": node_status(now),
+    })
+}
+
+fn node_status(now: &str) -> Value {
+    let condition = |kind: &str, status: &str, reason: &str, message: &str| json!({"type": kind, "status": status, "reason": reason, "message": message, "lastHeartbeatTime": now, "lastTransitionTime": now});
+    let size = json!({"cpu": "4", "memory": "8145000Ki", "pods": "110", "ephemeral-storage": "61255492Ki"});
+    json!({
+        "addresses": [{"type": "InternalIP", "address": HOST_IP}, {"type": "Hostname", "address": "sandbox-node"}],
+        "capacity": size, "allocatable": size,
+        "conditions": [
+            condition("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+            condition("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+            condition("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+            condition("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
+        ],
+        "nodeInfo": {
+            "architecture": "amd64", "operatingSystem": "linux", "osImage": "egress-lab sandbox", "kernelVersion": "sandbox",
+            "containerRuntimeVersion": "egress-lab://1", "kubeletVersion": "v1.36.2", "kubeProxyVersion": "v1.36.2",
+            "machineID": "", "systemUUID": "", "bootID": "",
+        },
     })
 }

@@ -1,3 +1,5 @@
+mod world;
+
 use super::*;
 use crate::base::clock::Time;
 use crate::mesh::install::{InstallOptions, render};
