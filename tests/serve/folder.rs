@@ -99,3 +99,20 @@ fn the_identity_stays() {
     assert_eq!((first.token(), first.ca_pem()), (second.token(), second.ca_pem()));
     assert!(first.token().len() >= 64);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pods_keep_their_files_and_logs_across_a_restart() {
+    let home = tempfile::tempdir().unwrap();
+    let first = open(home.path());
+    let pods = super::pods::ready_pod(&super::local(&first)).await;
+    super::pods::exec(&pods, &["sh", "-c", "echo kept > /tmp/k; curl -s http://a.test"], None).await;
+    first.shutdown().await;
+    drop((first, pods));
+    let again = open(home.path());
+    let pods: kube::Api<k8s_openapi::api::core::v1::Pod> = kube::Api::default_namespaced(super::local(&again));
+    assert_eq!(super::pods::exec(&pods, &["cat", "/tmp/k"], None).await.0, "kept\n");
+    assert_eq!(pods.logs("test", &Default::default()).await.unwrap(), "request 1 to a.test\n");
+    let status = pods.get("test").await.unwrap().status.unwrap();
+    assert_eq!(status.container_statuses.unwrap()[0].restart_count, 0);
+    again.shutdown().await;
+}

@@ -152,22 +152,26 @@ async fn kubectl_follows_and_watches() {
     .unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn kubectl_opens_a_shell_on_a_terminal() {
-    let Some(lab) = lab().await else { return };
-    tokio::task::spawn_blocking(move || {
-        lab.ok(&["apply", "-f", "-"], POD);
-        lab.ok(&["wait", "--for=condition=Ready", "pod/test", "--timeout=10s"], "");
+/// A command on a terminal: what it shows, and keys for it.
+struct Terminal {
+    child: Box<dyn portable_pty::Child + Send + Sync>,
+    writer: Box<dyn Write + Send>,
+    bytes: std::sync::mpsc::Receiver<Vec<u8>>,
+    screen: String,
+}
+
+impl Terminal {
+    fn open(lab: &Lab, args: &[&str]) -> Terminal {
         let pty = native_pty_system().openpty(PtySize { rows: 24, cols: 80, ..PtySize::default() }).unwrap();
         let mut command = CommandBuilder::new(&lab.kubectl);
-        command.args(["exec", "-ti", "test", "--", "sh"]);
+        command.args(args);
         command.env("KUBECONFIG", lab.server.kubeconfig());
         command.env("KUBECACHEDIR", lab.folder.path().join("cache"));
         command.env("HOME", lab.folder.path());
-        let mut child = pty.slave.spawn_command(command).unwrap();
+        let child = pty.slave.spawn_command(command).unwrap();
         drop(pty.slave);
         let mut reader = pty.master.try_clone_reader().unwrap();
-        let (tx, rx) = std::sync::mpsc::channel();
+        let (tx, bytes) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             let mut buffer = [0; 4096];
             while let Ok(n) = reader.read(&mut buffer) {
@@ -176,27 +180,85 @@ async fn kubectl_opens_a_shell_on_a_terminal() {
                 }
             }
         });
-        let mut writer = pty.master.take_writer().unwrap();
-        let mut screen = String::new();
-        let mut await_text = |wanted: &str| {
-            let deadline = Instant::now() + Duration::from_secs(10);
-            while !screen.contains(wanted) {
-                let left = deadline.saturating_duration_since(Instant::now());
-                let bytes = rx.recv_timeout(left).unwrap_or_else(|_| panic!("no {wanted:?} in {screen:?}"));
-                screen.push_str(&String::from_utf8_lossy(&bytes));
-            }
-            screen = screen.split_once(wanted).unwrap().1.to_string();
-        };
-        await_text("$ ");
-        writer.write_all(b"echo a$((40+2))b\r").unwrap();
-        await_text("a42b");
-        await_text("$ ");
-        writer.write_all(b"sleep 60\r").unwrap();
+        let writer = pty.master.take_writer().unwrap();
+        // The master has to outlive the child.
+        std::mem::forget(pty.master);
+        Terminal { child, writer, bytes, screen: String::new() }
+    }
+
+    /// Waits for a text and forgets everything up to its end.
+    fn see(&mut self, wanted: &str) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !self.screen.contains(wanted) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let bytes = self.bytes.recv_timeout(left).unwrap_or_else(|_| panic!("no {wanted:?} in {:?}", self.screen));
+            self.screen.push_str(&String::from_utf8_lossy(&bytes));
+        }
+        self.screen = self.screen.split_once(wanted).unwrap().1.to_string();
+    }
+
+    fn keys(&mut self, keys: &str) {
+        self.writer.write_all(keys.as_bytes()).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kubectl_opens_a_shell_on_a_terminal() {
+    let Some(lab) = lab().await else { return };
+    tokio::task::spawn_blocking(move || {
+        lab.ok(&["apply", "-f", "-"], POD);
+        lab.ok(&["wait", "--for=condition=Ready", "pod/test", "--timeout=10s"], "");
+        let mut terminal = Terminal::open(&lab, &["exec", "-ti", "test", "--", "sh"]);
+        terminal.see("$ ");
+        terminal.keys("echo a$((40+2))b\r");
+        terminal.see("a42b");
+        terminal.see("$ ");
+        terminal.keys("sleep 60\r");
         std::thread::sleep(Duration::from_millis(300));
-        writer.write_all(b"\x03").unwrap();
-        await_text("$ ");
-        writer.write_all(b"exit 3\r").unwrap();
-        assert_eq!(child.wait().unwrap().exit_code(), 3);
+        terminal.keys("\u{3}");
+        terminal.see("$ ");
+        terminal.keys("exit 3\r");
+        assert_eq!(terminal.child.wait().unwrap().exit_code(), 3);
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kubectl_runs_a_pod_on_a_terminal_and_removes_it() {
+    let Some(lab) = lab().await else { return };
+    tokio::task::spawn_blocking(move || {
+        let run = ["run", "tmp", "--image=busybox", "-it", "--rm", "--restart=Never", "--", "sh"];
+        let mut terminal = Terminal::open(&lab, &run);
+        terminal.see("# ");
+        terminal.keys("echo a$((40+2))b\r");
+        terminal.see("a42b");
+        terminal.see("# ");
+        terminal.keys("exit\r");
+        terminal.see("pod \"tmp\" deleted");
+        assert_eq!(terminal.child.wait().unwrap().exit_code(), 0);
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kubectl_empties_a_namespace_and_waits_for_a_node() {
+    let Some(lab) = lab().await else { return };
+    tokio::task::spawn_blocking(move || {
+        lab.ok(&["create", "namespace", "lab"], "");
+        assert!(lab.ok(&["get", "serviceaccounts,configmaps", "-n", "lab", "-oname"], "").contains("kube-root-ca.crt"));
+        lab.ok(&["apply", "-n", "lab", "-f", "-"], WEB);
+        lab.ok(&["rollout", "-n", "lab", "status", "deploy/web", "--timeout=20s"], "");
+        lab.ok(&["delete", "namespace", "lab", "--timeout=20s"], "");
+        assert!(!lab.run(&["get", "namespace", "lab"], "").status.success());
+
+        lab.ok(&["cordon", "sandbox-node"], "");
+        lab.ok(&["apply", "-f", "-"], POD);
+        let why = lab.ok(&["get", "events", "--field-selector=reason=FailedScheduling", "-ojsonpath={.items[*].message}"], "");
+        assert_eq!(why, "0/1 nodes are available: 1 node(s) were unschedulable.");
+        lab.ok(&["uncordon", "sandbox-node"], "");
+        lab.ok(&["wait", "--for=condition=Ready", "pod/test", "--timeout=10s"], "");
     })
     .await
     .unwrap();

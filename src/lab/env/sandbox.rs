@@ -118,6 +118,9 @@ pub async fn serve_saved(paths: &Paths, name: &str, options: Serve) -> Result<Se
         Err(serve::Error::PortInUse { .. }) if options.port == 0 => Served::start(handle, &identity, 0, &path, true).await?,
         served => served?,
     };
+    if let Some(port) = served.sandbox.port() {
+        Folder::remember_port(&path, port)?;
+    }
     Ok(served)
 }
 

@@ -97,7 +97,7 @@ impl Node {
             let stopped = || Refusal { code: 500, message: format!("container not found (\"{name}\")") };
             let run = life.run(&name).filter(|r| r.is_running()).ok_or_else(stopped)?;
             let kind = match start.command.is_empty() {
-                true => Kind::Attach { seen: run.main.as_ref().map_or(0, |m| m.screen_start), stdin: start.stdin },
+                true => Kind::Attach { seen: run.screen.start, stdin: start.stdin },
                 false => command(&pod, &name, life.ip.as_deref(), start, env)?,
             };
             (life.uid.clone(), run.id.clone(), kind)
@@ -215,10 +215,8 @@ impl Node {
             // The world commits, looks at the pod again, and this stream is polled again.
             output.wake = Some(*env.now);
         }
-        if let Some(main) = self.life(uid).and_then(|l| l.run(name)).and_then(|r| r.main.as_ref()) {
-            let skip = seen.saturating_sub(main.screen_start) as usize;
-            output.stdout = main.screen.iter().skip(skip).copied().collect();
-            *seen = main.screen_start + main.screen.len() as u64;
+        if let Some(run) = self.life(uid).and_then(|l| l.run(name)) {
+            output.stdout = run.screen.after(seen);
         }
         if !alive {
             output.exit = Some(Exit::Code(0));

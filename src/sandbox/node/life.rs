@@ -61,7 +61,8 @@ pub struct Run {
     pub files: Overlay,
     pub main: Option<Main>,
     pub argv: Vec<String>,
-    /// Set while a container that was running is on its way to the next run.
+    pub screen: Screen,
+    /// Failed attempts so far: the back-off grows with them.
     pub tries: u32,
 }
 
@@ -73,9 +74,31 @@ pub struct Main {
     pub wake: Option<Time>,
     /// Output without its newline yet.
     pub partial: Vec<u8>,
-    /// The last bytes written, for those who attach, and how many were written before them.
-    pub screen: VecDeque<u8>,
-    pub screen_start: u64,
+}
+
+/// The last bytes that main processes of a container wrote, for those who attach.
+#[derive(Debug, Clone, Default)]
+pub struct Screen {
+    bytes: VecDeque<u8>,
+    /// How many were written before them.
+    pub start: u64,
+}
+
+impl Screen {
+    fn print(&mut self, bytes: &[u8]) {
+        self.bytes.extend(bytes);
+        while self.bytes.len() > SCREEN_LIMIT {
+            self.bytes.pop_front();
+            self.start += 1;
+        }
+    }
+
+    /// What was written after the first `seen` bytes; `seen` moves to the end.
+    pub fn after(&self, seen: &mut u64) -> Vec<u8> {
+        let skip = seen.saturating_sub(self.start) as usize;
+        *seen = self.start + self.bytes.len() as u64;
+        self.bytes.iter().skip(skip).copied().collect()
+    }
 }
 
 /// Bytes of output kept for those who attach.
@@ -85,16 +108,12 @@ impl Main {
     /// A main process that starts now.
     pub fn new(process: Option<Process>, now: Time) -> Main {
         let wake = process.is_some().then_some(now);
-        Main { process: process.map(Box::new), wake, partial: Vec::new(), screen: VecDeque::new(), screen_start: 0 }
+        Main { process: process.map(Box::new), wake, partial: Vec::new() }
     }
 
     /// Takes output over: whole lines to the log, everything to the screen.
-    pub fn print(&mut self, bytes: &[u8], log: &mut Log, at: Time) {
-        self.screen.extend(bytes);
-        while self.screen.len() > SCREEN_LIMIT {
-            self.screen.pop_front();
-            self.screen_start += 1;
-        }
+    pub fn print(&mut self, bytes: &[u8], log: &mut Log, screen: &mut Screen, at: Time) {
+        screen.print(bytes);
         for part in bytes.split_inclusive(|b| *b == b'\n') {
             self.partial.extend_from_slice(part);
             if part.ends_with(b"\n") || self.partial.len() > super::logs::LINE_BYTES {
@@ -144,6 +163,7 @@ impl Run {
             files: Overlay::default(),
             main: None,
             argv: Vec::new(),
+            screen: Screen::default(),
             tries: 0,
         }
     }

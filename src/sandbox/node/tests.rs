@@ -219,7 +219,7 @@ fn a_saved_node_goes_on_where_it_was() {
 fn no_two_live_pods_have_one_address() {
     let mut node = super::Node::new(crate::base::seed::Seed(3), Pace::Instant);
     let mut seen = std::collections::BTreeSet::new();
-    for n in 0..3_000 {
+    for n in 0..1_000 {
         let object = pod(&format!("p{n}"), "busybox", json!(["x"]));
         let mut life = super::life::PodLife::new(&object, crate::base::clock::Time(0));
         life.ip = Some(node.free_address(&object));

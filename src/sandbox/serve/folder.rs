@@ -61,12 +61,12 @@ impl Folder {
         fs::read_to_string(self.path.join("port")).ok()?.trim().parse().ok()
     }
 
-    /// Remembers the port.
+    /// Remembers the port of the world in this folder.
     ///
     /// # Errors
     /// File errors.
-    pub fn set_port(&self, port: u16) -> Result<(), Error> {
-        write_private(&self.path.join("port"), port.to_string().as_bytes())
+    pub fn remember_port(folder: &Path, port: u16) -> Result<(), Error> {
+        write_private(&folder.join("port"), port.to_string().as_bytes())
     }
 
     fn read_snapshot(&self) -> Result<Option<Saved>, Error> {

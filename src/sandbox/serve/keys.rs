@@ -150,7 +150,13 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(&temporary).map_err(fail)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(fail)?;
-    fs::rename(&temporary, path).map_err(fail)
+    fs::rename(&temporary, path).map_err(fail)?;
+    // The new name is on disk only once its folder is. Where folders cannot be opened the system sees to it.
+    match path.parent().map(fs::File::open) {
+        Some(Ok(folder)) => drop(folder.sync_all()),
+        _ => (),
+    }
+    Ok(())
 }
 
 /// Standard base64 with padding.

@@ -326,7 +326,7 @@ fn run_main(life: &mut PodLife, pod: &Object, container: &Container<'_>, env: &m
         progress.exit
     };
     let output = [std::mem::take(&mut process.out), std::mem::take(&mut process.err)].concat();
-    main.print(&output, &mut run.log, *env.now);
+    main.print(&output, &mut run.log, &mut run.screen, *env.now);
     exit
 }
 
