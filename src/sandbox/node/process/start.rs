@@ -82,6 +82,7 @@ impl Process {
             return self.fail("sh: too many shells inside shells\n", 2);
         }
         let mut shell = Shell::new(&call.argv[0], &call.env, &call.cwd);
+        shell.root = space.tree.uid == 0;
         let mut args = call.argv[1..].iter().peekable();
         let mut text = None;
         while let Some(flag) = args.next_if(|a| a.starts_with('-') && a.len() > 1) {
