@@ -1,6 +1,7 @@
 //! The command line: the only place that knows all rooms; prints. One file per command under `cli/`.
 
 mod args;
+mod explain;
 mod lessons;
 mod run;
 mod sandbox;
@@ -84,6 +85,7 @@ fn dispatch(argv: &[String]) -> End {
         Command::Prove(a) => run::prove(&a),
         Command::List(a) => lessons::list(&a),
         Command::Lint(a) => lessons::lint(&a),
+        Command::Explain(a) => explain::run(&a),
         Command::Kubectl { argv } => tools::run(tools::Tool::Kubectl, &argv),
         Command::Istioctl { argv } => tools::run(tools::Tool::Istioctl, &argv),
         Command::Sandbox(a) => sandbox::run(&a),

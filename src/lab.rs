@@ -10,3 +10,4 @@ pub mod ground;
 pub mod driver;
 pub mod plain;
 pub mod headless;
+pub mod explain;

@@ -243,10 +243,7 @@ impl Prompt {
         match find(name) {
             Some(Word::Kubectl) => kubectl::run(&self.kubectl, io, operands).await,
             Some(Word::Istioctl) => crate::istioctl::run(&self.istioctl, io, operands).await,
-            Some(Word::Explain) => {
-                io.warn(&crate::base::not_simulated("explain"));
-                1
-            }
+            Some(Word::Explain) => crate::lab::explain::run(&self.kubectl, io, operands).await,
             Some(Word::Local(word)) => local::run(word, call, io, self).await,
             Some(Word::Wish(Wish::Solution { .. })) => ask(Wish::Solution { confirmed: confirmed(operands) }),
             Some(Word::Wish(Wish::Skip { .. })) => ask(Wish::Skip { confirmed: confirmed(operands) }),

@@ -62,6 +62,20 @@ pub async fn named_context(name: &str) -> anyhow::Result<Target> {
     from_files(&paths::user_kubeconfigs(), Some(name), true).await
 }
 
+/// The lab's saved world, where somebody serves it (`learn`, `sandbox --lab`).
+///
+/// # Errors
+/// As [`from_flags`].
+pub async fn saved_world(name: &str) -> anyhow::Result<Target> {
+    from_files(&[Paths::from_environment().world(name).join("kubeconfig")], None, false).await
+}
+
+/// Whether the API server carries the sandbox's mark.
+pub async fn is_sandbox(client: &kube::Client) -> bool {
+    let Ok(request) = http::Request::get("/.well-known/egress-lab").body(Vec::new()) else { return false };
+    client.request_text(request).await.is_ok_and(|text| text.contains("egress-lab"))
+}
+
 /// The value of `--name VALUE` or `--name=VALUE`, before `--`.
 fn flag_value(argv: &[String], name: &str) -> Option<String> {
     let argv: Vec<&String> = argv.iter().take_while(|arg| *arg != "--").collect();

@@ -4,6 +4,7 @@
 mod dataplane;
 mod door;
 pub mod istiod;
+pub mod text;
 
 use self::dataplane::MeshNetwork;
 use crate::base::clock::{Clock, SystemClock, Time};

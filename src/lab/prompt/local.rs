@@ -1,8 +1,10 @@
 //! Words that work on the lab's folder and on their input only.
 
 use super::Prompt;
+use super::folder::Folder;
 use super::words::{Local, help};
-use crate::base::io::Io;
+use crate::base::io::{Io, Stream};
+use crate::lab::env::sandbox;
 use crate::shell::machine::{Call, CallInput};
 
 /// Runs a local word; the exit code.
@@ -80,8 +82,13 @@ fn tool(call: &Call, io: &mut Io, prompt: &Prompt) -> i32 {
         CallInput::Bytes(bytes) => Some(bytes.clone()),
         CallInput::Host => None,
     };
-    let folder = super::Folder { files: prompt.files.clone(), clock: prompt.clock.clone() };
-    let _ = (folder, stdin);
-    io.warn(&crate::base::not_simulated(&call.argv[0]));
-    1
+    if stdin.is_none() && sandbox::text::waits(call) {
+        io.warn(&format!("{0} waits for input here: name a file, or put it after a pipe (`kubectl get pods | {0} ..`).", call.argv[0]));
+        return 2;
+    }
+    let folder = Folder { files: prompt.files.clone(), clock: prompt.clock.clone() };
+    let (out, err, code) = sandbox::text::run(folder, call, stdin);
+    (io.out)(Stream::Out, &out);
+    (io.out)(Stream::Err, &err);
+    code
 }

@@ -88,7 +88,7 @@ pub fn find(name: &str) -> Option<Word> {
         "answer" => Word::Answer,
         "goto" => Word::GoTo,
         "ls" | "cat" | "grep" | "head" | "tail" | "wc" | "sort" | "uniq" | "cut" | "tr" | "sed" | "awk" | "tee" | "base64"
-        | "echo" | "printf" | "true" | "false" | "nl" | "tac" | "rev" => Word::Local(Local::Tool),
+        | "echo" | "printf" | "true" | "false" => Word::Local(Local::Tool),
         _ => return None,
     })
 }
