@@ -1,6 +1,9 @@
 //! The command line: the only place that knows all rooms; prints. One file per command under `cli/`.
 
 mod args;
+mod doctor;
+mod learn;
+mod progress;
 mod explain;
 mod lessons;
 mod run;
@@ -85,6 +88,12 @@ fn dispatch(argv: &[String]) -> End {
         Command::Prove(a) => run::prove(&a),
         Command::List(a) => lessons::list(&a),
         Command::Lint(a) => lessons::lint(&a),
+        Command::Learn(a) => learn::run(&a),
+        Command::Hint(a) => learn::hint(&a),
+        Command::Check(a) => learn::check(&a),
+        Command::Reset(a) => learn::reset(&a),
+        Command::Progress(a) => progress::run(&a),
+        Command::Doctor(a) => doctor::run(&a),
         Command::Explain(a) => explain::run(&a),
         Command::Kubectl { argv } => tools::run(tools::Tool::Kubectl, &argv),
         Command::Istioctl { argv } => tools::run(tools::Tool::Istioctl, &argv),

@@ -11,3 +11,5 @@ pub mod driver;
 pub mod plain;
 pub mod headless;
 pub mod explain;
+pub mod open;
+pub mod visit;

@@ -18,7 +18,8 @@ pub(super) fn run(a: &args::Explain) -> End {
         question.request.method = a.method.clone();
         question.request.follow = a.location;
         for header in &a.header {
-            let (name, value) = header.split_once(':').ok_or_else(|| Trouble::usage(format!("-H takes `Name: value`, not {header}")))?;
+            let (name, value) =
+                header.split_once(':').ok_or_else(|| Trouble::usage(format!("-H takes `Name: value`, not {header}")))?;
             question.request.headers.push((name.trim().into(), value.trim().into()));
         }
         let outside = if target::is_sandbox(&target.client).await { Outside::standard() } else { Outside::assumed() };

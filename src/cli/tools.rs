@@ -3,7 +3,7 @@
 use super::{End, Trouble, runtime};
 use crate::base::clock::SystemClock;
 use crate::base::files::WholeDisk;
-use crate::base::io::{Input, Io, Stream};
+use crate::base::io::{Editor, Input, Io, Stream};
 use crate::lab::target::{self, Target};
 use std::io::{IsTerminal, Read, Write};
 use std::sync::Arc;
@@ -48,7 +48,7 @@ async fn run_on(tool: Tool, argv: &[String], target: Target) -> i32 {
         }),
         files: Arc::new(WholeDisk),
         tty: None,
-        editor: None,
+        editor: super::learn::editor().map(|editor| Arc::new(editor) as Arc<dyn Editor>),
     };
     match tool {
         Tool::Kubectl => {

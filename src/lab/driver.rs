@@ -202,12 +202,17 @@ impl Shared {
         Ok(end?.answers.remove(&self.parts.lesson.steps[step].id))
     }
 
+    /// Back to the step's start: to its mark, or, when this run has none, built anew.
     async fn reset(&self, step: usize) -> anyhow::Result<Option<String>> {
         let checkpoints = self.checkpoints.lock().await;
-        let Some(checkpoint) = checkpoints.get(&step) else {
-            anyhow::bail!("the start of this step is not known in this run; `learn --from STEP` builds it");
+        let env = self.parts.prompt.env();
+        let kept = match checkpoints.get(&step) {
+            Some(checkpoint) => env.reset(checkpoint).await.is_ok(),
+            None => false,
         };
-        self.parts.prompt.env().reset(checkpoint).await?;
+        if !kept {
+            env.rebuild(&self.parts.lesson, step).await?;
+        }
         Ok(None)
     }
 }

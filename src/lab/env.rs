@@ -26,6 +26,8 @@ pub trait Environment: Send + Sync {
     fn checkpoint(&self) -> BoxFuture<'_, anyhow::Result<Checkpoint>>;
     /// Brings the state back, written forward as new revisions.
     fn reset<'a>(&'a self, to: &'a Checkpoint) -> BoxFuture<'a, anyhow::Result<()>>;
+    /// Brings the state before a step, built anew from the solutions of the steps before it.
+    fn rebuild<'a>(&'a self, lesson: &'a crate::lesson::model::Lesson, step: usize) -> BoxFuture<'a, anyhow::Result<()>>;
     /// Makes something of the outside world fail or recover (a name, an origin).
     fn fault<'a>(&'a self, fault: &'a crate::lesson::model::Fault) -> BoxFuture<'a, anyhow::Result<()>>;
     /// The environment's present moment.

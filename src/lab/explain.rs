@@ -43,7 +43,9 @@ impl Question {
         };
         let url = if url.contains("://") { url.clone() } else { format!("http://{url}") };
         if Target::parse(&url).is_none() {
-            return Err(format!("{url} is not a URL that explain reads: http:// or https://, a host, perhaps a port and a path."));
+            return Err(format!(
+                "{url} is not a URL that explain reads: http:// or https://, a host, perhaps a port and a path."
+            ));
         }
         let request = ProbeRequest { method: "GET".into(), url, follow: false, headers: Vec::new() };
         Ok(Question { namespace, pod, request })

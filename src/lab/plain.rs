@@ -45,6 +45,7 @@ pub async fn run(session: Session, driver: Driver, events: mpsc::Receiver<Event>
         told: 0,
         shown: None,
         findings: String::new(),
+        hinted: (usize::MAX, 0),
         notice: String::new(),
         quit: false,
         interrupted: false,
@@ -62,6 +63,8 @@ struct Plain {
     told: u64,
     shown: Option<usize>,
     findings: String,
+    /// The step whose hints were printed last, and how many.
+    hinted: (usize, u8),
     notice: String,
     quit: bool,
     interrupted: bool,
@@ -229,6 +232,7 @@ impl Plain {
             }
             self.findings = findings;
         }
+        self.hints();
         let notice = self.session.notice().unwrap_or("").to_string();
         if notice != self.notice && !notice.is_empty() {
             self.say(&format!("{notice}\n"));
@@ -238,6 +242,23 @@ impl Plain {
             self.shown = Some(self.session.shown());
             self.step();
         }
+    }
+
+    /// Hint tiers that were asked for and not printed yet.
+    fn hints(&mut self) {
+        let shown = (self.session.shown(), self.session.step_run().hints);
+        if self.hinted.0 != shown.0 {
+            self.hinted = (shown.0, if self.shown == Some(shown.0) { 0 } else { shown.1 });
+        }
+        for tier in self.hinted.1..shown.1 {
+            let lesson = self.session.lesson().clone();
+            let hints = &lesson.steps[shown.0].hints;
+            self.say(&format!("hint {} of {}\n", tier + 1, hints.len()));
+            if let Some(blocks) = hints.get(usize::from(tier)) {
+                self.blocks(blocks);
+            }
+        }
+        self.hinted.1 = shown.1;
     }
 
     fn notes(&mut self) {

@@ -70,25 +70,21 @@ fn block_lines(block: &Block, columns: usize) -> Vec<Line> {
                 Aside::Tip => "Tip: ",
                 Aside::Warning => "Warning: ",
             };
-            let mut lines = indented(layout(blocks, columns - 2), "| ");
-            if let Some(first) = lines.first_mut() {
-                first.insert(1, run(Mark::Label, label));
-            }
-            rewrap_first(lines, columns)
+            indented(layout(&labelled(label, blocks), columns - 2), "| ")
         }
         Block::Rule => vec![vec![run(Mark::Label, "-".repeat(columns.min(40)))]],
     }
 }
 
-/// The label of an aside may push its first line over the width: break it again.
-fn rewrap_first(mut lines: Vec<Line>, columns: usize) -> Vec<Line> {
-    let too_long = lines.first().is_some_and(|line| line.iter().map(|r| width(&r.text)).sum::<usize>() > columns);
-    if too_long {
-        let first = lines.remove(0);
-        let pieces: Vec<Run> = first.into_iter().skip(1).collect();
-        lines.splice(0..0, fill(&pieces, columns, "| ", "| "));
+/// The blocks with a label before the first word.
+fn labelled(label: &str, blocks: &[Block]) -> Vec<Block> {
+    let label = Inline::Strong(vec![Inline::Text(label.to_string())]);
+    let mut blocks = blocks.to_vec();
+    match blocks.first_mut() {
+        Some(Block::Paragraph(text)) => text.insert(0, label),
+        _ => blocks.insert(0, Block::Paragraph(vec![label])),
     }
-    lines
+    blocks
 }
 
 fn list_item(start: Option<u64>, nth: usize, item: &[Block], columns: usize) -> Vec<Line> {

@@ -158,6 +158,11 @@ impl World {
         self.now
     }
 
+    /// What names, uids and addresses derive from.
+    pub fn seed(&self) -> Seed {
+        self.seed
+    }
+
     /// How the world's time passes.
     pub fn pace(&self) -> Pace {
         self.pace

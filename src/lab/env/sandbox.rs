@@ -3,6 +3,7 @@
 
 mod dataplane;
 mod door;
+mod rebuild;
 pub mod istiod;
 pub mod text;
 
@@ -13,7 +14,7 @@ use crate::base::paths::Paths;
 use crate::base::seed::Seed;
 use crate::k8s::Object;
 use crate::lab::env::{Checkpoint, Environment, Probe};
-use crate::lesson::model::Fault;
+use crate::lesson::model::{Fault, Lesson};
 use crate::outside::{Faults, OriginFault};
 use crate::sandbox::serve::{self, Folder, Handle, Identity, Local, Server};
 use crate::sandbox::world::{Config, World};
@@ -27,6 +28,9 @@ use std::time::Duration;
 
 /// A settled world is waited for at most so long before a probe, at wall pace.
 const SETTLE_LIMIT_MS: u64 = 8_000;
+
+/// Why a world cannot be opened or served.
+pub type Refusal = serve::Error;
 
 /// How a new world is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,16 +180,20 @@ pub struct Sandbox {
 }
 
 /// A new world in its start state.
-pub fn world(make: Make, bend: Bend) -> World {
+fn world(make: Make, bend: Bend) -> World {
     let start = match make.pace {
         Pace::Wall { .. } => SystemClock.now(),
         _ => Time::LOGICAL_START,
     };
-    World::new(Config { seed: make.seed, pace: make.pace, start }, parts(make.seed, bend))
+    world_at(make.seed, make.pace, start, bend)
+}
+
+fn world_at(seed: Seed, pace: Pace, start: Time, bend: Bend) -> World {
+    World::new(Config { seed, pace, start }, parts(seed, bend))
 }
 
 /// What a world is built with.
-pub fn parts(seed: Seed, bend: Bend) -> Parts {
+fn parts(seed: Seed, bend: Bend) -> Parts {
     Parts {
         dataplane: Box::new(MeshNetwork::new(seed, bend)),
         webhooks: istiod::webhooks(),
@@ -309,6 +317,10 @@ impl Environment for Sandbox {
                 false => bail!("the state to go back to is no longer kept; `--from STEP` builds it anew"),
             }
         })
+    }
+
+    fn rebuild<'a>(&'a self, lesson: &'a Lesson, step: usize) -> BoxFuture<'a, anyhow::Result<()>> {
+        Box::pin(rebuild::rebuild(self, lesson, step))
     }
 
     fn fault<'a>(&'a self, fault: &'a Fault) -> BoxFuture<'a, anyhow::Result<()>> {

@@ -83,7 +83,10 @@ fn tool(call: &Call, io: &mut Io, prompt: &Prompt) -> i32 {
         CallInput::Host => None,
     };
     if stdin.is_none() && sandbox::text::waits(call) {
-        io.warn(&format!("{0} waits for input here: name a file, or put it after a pipe (`kubectl get pods | {0} ..`).", call.argv[0]));
+        io.warn(&format!(
+            "{0} waits for input here: name a file, or put it after a pipe (`kubectl get pods | {0} ..`).",
+            call.argv[0]
+        ));
         return 2;
     }
     let folder = Folder { files: prompt.files.clone(), clock: prompt.clock.clone() };

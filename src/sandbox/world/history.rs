@@ -118,6 +118,18 @@ impl World {
     pub fn reset_to(&mut self, revision: u64) -> bool {
         let Some((_, settled)) = self.history.range(..=revision).next_back() else { return false };
         let (target, node) = (settled.snapshot.clone(), settled.node.fork(self.pace));
+        self.take_over(&target, node);
+        true
+    }
+
+    /// Brings the newest state of another world into this one as new revisions. The clock goes on.
+    pub fn adopt(&mut self, other: &World) {
+        let (target, node) = (other.snapshot().clone(), other.node.fork(self.pace));
+        self.created = other.created.clone();
+        self.take_over(&target, node);
+    }
+
+    fn take_over(&mut self, target: &Snapshot, node: Node) {
         let gone: Vec<Key> =
             self.store.snapshot().all().map(|object| object.key()).filter(|key| target.get(key).is_none()).collect();
         for key in gone {
@@ -134,7 +146,6 @@ impl World {
         self.end_streams_of_node();
         self.settle();
         self.seal();
-        true
     }
 }
 

@@ -9,8 +9,8 @@ use crate::shell::{FileError, FileInfo, Files};
 
 /// What the prompt lends from the pods' tools: nothing that touches the network or a process.
 const LENT: &[&str] = &[
-    "awk", "base64", "cat", "cut", "echo", "false", "grep", "head", "ls", "printf", "sed", "sort", "tail", "tee", "tr", "true", "uniq",
-    "wc",
+    "awk", "base64", "cat", "cut", "echo", "false", "grep", "head", "ls", "printf", "sed", "sort", "tail", "tee", "tr", "true",
+    "uniq", "wc",
 ];
 
 /// Runs a text tool; standard output, standard error, exit code.

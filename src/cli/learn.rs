@@ -1,0 +1,201 @@
+//! `egress-lab learn`, and the commands that look at the lab's world from another terminal: `hint`, `check`, `reset`.
+
+use super::{End, FAILED, GOOD, INTERRUPTED, Trouble, USAGE, args, lessons, print, runtime};
+use crate::base::io::{Editor, Stream};
+use crate::base::paths::Paths;
+use crate::finding::render;
+use crate::lab::open::{self, Opened, Wanted};
+use crate::lab::plain::{self, Console};
+use crate::lesson::layout::{layout, text_of};
+use crate::lesson::model::Lesson;
+use crate::progress::Summary;
+use crate::session::{Options, Session};
+use std::io::{BufRead, IsTerminal, Write};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+pub(super) fn run(a: &args::Learn) -> End {
+    if a.env != "sandbox" {
+        return Err(Trouble::unavailable(format!("{} (--env {})", crate::base::not_simulated("lessons on a cluster"), a.env)));
+    }
+    let lesson = choose(a)?;
+    let from = a.from.as_deref().map(|step| lessons::step_index(&lesson, step)).transpose()?;
+    if !a.plain {
+        return Err(Trouble::unavailable("the screen is not there yet; use `learn --plain`"));
+    }
+    let runtime = runtime()?;
+    let end = runtime.block_on(take_plain(a, lesson, from));
+    runtime.shutdown_timeout(std::time::Duration::from_millis(300));
+    end
+}
+
+/// The lesson that was asked for, the one that was begun, or the first.
+pub(super) fn choose(a: &args::Learn) -> Result<Arc<Lesson>, Trouble> {
+    if let Some(id) = &a.lesson {
+        return lessons::find(&a.from_dir, id);
+    }
+    let all = lessons::all(&a.from_dir)?;
+    all.into_iter().next().ok_or_else(|| Trouble::usage("there are no lessons in that folder"))
+}
+
+async fn take_plain(a: &args::Learn, lesson: Arc<Lesson>, from: Option<usize>) -> End {
+    let paths = Paths::from_environment();
+    let wanted = Wanted {
+        lesson,
+        world: a.world.clone(),
+        from,
+        real_time: a.real_time,
+        editor: editor().map(|editor| Arc::new(editor) as Arc<dyn Editor>),
+        terminal: None,
+    };
+    let Opened { session, driver, events, notes, .. } = open::open(&paths, wanted).await?;
+    notes.iter().for_each(|note| eprintln!("egress-lab: {note}"));
+    let console = Console {
+        lines: lines(),
+        print: Box::new(|stream, text| {
+            let _ = match stream {
+                Stream::Out => std::io::stdout().write_all(text.as_bytes()).and_then(|()| std::io::stdout().flush()),
+                Stream::Err => std::io::stderr().write_all(text.as_bytes()),
+            };
+        }),
+        prompt: std::io::stdin().is_terminal(),
+        interrupts: interrupts(),
+    };
+    Ok(match plain::run(session, driver, events, console).await {
+        plain::End::Left { .. } => GOOD,
+        plain::End::Interrupted => INTERRUPTED,
+    })
+}
+
+/// Standard input line by line, read by a thread of its own: one line ahead at most.
+fn lines() -> mpsc::Receiver<String> {
+    let (send, receive) = mpsc::channel(1);
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        loop {
+            bytes.clear();
+            match std::io::stdin().lock().read_until(b'\n', &mut bytes) {
+                Ok(0) | Err(_) => return,
+                Ok(_) => {
+                    let line = String::from_utf8_lossy(&bytes).trim_end_matches(['\n', '\r']).to_string();
+                    if send.blocking_send(line).is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    });
+    receive
+}
+
+fn interrupts() -> mpsc::Receiver<()> {
+    let (send, receive) = mpsc::channel(4);
+    tokio::spawn(async move { while tokio::signal::ctrl_c().await.is_ok() && send.send(()).await.is_ok() {} });
+    receive
+}
+
+/// The learner's own editor: $VISUAL, else $EDITOR. `None` when neither is set.
+pub(super) fn editor() -> Option<HostEditor> {
+    let set = |name: &str| std::env::var(name).ok().filter(|v| !v.trim().is_empty());
+    set("KUBE_EDITOR").or_else(|| set("VISUAL")).or_else(|| set("EDITOR")).map(HostEditor)
+}
+
+/// Runs the learner's editor on a temporary file.
+#[derive(Debug, Clone)]
+pub(super) struct HostEditor(pub String);
+
+impl Editor for HostEditor {
+    fn edit(&self, name: &str, text: &str) -> Result<String, String> {
+        let base = name.rsplit('/').next().unwrap_or("file");
+        let folder = std::env::temp_dir().join(format!("egress-lab-edit-{}", std::process::id()));
+        crate::base::files::make_private(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+        let path = folder.join(base);
+        std::fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()))?;
+        let mut words = self.0.split_whitespace();
+        let program = words.next().unwrap_or("vi");
+        let status = std::process::Command::new(program).args(words).arg(&path).status();
+        let edited = match status {
+            Err(e) => Err(format!("the editor {program:?} could not be started: {e}; set $EDITOR to one that is installed")),
+            Ok(status) if !status.success() => Err(format!("the editor {program:?} ended with {status}; nothing was changed")),
+            Ok(_) => std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display())),
+        };
+        let _ = std::fs::remove_dir_all(&folder);
+        edited
+    }
+}
+
+/// The session as the journal has it, to know the current step.
+fn resumed(a: &args::At) -> Result<(Arc<Lesson>, usize, Summary), Trouble> {
+    let paths = Paths::from_environment();
+    let entries = crate::progress::Journal::read(&paths.journal()).map_err(|e| Trouble::unavailable(e.to_string()))?;
+    let summary = Summary::of(&entries);
+    let all = lessons::all(&a.from_dir)?;
+    let begun = all.iter().find(|lesson| summary.done_in(&lesson.id, lesson.version) < lesson.steps.len());
+    let lesson = begun.or(all.first()).cloned().ok_or_else(|| Trouble::usage("there are no lessons in that folder"))?;
+    let session = Session::new(lesson.clone(), &summary, Options::default());
+    let step = match &a.step {
+        Some(step) => lessons::step_index(&lesson, step)?,
+        None => session.front(),
+    };
+    Ok((lesson, step, summary))
+}
+
+pub(super) fn hint(a: &args::At) -> End {
+    let (lesson, step, _) = resumed(a)?;
+    let Some(step) = lesson.steps.get(step) else { return Ok(USAGE) };
+    print(&format!("{}\n", step.title));
+    for (tier, blocks) in step.hints.iter().enumerate() {
+        print(&format!("\nhint {} of {}\n", tier + 1, step.hints.len()));
+        text_of(&layout(blocks, 80)).iter().for_each(|line| print(&format!("{line}\n")));
+    }
+    Ok(GOOD)
+}
+
+pub(super) fn check(a: &args::Check) -> End {
+    let (lesson, step, _) = resumed(&a.at)?;
+    let runtime = runtime()?;
+    let findings =
+        runtime.block_on(crate::lab::visit::check(&Paths::from_environment(), &a.at.world, &lesson, step, a.answer.as_deref()));
+    runtime.shutdown_background();
+    let findings = findings.map_err(Trouble::from)?;
+    match a.json {
+        true => print(&format!("{}\n", serde_json::to_string_pretty(&findings).unwrap_or_default())),
+        false => {
+            print(&format!("step {}: {}\n", step + 1, lesson.steps[step].title));
+            findings.iter().for_each(|finding| print(&render::text(finding)));
+        }
+    }
+    let met = findings.iter().all(|f| f.verdict == crate::finding::Verdict::Met);
+    Ok(if met { GOOD } else { FAILED })
+}
+
+pub(super) fn reset(a: &args::Reset) -> End {
+    let (lesson, step, _) = resumed(&a.at)?;
+    if !a.yes
+        && !confirmed(&format!(
+            "Put the world {} back to the start of step {} ({})?",
+            a.at.world,
+            step + 1,
+            lesson.steps[step].title
+        ))
+    {
+        print("Nothing was changed.\n");
+        return Ok(FAILED);
+    }
+    let runtime = runtime()?;
+    let end = runtime.block_on(crate::lab::visit::reset(&Paths::from_environment(), &a.at.world, &lesson, step));
+    runtime.shutdown_background();
+    end.map_err(Trouble::from)?;
+    print(&format!("The world is at the start of step {}: {}.\n", step + 1, lesson.steps[step].title));
+    Ok(GOOD)
+}
+
+fn confirmed(question: &str) -> bool {
+    if !std::io::stdin().is_terminal() {
+        eprintln!("egress-lab: {question} Say so with --yes.");
+        return false;
+    }
+    print(&format!("{question} (y/N) "));
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).is_ok() && matches!(line.trim(), "y" | "Y" | "yes")
+}

@@ -1,0 +1,48 @@
+//! The state before a step, built anew: an instant world runs the solutions of all earlier steps, and the served world takes it over.
+
+use super::{Bend, Sandbox, spawn, world_at};
+use crate::base::clock::{Clock, SystemClock};
+use crate::base::files::{Files, MemoryFiles};
+use crate::base::seed::Seed;
+use crate::lab::actions::{self, OnError};
+use crate::lab::env::Environment;
+use crate::lab::prompt::Prompt;
+use crate::lab::start;
+use crate::lesson::model::Lesson;
+use crate::sandbox::Pace;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// The instant world's clock starts so long before now; it must not end in the future.
+const HEADSTART_MS: i64 = 20 * 60 * 1000;
+
+/// Builds the state before `step` (its own set-up included) and brings it into `target` as new revisions.
+///
+/// # Errors
+/// A solution that does not work, or a world that is gone.
+pub(super) async fn rebuild(target: &Sandbox, lesson: &Lesson, step: usize) -> anyhow::Result<()> {
+    let now = SystemClock.now();
+    let seed = target.handle().with(|world| world.seed()).await?;
+    let build = built(lesson, step, seed, now.plus_ms(-HEADSTART_MS)).await?;
+    // The worlds live in tasks of their own: the one that was built is handed over whole.
+    let fork = build.handle().with(|world| world.fork(world.revision(), Pace::Instant)).await?;
+    let fork = fork.ok_or_else(|| anyhow::anyhow!("the state that was built is not kept"))?;
+    target.handle().with(move |world| world.adopt(&fork)).await?;
+    Ok(())
+}
+
+async fn built(lesson: &Lesson, step: usize, seed: Seed, start: crate::base::clock::Time) -> anyhow::Result<Arc<Sandbox>> {
+    let env = Arc::new(Sandbox::on(spawn(world_at(seed, Pace::Instant, start, Bend::Honest), None)));
+    let files: Arc<dyn Files> = Arc::new(MemoryFiles::default());
+    start::prepare(&env.client(), lesson, &*files).await?;
+    let prompt = Prompt::new(env.clone(), files, None);
+    let (quiet, _) = mpsc::channel(1);
+    for earlier in &lesson.steps[..step.min(lesson.steps.len())] {
+        actions::apply(&prompt, &earlier.setup, OnError::Stop, &quiet).await?;
+        actions::apply(&prompt, &earlier.solution, OnError::Stop, &quiet).await?;
+    }
+    if let Some(step) = lesson.steps.get(step) {
+        actions::apply(&prompt, &step.setup, OnError::Stop, &quiet).await?;
+    }
+    Ok(env)
+}

@@ -1,0 +1,50 @@
+//! `check` and `reset` from another terminal: the saved world is opened when nobody holds it; who holds it is named otherwise.
+
+use crate::base::paths::Paths;
+use crate::base::seed::Seed;
+use crate::check;
+use crate::finding::Finding;
+use crate::lab::env::Environment;
+use crate::lab::env::sandbox::{Refusal, Serve, serve_saved};
+use crate::lab::ground::EnvGround;
+use crate::lesson::model::Lesson;
+use anyhow::bail;
+use std::sync::Arc;
+
+/// Judges a step of the saved world.
+///
+/// # Errors
+/// Another process holds the world, or it cannot be read.
+pub async fn check(
+    paths: &Paths,
+    world: &str,
+    lesson: &Lesson,
+    step: usize,
+    answer: Option<&str>,
+) -> anyhow::Result<Vec<Finding>> {
+    let env = open(paths, world).await?;
+    let ground = EnvGround { env, seed: Seed::fresh() };
+    check::judge(&ground, lesson, &lesson.steps[step], answer, &[]).await.map_err(anyhow::Error::msg)
+}
+
+/// Puts the saved world back to the start of a step.
+///
+/// # Errors
+/// As [`check`].
+pub async fn reset(paths: &Paths, world: &str, lesson: &Lesson, step: usize) -> anyhow::Result<()> {
+    open(paths, world).await?.rebuild(lesson, step).await
+}
+
+async fn open(paths: &Paths, world: &str) -> anyhow::Result<Arc<dyn Environment>> {
+    if !paths.world(world).exists() {
+        bail!("there is no world {world} yet; `egress-lab learn` makes one");
+    }
+    let serve = Serve { port: 0, seed: Seed::fresh(), instant: false, real_time: false };
+    match serve_saved(paths, world, serve).await {
+        Ok(served) => Ok(Arc::new(served.sandbox)),
+        Err(Refusal::Locked { pid, .. }) => {
+            bail!("the world {world} is open in process {pid}: type `check` or `reset` at its prompt, or close it first")
+        }
+        Err(refusal) => Err(refusal.into()),
+    }
+}
