@@ -48,8 +48,8 @@ pub enum Outcome {
     NotModelled,
 }
 
-/// Which way the exchange took out of the workload. The cluster that the first proxy chose decides (the cluster field of its log
-/// line), also when that cluster then failed; `None` when it chose none or BlackHoleCluster.
+/// Which way the exchange took out of the workload: the cluster to which the first proxy opened a connection, also when that then
+/// failed; `None` when there was nothing to connect to (no cluster, no endpoint, BlackHoleCluster).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Path {

@@ -92,7 +92,7 @@ pub fn all(snapshot: &Snapshot) -> Vec<Service> {
     let mut kubernetes: Vec<Service> = snapshot.list("", "Service").map(|o| kubernetes_service(o, snapshot)).collect();
     kubernetes.sort_by(|a, b| (&a.created, &a.namespace, &a.host).cmp(&(&b.created, &b.namespace, &b.host)));
     let mut entries: Vec<Service> =
-        snapshot.list("networking.istio.io", "ServiceEntry").flat_map(|o| entry_services(o, snapshot)).collect();
+        snapshot.list("networking.istio.io", "ServiceEntry").flat_map(|o| entry_services(o)).collect();
     entries.sort_by(|a, b| (&a.created, &a.object).cmp(&(&b.created, &b.object)));
     kubernetes.extend(entries);
     kubernetes
@@ -195,8 +195,9 @@ fn kubernetes_endpoints(object: &Object, snapshot: &Snapshot, port: &Value) -> V
         let ready = |e: &&Value| e.pointer("/conditions/ready").and_then(Value::as_bool).unwrap_or(true);
         for endpoint in slice.at(&["endpoints"]).as_array().into_iter().flatten().filter(ready) {
             let pod_name = endpoint.pointer("/targetRef/name").and_then(Value::as_str).unwrap_or("");
-            let pod = snapshot.find("", "Pod", namespace, pod_name);
             let addresses = strings(endpoint.get("addresses").unwrap_or(&Value::Null));
+            let at = |p: &&std::sync::Arc<Object>| addresses.iter().any(|a| a == p.str_at(&["status", "podIP"]));
+            let pod = snapshot.find("", "Pod", namespace, pod_name).or_else(|| snapshot.list_in("", "Pod", namespace).find(at));
             let addresses = addresses.iter().filter_map(|a| a.parse().ok());
             found.extend(addresses.map(|ip| pod_endpoint(ip, number as u16, pod.map(|p| &**p))));
         }
@@ -250,7 +251,7 @@ fn pod_endpoint(ip: IpAddr, port: u16, pod: Option<&Object>) -> Endpoint {
 }
 
 /// One service per host of a ServiceEntry.
-fn entry_services(object: &Object, snapshot: &Snapshot) -> Vec<Service> {
+fn entry_services(object: &Object) -> Vec<Service> {
     let resolution = match object.str_at(&["spec", "resolution"]) {
         "STATIC" => Resolution::Static,
         "DNS" => Resolution::Dns,
@@ -267,7 +268,7 @@ fn entry_services(object: &Object, snapshot: &Snapshot) -> Vec<Service> {
             object: object.key().to_string(),
             from: From::Entry,
             namespace: object.namespace().into(),
-            ports: ports.map(|(i, port)| entry_port(object, snapshot, &host, resolution, port, i)).collect(),
+            ports: ports.map(|(i, port)| entry_port(object, &host, resolution, port, i)).collect(),
             vips: vips.clone(),
             resolution,
             external: object.str_at(&["spec", "location"]) != "MESH_INTERNAL",
@@ -307,7 +308,7 @@ pub fn contains((net, bits): (IpAddr, u8), ip: IpAddr) -> bool {
     }
 }
 
-fn entry_port(object: &Object, _: &Snapshot, host: &str, resolution: Resolution, port: &Value, i: usize) -> ServicePort {
+fn entry_port(object: &Object, host: &str, resolution: Resolution, port: &Value, i: usize) -> ServicePort {
     let text = |key: &str| port.get(key).and_then(Value::as_str).unwrap_or("");
     let number = port.get("number").and_then(Value::as_u64).unwrap_or(0) as u16;
     let target = port.get("targetPort").and_then(Value::as_u64).filter(|n| *n != 0).map(|n| n as u16);

@@ -106,6 +106,23 @@ impl Builder<'_> {
         destinations.iter().map(one).filter(|w| w.weight > 0).collect()
     }
 
+    /// A VirtualService that names the host and yet has no part in its routes on this port.
+    fn passed_over(&self, service: &Service, port: u16) -> Option<Cause> {
+        let vs = self.scope.rules.iter().find(|vs| vs.hosts.iter().any(|h| covers(h, &service.host)))?;
+        let (field, text) = match vs.gateways.iter().any(|g| g == "mesh") {
+            false => (
+                "spec.gateways",
+                "The VirtualService for this host is not bound to mesh, so the host's own route is used.".into(),
+            ),
+            true if vs.http.is_empty() => return None,
+            true => (
+                "spec.http",
+                format!("No rule of the VirtualService is for port {port} in the mesh, so the host's own route is used."),
+            ),
+        };
+        Some(Cause::new(&vs.object, field, &text))
+    }
+
     fn plain_route(&self, service: &Service, port: u16) -> Route {
         let declared =
             service.port(port).map(|p| p.cause.clone()).unwrap_or_else(|| Cause::new(&service.object, "spec.ports", ""));
@@ -120,7 +137,7 @@ impl Builder<'_> {
             rewrite: Default::default(),
             headers: Default::default(),
             not_modelled: None,
-            cause: declared,
+            cause: self.passed_over(service, port).unwrap_or(declared),
         }
     }
 

@@ -47,15 +47,13 @@ pub fn finish(mut ctx: Ctx<'_>, request: &Request, address: IpAddr, got: Got) ->
         Some(limit) => give_up(&mut ctx, &mut got, limit),
         None => reply(&got.what, request, address),
     };
-    if let Reply::Failure(Failure::CertificateName { .. } | Failure::CertificateUnknownIssuer) = reply {
-        got.at = At::Client;
-    }
     let status = match &reply {
         Reply::Response(r) => Some(r.status),
         Reply::Failure(_) => None,
     };
     let exit_code = match &reply {
         Reply::Response(_) => 0,
+        Reply::Failure(_) if request.scheme == Scheme::Tcp && got.outcome == Outcome::Delivered => 0,
         Reply::Failure(f) => f.exit_code(),
     };
     let logs = log_lines(&mut ctx);
@@ -113,9 +111,11 @@ fn give_up(ctx: &mut Ctx<'_>, got: &mut Got, limit: u64) -> Reply {
         }
     }
     got.ms = limit;
+    got.outcome = Outcome::TimedOut;
+    got.at = if ctx.path == Path::Uncaptured { At::Network } else { At::Origin };
     if !connecting {
         let text = "The client stopped waiting before the answer came.";
-        (got.outcome, got.at, got.cause) = (Outcome::TimedOut, At::Client, Cause::new("default", "client time limit", text));
+        got.cause = Cause::new("default", "client time limit", text);
     }
     Reply::Failure(if connecting { Failure::ConnectTimedOut } else { Failure::TimedOut })
 }

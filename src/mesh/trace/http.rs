@@ -276,4 +276,4 @@ pub fn way_of(ctx: &Ctx<'_>, cluster: &str, host: &str) -> Path {
     way(ctx, cluster, host)
 }
 
-pub use forward::{choose, tls_words};
+pub use forward::{beyond, choose, tls_words};

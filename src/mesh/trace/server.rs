@@ -4,7 +4,7 @@ use super::local::{encode, relay};
 use super::log::Entry;
 use super::wire::{Connection, Got, Layer, Message, TlsWhy, What, Wire, socket};
 use super::{Ctx, MAX_HOPS, http, tcp, why};
-use crate::base::outcome::{At, Outcome, Path};
+use crate::base::outcome::{At, Outcome};
 use crate::k8s::Object;
 use crate::mesh::Cause;
 use crate::mesh::compile::listeners::{self, Seen};
@@ -20,10 +20,6 @@ use std::sync::Arc;
 
 /// A connection to a gateway's pod.
 pub fn gateway(ctx: &mut Ctx<'_>, pod: &Arc<Object>, connection: Connection, wire: Wire) -> Got {
-    let name = ctx.model.gateway_name(pod);
-    if ctx.path == Path::Uncaptured {
-        ctx.path = Path::Gateway(name);
-    }
     let Some(place) = ctx.model.place(pod) else {
         return Got::not_modelled(Cause::new(&pod.key().to_string(), "spec", "The gateway has no configuration."));
     };
@@ -280,7 +276,8 @@ pub fn outside(ctx: &mut Ctx<'_>, connection: Connection, wire: Wire) -> Got {
     let origin = Cause::new("default", "origin", &format!("{} answers.", site.names.first().map_or("the origin", |n| n)));
     let broken = |what: What| {
         let text = format!("The origin {ip}:{port} is out of order.");
-        Got::end(what, Outcome::UpstreamUnavailable, At::Origin, Cause::new("default", "origin", &text)).after(1)
+        let at = if matches!(what, What::Refused | What::Dropped) { At::Network } else { At::Origin };
+        Got::end(what, Outcome::UpstreamUnavailable, at, Cause::new("default", "origin", &text)).after(1)
     };
     let mut slow = 0;
     match world.fault_at(ip, port) {

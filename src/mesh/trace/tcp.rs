@@ -106,8 +106,6 @@ pub fn hop(ctx: &mut Ctx<'_>, at: &At<'_>, to: &[Weighted], wire: Wire) -> Got {
         return Got::not_modelled(cause);
     }
     ctx.hops[at.hop].cluster = Some(cluster.name.clone());
-    let path = way_of(ctx, &cluster.name, &cluster.host);
-    ctx.leaves_by(path, &at.chain.cause);
     ctx.note_choice(&chosen.cause);
     splice(ctx, at, Entry { cluster: cluster.name.clone(), ..entry }, &cluster, wire)
 }
@@ -126,6 +124,8 @@ fn splice(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, cluster: &Cluster, m
         entry.flags = "UH".into();
         return end(ctx, at, entry, Outcome::NoHealthyUpstream, gate, cause);
     };
+    let path = way_of(ctx, &cluster.name, &cluster.host);
+    ctx.leaves_by(path, &at.chain.cause);
     let hello = wire.is_tls();
     let sent = 80 + wire.http.as_ref().map_or(0, |m| m.path.len() as u64 + m.body_len) + if hello { 517 + 200 } else { 0 };
     let wrapped = wrap(cluster, &to, &mut wire);
@@ -138,17 +138,16 @@ fn splice(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, cluster: &Cluster, m
         What::NotModelled(_) => got,
         What::Refused => {
             let entry = failed("delayed_connect_error:_Connection_refused", entry);
-            let got = Got { outcome: got.outcome, ..got };
-            end(ctx, at, entry, got.outcome, gate, got.cause)
+            end(ctx, at, entry, got.outcome, http::beyond(&got), got.cause)
         }
         What::Dropped => {
             let entry = Entry { duration: cluster.connect_timeout_ms, ..failed("", entry) };
-            end(ctx, at, entry, got.outcome, gate, got.cause).after(cluster.connect_timeout_ms)
+            end(ctx, at, entry, got.outcome, http::beyond(&got), got.cause).after(cluster.connect_timeout_ms)
         }
         What::Tls { depth: 0, why } if wrapped => {
             let text = http::tls_words(why);
             let cause = cluster.tls.as_ref().map_or(got.cause.clone(), |tls| tls.cause.clone());
-            end(ctx, at, failed(&text, entry), got.outcome, gate, cause)
+            end(ctx, at, failed(&text, entry), got.outcome, http::beyond(&got), cause)
         }
         _ => {
             let mut got = got;

@@ -1,7 +1,7 @@
 //! From a route to an upstream and back: choice of cluster and endpoint, tries, timeouts, the answer or the failure.
 
 use super::{At, Own, answer, edit, hand_on, way};
-use crate::base::outcome::{Outcome, TlsBy};
+use crate::base::outcome::{At as Gate, Outcome, TlsBy};
 use crate::mesh::Cause;
 use crate::mesh::proxy::{Cluster, Route, Weighted};
 use crate::mesh::trace::log::Entry;
@@ -64,8 +64,6 @@ pub fn forward(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, mut message: 
     }
     ctx.hops[at.hop].cluster = Some(cluster.name.clone());
     entry.cluster.clone_from(&cluster.name);
-    let path = way(ctx, &cluster.name, &cluster.host);
-    ctx.leaves_by(path, &job.route.cause);
     ctx.note_choice(&chosen.cause);
     let Some(to) = target(ctx, at.place, cluster, at.connection.target) else {
         let own = Own {
@@ -79,6 +77,8 @@ pub fn forward(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, mut message: 
         };
         return answer(ctx, at, entry, &message, own);
     };
+    let path = way(ctx, &cluster.name, &cluster.host);
+    ctx.leaves_by(path, &job.route.cause);
     let tried = tries(ctx, job, cluster, &to, &message);
     settle(ctx, job, entry, message, (cluster, &chosen, tried))
 }
@@ -241,7 +241,7 @@ fn too_late(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, message: &Messag
         outcome: Outcome::TimedOut,
         cause,
     };
-    answer(ctx, job.at, entry, message, own).after(ms + job.delay)
+    Got { at: Gate::Origin, ..answer(ctx, job.at, entry, message, own).after(ms + job.delay) }
 }
 
 /// What Envoy writes for a failed connection: the reason in the body, in the details, and the transport's own words.
@@ -271,6 +271,14 @@ pub fn tls_words(why: &TlsWhy) -> String {
         ),
         TlsWhy::Name(names) => format!("{verify}_verify_SAN_list,{}:TLS_error_end", names.join(",")),
         TlsWhy::Reset => "TLS_error:|33554536:system_library:OPENSSL_internal:Connection_reset_by_peer:TLS_error_end".into(),
+    }
+}
+
+/// Where a failure to reach an upstream lies: at the gateway that refused, else at the origin.
+pub fn beyond(got: &Got) -> Gate {
+    match (got.outcome, got.at) {
+        (Outcome::GatewayNotListening, _) | (_, Gate::Gateway) => Gate::Gateway,
+        _ => Gate::Origin,
     }
 }
 
@@ -304,9 +312,6 @@ fn failed(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, message: &Message,
     let details = format!("upstream_reset_before_response_started{{{detail}}}");
     let own = Own { status: 503, body: &body, extra: Vec::new(), flags, details: &details, outcome: tried.got.outcome, cause };
     let ms = tried.got.ms + 1 + job.delay;
-    let deeper = matches!(tried.got.outcome, Outcome::NoFilterChain | Outcome::Loop)
-        || (tried.got.outcome == Outcome::ProtocolMismatch && !own_tls);
-    let gate = tried.got.at;
-    let got = answer(ctx, at, entry, message, own).after(ms);
-    Got { at: if deeper { gate } else { got.at }, ..got }
+    let gate = beyond(&tried.got);
+    Got { at: gate, ..answer(ctx, at, entry, message, own).after(ms) }
 }
