@@ -38,6 +38,7 @@ mod scale;
 mod select;
 mod session;
 mod set;
+mod top;
 mod verbs;
 mod version;
 mod wait;

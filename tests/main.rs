@@ -1,4 +1,5 @@
 //! The one integration binary: linking dominates on small machines.
 
 mod architecture;
+mod kubectl;
 mod serve;

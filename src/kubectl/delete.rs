@@ -50,22 +50,25 @@ pub async fn run(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
     let dry_run = DryRun::of(p)?;
     let by_name = matches!(Output::parse(p)?, Output::Name);
     let mut errors = Vec::new();
-    let victims = victims(s, p, &mut errors).await?;
     if p.on("force") && grace(p)? == Some(0) && dry_run == DryRun::None {
         s.warn(AT_ONCE);
     }
-    if victims.is_empty() && errors.is_empty() {
+    // Type by type: what the first deletions took along (a deployment its replica sets) is not listed any more.
+    let (mut gone, mut seen) = (Vec::new(), 0);
+    for source in sources(s, p, &mut errors).await? {
+        for victim in victims(s, p, source).await? {
+            seen += 1;
+            match delete(s, p, &victim, &options, dry_run, by_name).await {
+                Ok(uid) => gone.push((victim, uid)),
+                Err(error) if error.is_not_found() && (p.on("ignore-not-found") || p.on("all") || p.given("selector")) => (),
+                Err(Error::Interrupted) => return Err(Error::Interrupted),
+                Err(error) => errors.push(error),
+            }
+        }
+    }
+    if seen == 0 && errors.is_empty() {
         s.say("No resources found");
         return Ok(0);
-    }
-    let mut gone = Vec::new();
-    for victim in victims {
-        match delete(s, p, &victim, &options, dry_run, by_name).await {
-            Ok(uid) => gone.push((victim, uid)),
-            Err(error) if error.is_not_found() && (p.on("ignore-not-found") || p.on("all") || p.given("selector")) => (),
-            Err(Error::Interrupted) => return Err(Error::Interrupted),
-            Err(error) => errors.push(error),
-        }
     }
     if p.on_or("wait", true) && dry_run == DryRun::None {
         let limit = p.text("timeout").and_then(duration_ms).filter(|ms| *ms > 0);
@@ -114,48 +117,54 @@ fn options(p: &Parsed) -> Result<Value> {
     Ok(options)
 }
 
-async fn victims(s: &mut Session<'_>, p: &Parsed, errors: &mut Vec<Error>) -> Result<Vec<Victim>> {
+/// What the command line names, before lists are read.
+enum Source {
+    One(Victim),
+    /// All of a type that match.
+    List(Resource),
+}
+
+async fn sources(s: &mut Session<'_>, p: &Parsed, errors: &mut Vec<Error>) -> Result<Vec<Source>> {
     if p.given("filename") || p.given("kustomize") {
         let (items, unplaced) = manifest::read(s, p).await?;
         errors.extend(unplaced.into_iter().filter(|_| !p.on("ignore-not-found")));
-        let victim = |item: manifest::Item| Victim {
-            name: item.name().to_string(),
-            source: Some(item.source),
-            resource: item.resource,
-            namespace: item.namespace,
+        let victim = |item: manifest::Item| {
+            let name = item.name().to_string();
+            Source::One(Victim { name, source: Some(item.source), resource: item.resource, namespace: item.namespace })
         };
         return Ok(items.into_iter().map(victim).collect());
     }
     if p.operands.is_empty() {
-        return Err(Error::plain(
-            "You must provide one or more resources by argument or filename.\nExample resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'\n   '<resource> <name>'\n   '<resource>'",
-        ));
+        return Err(Error::plain("You must provide one or more resources by argument or filename.\nExample resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'\n   '<resource> <name>'\n   '<resource>'"));
     }
     let targets = select::targets(s, &p.operands).await?;
     select::no_name_with_selector(p, &targets)?;
-    let filter = Filter { limit: 0, ..Filter::of(s, p) };
     let listing = p.on("all") || p.given("selector") || p.given("field-selector");
-    let mut found = Vec::new();
-    for target in targets.items {
-        if !target.name.is_empty() {
-            let namespace = if target.resource.namespaced { filter.namespace.clone() } else { String::new() };
-            found.push(Victim { resource: target.resource, namespace, name: target.name, source: None });
-            continue;
-        }
-        if !listing {
-            return Err(Error::plain("resource(s) were provided, but no name was specified"));
-        }
-        for object in fetch::objects(s, &target.resource, &filter).await? {
-            let text = |key: &str| object["metadata"][key].as_str().unwrap_or("").to_string();
-            found.push(Victim {
-                resource: target.resource.clone(),
-                namespace: text("namespace"),
-                name: text("name"),
-                source: None,
-            });
-        }
+    if !listing && targets.items.iter().any(|t| t.name.is_empty()) {
+        return Err(Error::plain("resource(s) were provided, but no name was specified"));
     }
-    Ok(found)
+    let namespace = s.namespace.clone();
+    let source = |target: select::Target| match target.name.is_empty() {
+        true => Source::List(target.resource),
+        false => {
+            let namespace = if target.resource.namespaced { namespace.clone() } else { String::new() };
+            Source::One(Victim { resource: target.resource, namespace, name: target.name, source: None })
+        }
+    };
+    Ok(targets.items.into_iter().map(source).collect())
+}
+
+async fn victims(s: &mut Session<'_>, p: &Parsed, source: Source) -> Result<Vec<Victim>> {
+    let resource = match source {
+        Source::One(victim) => return Ok(vec![victim]),
+        Source::List(resource) => resource,
+    };
+    let filter = Filter { limit: 0, ..Filter::of(s, p) };
+    let victim = |object: Value| {
+        let text = |key: &str| object["metadata"][key].as_str().unwrap_or("").to_string();
+        Victim { resource: resource.clone(), namespace: text("namespace"), name: text("name"), source: None }
+    };
+    Ok(fetch::objects(s, &resource, &filter).await?.into_iter().map(victim).collect())
 }
 
 /// Deletes one object, says so, and gives its uid.

@@ -32,9 +32,11 @@ pub async fn run(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
     let mut errors = Vec::new();
     let subjects = subjects(s, p, &mut errors).await?;
     let mut first = true;
+    // Several objects are described without events, unless asked for.
+    let with_events = p.on_or("show-events", subjects.len() < 2);
     let found_none = subjects.is_empty() && errors.is_empty();
     for (resource, object) in subjects {
-        let page = page(s, p, &resource, &object).await?;
+        let page = page(s, with_events, &resource, &object).await?;
         let text = tabs::describe(&page);
         if !std::mem::take(&mut first) {
             s.io.write(b"\n\n");
@@ -100,9 +102,8 @@ async fn named(s: &mut Session<'_>, target: &Target, filter: &Filter) -> Result<
     }
 }
 
-async fn page(s: &mut Session<'_>, p: &Parsed, resource: &Resource, object: &Value) -> Result<String> {
+async fn page(s: &mut Session<'_>, mut with_events: bool, resource: &Resource, object: &Value) -> Result<String> {
     let mut page = Page::default();
-    let mut with_events = p.on_or("show-events", true);
     match (resource.group.as_str(), resource.kind.as_str()) {
         ("", "Pod") => pod::describe(&mut page, object),
         ("", "Service") => {

@@ -39,7 +39,7 @@ pub async fn run(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
         let wanted = p.list("types");
         events.retain(|e| wanted.iter().any(|t| e["type"].as_str().is_some_and(|own| own.eq_ignore_ascii_case(t))));
     }
-    events.sort_by_key(|e| fetch::event_time(e).to_string());
+    fetch::sort_events(&mut events);
     let output = Output::parse(p)?;
     if !output.is_human() {
         let list = json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": ""}, "items": events});

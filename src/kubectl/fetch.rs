@@ -225,8 +225,14 @@ pub async fn events(s: &mut Session<'_>, object: &Value) -> Result<Vec<Value>> {
         Value::Array(items) => items,
         _ => Vec::new(),
     };
-    items.sort_by_key(|e| super::fetch::event_time(e).to_string());
+    sort_events(&mut items);
     Ok(items)
+}
+
+/// Oldest first; events of the same second in the order in which they were written.
+pub fn sort_events(events: &mut [Value]) {
+    let written = |e: &Value| e["metadata"]["resourceVersion"].as_str().and_then(|v| v.parse::<u64>().ok()).unwrap_or(0);
+    events.sort_by_key(|e| (event_time(e).to_string(), written(e)));
 }
 
 /// When an event was last seen.

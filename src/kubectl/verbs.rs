@@ -6,7 +6,7 @@ use super::restrict::Restrictions;
 use super::session::Session;
 use super::{
     annotate, api_resources, apply, auth, cluster_info, config, create, delete, describe, edit, events, exec, explain, expose,
-    get, help, label, logs, node, patch, replace, rollout, run, scale, set, version, wait,
+    get, help, label, logs, node, patch, replace, rollout, run, scale, set, top, version, wait,
 };
 use futures::future::BoxFuture;
 
@@ -198,6 +198,7 @@ pub const VERBS: &[Verb] = &[
     ),
     verb!("cluster-info", [], "say where the server is", "", [OUTPUT], cluster_info::run),
     verb!("version", [], "print the versions of kubectl and the server", "", [version::FLAGS, OUTPUT], version::run),
+    verb!("top", [], "show what pods and nodes use, where metrics are served", "pods|nodes", [SELECT], top::run),
     verb!("cordon", [], "keep new pods off a node", "NODE", [SELECT, DRY_RUN], node::cordon),
     verb!("uncordon", [], "let new pods on a node again", "NODE", [SELECT, DRY_RUN], node::uncordon),
 ];
@@ -209,7 +210,6 @@ const ABSENT: &[(&str, &str)] = &[
     ("port-forward", "exec into a pod and call localhost there"),
     ("cp", "exec POD -- cat FILE prints a file"),
     ("debug", "exec runs a command in a running container"),
-    ("top", "get pods shows what runs"),
     ("autoscale", "scale sets the replicas"),
     ("taint", "cordon keeps pods off a node"),
     ("drain", "cordon keeps pods off a node"),

@@ -1,6 +1,7 @@
 //! Config maps and secrets.
 
 use super::{Made, name};
+use crate::k8s::base64::encode as base64;
 use crate::kubectl::error::{Error, Result};
 use crate::kubectl::flags::Parsed;
 use crate::kubectl::session::Session;
@@ -126,33 +127,5 @@ fn add(found: &mut Data, key: &str, bytes: Vec<u8>) -> Result<()> {
     match found.insert(key.to_string(), bytes) {
         Some(_) => Err(Error::plain(format!("cannot add key {key:?}, another key by that name already exists in data"))),
         None => Ok(()),
-    }
-}
-
-/// Standard base64 with padding.
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::new();
-    for chunk in bytes.chunks(3) {
-        let bits = chunk.iter().enumerate().fold(0u32, |bits, (i, b)| bits | u32::from(*b) << (16 - 8 * i));
-        for i in 0..4 {
-            match i <= chunk.len() {
-                true => out.push(LETTERS[(bits >> (18 - 6 * i)) as usize & 63] as char),
-                false => out.push('='),
-            }
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn base64_is_padded() {
-        for (text, want) in [("", ""), ("x", "eA=="), ("xy", "eHk="), ("xyz", "eHl6"), ("hello world", "aGVsbG8gd29ybGQ=")] {
-            assert_eq!(base64(text.as_bytes()), want);
-        }
     }
 }
