@@ -41,7 +41,10 @@ const MASKS: &[(&str, &str)] = &[
     (r"kube-api-access-[a-z0-9]+", "KAA"),
     (r"-[a-z0-9]{8,10}-[a-z0-9]{5}\b", "-RS-POD"),
     // The reference wrote hex, upstream and the sandbox write letters that make no words.
-    (r#"(replicaset[^\n]*|NewReplicaSet: *|pod-template-hash[=:] ?"?|\b\w+)-[a-fbcdfghjklmnpqrstvwxz0-9]{8,10}\b"#, "${1}-HASH"),
+    (
+        r#"(replicaset[^\n]*|NewReplicaSet: *|pod-template-hash[=:] ?"?|\b\w+)-([a-f0-9]{8,10}|[bcdfghjklmnpqrstvwxz2456789]{8,10})\b"#,
+        "${1}-HASH",
+    ),
     (r#"pod-template-hash(=|: ?"?)[a-z0-9]+"#, "pod-template-hash${1}HASH"),
     (r"-[bcdfghjklmnpqrstvwxz2456789]{5}\b", "-POD"),
     (r"\b\d+\.\d+\.\d+\.\d+\b", "IP"),
@@ -89,7 +92,13 @@ fn recordings() -> Vec<Recorded> {
             let status = rest.strip_prefix("[exit ").unwrap();
             let digits: String = status.chars().take_while(|c| c.is_ascii_digit() || *c == '-').collect();
             let killed = status.lines().next().unwrap().contains("killed");
-            Recorded { command: command.into(), exit: digits.parse().unwrap(), killed, out: section(rest, "stdout"), err: section(rest, "stderr") }
+            Recorded {
+                command: command.into(),
+                exit: digits.parse().unwrap(),
+                killed,
+                out: section(rest, "stdout"),
+                err: section(rest, "stderr"),
+            }
         })
         .collect()
 }

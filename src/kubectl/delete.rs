@@ -135,7 +135,9 @@ async fn sources(s: &mut Session<'_>, p: &Parsed, errors: &mut Vec<Error>) -> Re
         return Ok(items.into_iter().map(victim).collect());
     }
     if p.operands.is_empty() {
-        return Err(Error::plain("You must provide one or more resources by argument or filename.\nExample resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'\n   '<resource> <name>'\n   '<resource>'"));
+        return Err(Error::plain(
+            "You must provide one or more resources by argument or filename.\nExample resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'\n   '<resource> <name>'\n   '<resource>'",
+        ));
     }
     let targets = select::targets(s, &p.operands).await?;
     select::no_name_with_selector(p, &targets)?;
