@@ -18,5 +18,6 @@ pub mod check;
 pub mod progress;
 pub mod session;
 pub mod lab;
+pub mod tui;
 pub mod author;
 pub mod cli;

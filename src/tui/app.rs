@@ -1,0 +1,207 @@
+//! The application: which screen is up, what lies over it, and where each message goes. Layers from the top take a key first.
+
+use super::editor::Job;
+use super::help::{Overlay, Sheet};
+use super::home::Home;
+use super::keymap::{self, Command, Place};
+use super::lesson::LessonScreen;
+use super::theme::Theme;
+use super::{Ended, Inbox, Link, Message, Start};
+use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyEventKind};
+use ratatui::layout::Size;
+
+/// What only the loop can do.
+#[derive(Debug)]
+pub enum Act {
+    Edit(Job),
+    End(Ended),
+}
+
+/// The lowest layer.
+pub enum Layer {
+    Home,
+    /// The lesson (an index) is being opened.
+    Opening(usize),
+    Lesson(Box<LessonScreen>),
+}
+
+/// Everything that is drawn.
+pub struct App {
+    pub start: Start,
+    pub theme: Theme,
+    pub size: Size,
+    pub layer: Layer,
+    pub overlay: Option<Overlay>,
+    pub home: Home,
+    /// A sentence for the home screen.
+    pub notice: Option<String>,
+    inbox: Inbox,
+    /// Number of the newest opening; what belongs to another is dropped.
+    opening: u64,
+}
+
+impl App {
+    pub fn new(start: Start, inbox: Inbox, theme: Theme, size: Size) -> App {
+        let home = Home::at(&start);
+        App { start, theme, size, layer: Layer::Home, overlay: None, home, notice: None, inbox, opening: 0 }
+    }
+
+    /// Opens the lesson that was asked for, if one was. To be called once.
+    pub fn begin(&mut self) {
+        if let Some(lesson) = self.start.lesson {
+            self.home.selected = lesson;
+            self.open(lesson);
+        }
+    }
+
+    /// Takes a message; what is left to do is the loop's.
+    pub fn handle(&mut self, message: Message) -> Option<Act> {
+        match message {
+            Message::Terminal(input) => return self.input(input),
+            Message::TerminalGone => return Some(Act::End(Ended::TerminalGone)),
+            Message::Signal(number) => return Some(Act::End(Ended::Signal(number))),
+            Message::Edit(job) => return Some(Act::Edit(job)),
+            Message::Session(opening, event) => {
+                if let Layer::Lesson(screen) = &mut self.layer
+                    && opening == self.opening
+                {
+                    screen.tell(event);
+                }
+            }
+            Message::Opened(opening, link) if opening == self.opening => self.opened(link),
+            Message::Opened(..) => (),
+            Message::Broken(what) => self.broken(&what),
+        }
+        self.after()
+    }
+
+    fn broken(&mut self, what: &str) {
+        let sentence = format!("Something in the lab broke: {what}. Progress is saved; leave and start again.");
+        match &mut self.layer {
+            Layer::Lesson(screen) => screen.view.notice = Some(sentence),
+            _ => self.notice = Some(sentence),
+        }
+    }
+
+    fn open(&mut self, lesson: usize) {
+        if lesson >= self.start.lessons.len() {
+            return;
+        }
+        self.opening += 1;
+        self.notice = None;
+        self.overlay = None;
+        self.layer = Layer::Opening(lesson);
+        (self.start.open)(lesson, self.inbox.for_opening(self.opening));
+    }
+
+    fn opened(&mut self, link: Result<Box<Link>, String>) {
+        match link {
+            Ok(link) => {
+                let environment = link.environment.clone().unwrap_or_else(|| self.start.environment.clone());
+                let mut screen = Box::new(LessonScreen::new(*link, environment, self.start.rules));
+                screen.resize(self.size);
+                screen.start();
+                self.layer = Layer::Lesson(screen);
+            }
+            Err(sentence) => {
+                self.layer = Layer::Home;
+                self.notice = Some(sentence);
+            }
+        }
+    }
+
+    fn input(&mut self, input: Input) -> Option<Act> {
+        match input {
+            Input::Resize(width, height) => {
+                self.size = Size { width, height };
+                if let Layer::Lesson(screen) = &mut self.layer {
+                    screen.resize(self.size);
+                }
+            }
+            Input::Key(key) if key.kind != KeyEventKind::Release => return self.key(key),
+            Input::Paste(text) => {
+                if let Layer::Lesson(screen) = &mut self.layer {
+                    self.overlay = None;
+                    screen.paste(&text);
+                }
+            }
+            _ => (),
+        }
+        self.after()
+    }
+
+    fn key(&mut self, key: KeyEvent) -> Option<Act> {
+        if self.overlay.is_some() {
+            self.overlay_key(&key);
+            return None;
+        }
+        match &mut self.layer {
+            Layer::Lesson(screen) => {
+                screen.key(&key);
+                self.after()
+            }
+            Layer::Opening(_) => self.waiting_key(&key),
+            Layer::Home => self.home_key(&key),
+        }
+    }
+
+    /// What a lesson's screen left for the application.
+    fn after(&mut self) -> Option<Act> {
+        let Layer::Lesson(screen) = &mut self.layer else { return None };
+        if screen.quit {
+            return Some(Act::End(Ended::Left));
+        }
+        if let Some(sheet) = screen.sheet.take() {
+            self.overlay = Some(Overlay::new(sheet));
+        }
+        if std::mem::take(&mut screen.home) {
+            self.home.went_through(&screen.session);
+            self.opening += 1;
+            self.layer = Layer::Home;
+        }
+        None
+    }
+
+    fn overlay_key(&mut self, key: &KeyEvent) {
+        let command = keymap::find(key, Place::Pane);
+        let (lines, height) = super::frame::overlay_size(self);
+        let Some(overlay) = &mut self.overlay else { return };
+        let moved = command.is_some_and(|command| overlay.scroll.moved(command, lines, height));
+        let closes = matches!(
+            command,
+            Some(Command::Leave | Command::Quit | Command::ToPrompt | Command::Help | Command::Trace | Command::Interrupt)
+        );
+        if !moved && closes {
+            self.overlay = None;
+        }
+    }
+
+    fn waiting_key(&mut self, key: &KeyEvent) -> Option<Act> {
+        match keymap::find(key, Place::Pane) {
+            Some(Command::Quit | Command::EndOfInput) => Some(Act::End(Ended::Left)),
+            Some(Command::Leave | Command::Interrupt) => {
+                self.opening += 1;
+                self.layer = Layer::Home;
+                None
+            }
+            _ => None,
+        }
+    }
+
+    fn home_key(&mut self, key: &KeyEvent) -> Option<Act> {
+        let command = keymap::find(key, Place::Pane);
+        if command.is_some_and(|command| self.home.moved(command, self.start.lessons.len())) {
+            return None;
+        }
+        match (command, key.code) {
+            (_, KeyCode::Enter | KeyCode::Right) => self.open(self.home.selected),
+            (Some(Command::Help), _) => self.overlay = Some(Overlay::new(Sheet::Keys)),
+            (Some(Command::Quit | Command::EndOfInput), _) => return Some(Act::End(Ended::Left)),
+            (Some(Command::Interrupt | Command::Leave), _) => {
+                self.notice = Some("Enter opens the lesson; q leaves.".into());
+            }
+            _ => (),
+        }
+        None
+    }
+}

@@ -1,0 +1,195 @@
+//! The screen of one lesson: what the learner sees of a session, and where keys go.
+
+pub mod document;
+pub mod draw;
+pub mod evidence;
+pub mod keys;
+pub mod output;
+pub mod status;
+pub mod steps;
+pub mod trace;
+
+use super::help::Sheet;
+use super::layout::{self, Focus, Needs, Panes};
+use super::prompt::Prompt;
+use super::scroll::Scroll;
+use super::theme::Theme;
+use super::{Link, Reads, Rules};
+use crate::session::{Effect, Event, Session, Task};
+use output::Bottom;
+use ratatui::layout::Size;
+use std::path::PathBuf;
+
+/// What stands where the text is, or in the aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    Text,
+    Steps,
+    Evidence,
+}
+
+/// What the screen itself knows: focus, scrolling, sentences of its own.
+#[derive(Debug)]
+pub struct View {
+    pub focus: Focus,
+    pub side: Side,
+    pub text: Scroll,
+    pub aside: Scroll,
+    pub output: Bottom,
+    /// The marked row of the list of steps.
+    pub selected: usize,
+    pub notice: Option<String>,
+    pub size: Size,
+}
+
+/// One lesson on screen.
+pub struct LessonScreen {
+    pub session: Session,
+    pub prompt: Prompt,
+    pub view: View,
+    pub environment: String,
+    pub folder: Option<PathBuf>,
+    pub rules: Rules,
+    /// The learner leaves.
+    pub quit: bool,
+    /// Back to the list of lessons.
+    pub home: bool,
+    /// A sheet to lay over the screen.
+    pub sheet: Option<Sheet>,
+    effects: Box<dyn FnMut(Effect) + Send>,
+}
+
+/// What of a session moves the text when it changes.
+#[derive(PartialEq)]
+struct Place {
+    step: usize,
+    hints: u8,
+    done: bool,
+    answered: bool,
+}
+
+impl LessonScreen {
+    /// A screen for an opened lesson.
+    pub fn new(link: Link, environment: String, rules: Rules) -> LessonScreen {
+        let view = View {
+            focus: Focus::Prompt,
+            side: Side::Text,
+            text: Scroll(0),
+            aside: Scroll(0),
+            output: Bottom::Follow,
+            selected: 0,
+            notice: None,
+            size: layout::LEAST,
+        };
+        LessonScreen {
+            session: link.session,
+            prompt: Prompt::default(),
+            view,
+            environment,
+            folder: link.folder,
+            rules,
+            quit: false,
+            home: false,
+            sheet: None,
+            effects: link.effects,
+        }
+    }
+
+    /// Enters the first open step.
+    pub fn start(&mut self) {
+        let effects = self.session.start();
+        self.perform(effects);
+    }
+
+    /// Gives the session an event and has done what it asks for.
+    pub fn tell(&mut self, event: Event) {
+        let before = self.place();
+        let effects = self.session.handle(event);
+        self.perform(effects);
+        let after = self.place();
+        if after.step != before.step {
+            self.view.text = Scroll(0);
+            self.view.aside = Scroll(0);
+            self.view.side = Side::Text;
+            self.view.notice = None;
+        } else if after != before {
+            self.view.text = Scroll(usize::MAX);
+        }
+    }
+
+    fn place(&self) -> Place {
+        let run = self.session.step_run();
+        let answered = run.answer.is_some() && !run.findings.is_empty();
+        Place { step: self.session.shown(), hints: run.hints, done: run.is_done(), answered }
+    }
+
+    fn perform(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Quit => self.quit = true,
+                Effect::StepDone { .. } => (),
+                effect => (self.effects)(effect),
+            }
+        }
+    }
+
+    /// The terminal has another size.
+    pub fn resize(&mut self, size: Size) {
+        self.view.size = size;
+        self.tell_size();
+    }
+
+    /// Programs that run in the output pane are told its size.
+    fn tell_size(&mut self) {
+        if let Some(area) = self.panes(Theme { color: false, ascii: true }).output {
+            self.tell(Event::Resized { cols: area.width, rows: area.height.saturating_sub(1) });
+        }
+    }
+
+    /// What the line that runs takes from the keyboard; `None` when no line runs.
+    pub fn reads(&self) -> Option<Reads> {
+        match &self.session.running()?.what {
+            Task::Line(ran) => Some((self.rules.reads)(&ran.line)),
+            _ => None,
+        }
+    }
+
+    /// Whether a program has the keyboard.
+    pub fn has_program(&self) -> bool {
+        self.reads() == Some(Reads::Keys) && self.view.focus == Focus::Prompt
+    }
+
+    /// Where everything is.
+    pub fn panes(&self, theme: Theme) -> Panes {
+        let size = self.view.size;
+        let text = document::lines(&self.session, usize::from(layout::text_width(size)), theme).len();
+        let rows = match self.has_program() {
+            true => 1,
+            false => self.prompt.rows(usize::from(size.width)).rows.len(),
+        };
+        layout::panes(
+            size,
+            &Needs {
+                focus: self.view.focus,
+                text,
+                covered: self.is_covered(),
+                notice: status::lines(self, usize::from(size.width), theme).len(),
+                prompt: rows,
+            },
+        )
+    }
+
+    /// Whether steps or evidence stand where the text is.
+    pub fn is_covered(&self) -> bool {
+        self.view.side != Side::Text && !layout::has_aside(self.view.size)
+    }
+
+    /// What the aside shows, where there is one.
+    pub fn aside(&self) -> Side {
+        match self.view.side {
+            Side::Text if self.session.findings().is_empty() => Side::Steps,
+            Side::Text => Side::Evidence,
+            side => side,
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Draws a lesson's screen.
+
+use super::{LessonScreen, Side, document, evidence, output, status, steps};
+use crate::session::{StepRun, Task};
+use crate::tui::frame::{self, Pane};
+use crate::tui::keymap::{Command, Place};
+use crate::tui::layout::Focus;
+use crate::tui::theme::{Theme, Tone};
+use ratatui::Frame;
+use ratatui::layout::{Position, Rect};
+use ratatui::text::Line;
+
+/// Draws everything.
+pub fn draw(screen: &LessonScreen, theme: Theme, frame: &mut Frame<'_>) {
+    let panes = screen.panes(theme);
+    let vertical = |frame: &mut Frame<'_>, x: u16, area: Rect| frame::vertical(frame, x, area, theme);
+    frame::header(frame, panes.header, &left_header(screen), &right_header(screen), theme);
+    if let Some(area) = panes.text {
+        side(screen, area, if screen.is_covered() { screen.view.side } else { Side::Text }, Focus::Text, theme, frame);
+    }
+    if let Some(area) = panes.aside {
+        side(screen, area, screen.aside(), Focus::Aside, theme, frame);
+        if area.x > 0 {
+            vertical(frame, area.x - 1, area);
+        }
+    }
+    if let Some(area) = panes.output {
+        draw_output(screen, area, theme, frame);
+        if area.x > 0 {
+            vertical(frame, area.x - 1, area);
+        }
+    }
+    for (nth, line) in status::lines(screen, usize::from(panes.notice.width), theme).into_iter().enumerate() {
+        frame::line(frame, panes.notice, nth, &line);
+    }
+    draw_prompt(screen, panes.prompt, theme, frame);
+    frame::footer(frame, panes.footer, &footer(screen), place(screen), theme);
+}
+
+fn place(screen: &LessonScreen) -> Place {
+    match screen.view.focus {
+        Focus::Prompt if screen.has_program() => Place::Keys,
+        Focus::Prompt => Place::Prompt,
+        _ => Place::Pane,
+    }
+}
+
+fn footer(screen: &LessonScreen) -> Vec<Command> {
+    let done = screen.session.step_run().is_done();
+    match place(screen) {
+        Place::Keys => vec![Command::Help, Command::PageUp, Command::Evidence, Command::Kill],
+        Place::Prompt => {
+            let first = if done { Command::Next } else { Command::Take };
+            vec![
+                Command::Help,
+                first,
+                Command::Hint,
+                Command::Evidence,
+                Command::Steps,
+                Command::Check,
+                Command::Leave,
+                Command::EndOfInput,
+            ]
+        }
+        Place::Pane => vec![
+            Command::Help,
+            Command::ToPrompt,
+            Command::Focus,
+            Command::Hint,
+            Command::Check,
+            Command::Evidence,
+            Command::Steps,
+            Command::Trace,
+            Command::Solution,
+            Command::Quit,
+        ],
+    }
+}
+
+fn left_header(screen: &LessonScreen) -> String {
+    let session = &screen.session;
+    let (nth, all) = (session.shown() + 1, session.steps().len());
+    format!("{}  step {nth}/{all}  {} done", session.lesson().title, session.done())
+}
+
+fn right_header(screen: &LessonScreen) -> String {
+    let saved = if screen.session.is_saved() { "saved" } else { "not saved" };
+    format!("{}  {saved}", screen.environment)
+}
+
+fn side(screen: &LessonScreen, area: Rect, side: Side, focus: Focus, theme: Theme, frame: &mut Frame<'_>) {
+    let session = &screen.session;
+    let columns = usize::from(area.width);
+    let height = usize::from(area.height.saturating_sub(1));
+    let focused = screen.view.focus == focus;
+    let (title, lines, scroll) = match side {
+        Side::Text => {
+            let stage = session.lesson().stage(&session.step().stage).map_or("", |stage| stage.title.as_str());
+            let title = format!("{stage}: {} step", session.step().kind.word());
+            (title, document::lines(session, columns, theme), screen.view.text)
+        }
+        Side::Steps => {
+            let marked = (focused || screen.is_covered()).then_some(screen.view.selected);
+            let (lines, places) = steps::lines(session, marked, columns, theme);
+            let at = places.get(marked.unwrap_or(session.shown())).copied().unwrap_or(0);
+            let title = format!("Steps: {} of {} done", session.done(), session.steps().len());
+            (title, lines, crate::tui::scroll::Scroll(at.saturating_sub(height / 2)))
+        }
+        Side::Evidence => {
+            let (met, all) = evidence::met(session);
+            let title = if all == 0 { "Evidence".to_string() } else { format!("Evidence: {met} of {all} checks met") };
+            (title, evidence::lines(session, columns, theme), screen.view.aside)
+        }
+    };
+    frame::pane(frame, area, &Pane { title: &title, focused, lines: &lines, scroll }, theme);
+}
+
+fn draw_output(screen: &LessonScreen, area: Rect, theme: Theme, frame: &mut Frame<'_>) {
+    let inner = frame::inner(area);
+    let size = (usize::from(inner.width), usize::from(inner.height));
+    let shown = output::shown(screen.session.transcript(), screen.view.output, size, screen.rules.is_complete);
+    let program = screen.has_program();
+    let title = match (shown.below, program) {
+        (0, true) => "Output: a program has the keyboard".to_string(),
+        (0, false) => "Output".to_string(),
+        (n, _) => format!("Output: {n} more below (PageDown)"),
+    };
+    let lines: Vec<Line<'static>> = shown.rows.into_iter().map(|(sort, row)| Line::styled(row, theme.sort(sort))).collect();
+    let focused = screen.view.focus == Focus::Output || program;
+    frame::pane(frame, area, &Pane { title: &title, focused, lines: &lines, scroll: Default::default() }, theme);
+    if let Some((column, row)) = shown.cursor.filter(|_| program) {
+        frame.set_cursor_position(Position::new(inner.x + column as u16, inner.y + row as u16));
+    }
+}
+
+fn draw_prompt(screen: &LessonScreen, area: Rect, theme: Theme, frame: &mut Frame<'_>) {
+    if screen.has_program() {
+        return frame::line(frame, area, 0, &Line::styled("(keys go to the program)", theme.style(Tone::Quiet)));
+    }
+    let prompt = screen.prompt.rows(usize::from(area.width));
+    let height = usize::from(area.height);
+    let top = prompt.cursor.1.saturating_sub(height - 1);
+    for (nth, row) in prompt.rows.iter().skip(top).take(height).enumerate() {
+        frame::line(frame, area, nth, &Line::styled(row.clone(), theme.style(Tone::Strong)));
+    }
+    let focused = screen.view.focus == Focus::Prompt;
+    if screen.prompt.is_empty()
+        && let Some(ghost) = ghost(screen)
+    {
+        let text = crate::base::text::clip(&ghost, usize::from(area.width).saturating_sub(4), theme.ascii);
+        let line = Line::styled(text, theme.style(Tone::Quiet));
+        frame::line(frame, Rect { x: area.x + 3, width: area.width.saturating_sub(3), ..area }, 0, &line);
+    }
+    if focused {
+        let (column, row) = prompt.cursor;
+        frame.set_cursor_position(Position::new(area.x + column as u16, area.y + (row - top) as u16));
+    }
+}
+
+/// What an empty prompt offers.
+fn ghost(screen: &LessonScreen) -> Option<String> {
+    let session = &screen.session;
+    if session.running().is_some_and(|running| matches!(running.what, Task::Line(_))) || StepRun::is_done(session.step_run()) {
+        return None;
+    }
+    let line = session.suggestion()?.lines().next()?;
+    Some(format!("{line}   (Tab)"))
+}

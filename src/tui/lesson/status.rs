@@ -1,0 +1,119 @@
+//! The sentence above the prompt: a question to the learner, what runs, how the step stands, what to do next. One at a time, the
+//! most urgent first.
+
+use super::{LessonScreen, evidence};
+use crate::base::text::{clip, wrap};
+use crate::finding::Verdict;
+use crate::lesson::model::{Expected, StepKind};
+use crate::session::{Ask, Session, StepState, Task};
+use crate::tui::Reads;
+use crate::tui::layout::Focus;
+use crate::tui::theme::{Theme, Tone};
+use ratatui::text::Line;
+
+/// Rows that it may take.
+const MAX_ROWS: usize = 4;
+
+/// The sentence, wrapped; at least one line.
+pub fn lines(screen: &LessonScreen, columns: usize, theme: Theme) -> Vec<Line<'static>> {
+    let (tone, text) = sentence(screen);
+    let mut rows = wrap(&text, columns.saturating_sub(1), 0);
+    if rows.len() > MAX_ROWS {
+        rows.truncate(MAX_ROWS);
+        if let Some(last) = rows.last_mut() {
+            *last = clip(&format!("{last} ..."), columns.saturating_sub(1), true);
+        }
+    }
+    rows.into_iter().map(|row| Line::styled(row, theme.style(tone))).collect()
+}
+
+fn sentence(screen: &LessonScreen) -> (Tone, String) {
+    let session = &screen.session;
+    if let Some(ask) = session.asking() {
+        return (Tone::Focus, question(ask).into());
+    }
+    if let Some(notice) = screen.view.notice.as_deref().or(session.notice()) {
+        return (Tone::Strong, notice.into());
+    }
+    if let Some(running) = session.running() {
+        return (Tone::Quiet, running_text(screen, &running.what));
+    }
+    if session.is_judging() {
+        return (Tone::Quiet, "Checking ...".into());
+    }
+    if session.is_saving() {
+        return (Tone::Quiet, "Saving ...".into());
+    }
+    standing(session).unwrap_or_else(|| (Tone::Quiet, next(screen)))
+}
+
+fn question(ask: Ask) -> &'static str {
+    match ask {
+        Ask::Solution => "Apply the solution? The step will be marked assisted.  y: yes   n: no",
+        Ask::Skip => "Apply the solution and go on? The step will be marked skipped.  y: yes   n: no",
+        Ask::Reset => "Put the world back to the start of this step? What you did since is undone.  y: yes   n: no",
+    }
+}
+
+fn running_text(screen: &LessonScreen, what: &Task) -> String {
+    match what {
+        Task::Line(_) => match screen.reads() {
+            Some(Reads::Keys) => "A program in the pod has the keyboard. Ctrl-D or `exit` ends it.".into(),
+            Some(Reads::Lines) => "The command reads what you type. Ctrl-D ends the input, Ctrl-C the command.".into(),
+            _ => "Running. Ctrl-C ends it.".into(),
+        },
+        Task::SetUp(_) => "Preparing the step ...".into(),
+        Task::Solution(..) => "Applying the solution ...".into(),
+        Task::Reset(_) => "Putting the world back ...".into(),
+    }
+}
+
+/// How the step stands, if there is something to say.
+fn standing(session: &Session) -> Option<(Tone, String)> {
+    let run = session.step_run();
+    if run.is_done() {
+        let last = session.shown() + 1 == session.lesson().steps.len();
+        let next = match (session.is_finished(), last) {
+            (true, true) => "The lesson is finished; the text above says what came of it.",
+            _ if last => "It was the last one; earlier steps are still open (F3).",
+            _ => "Enter goes on.",
+        };
+        let (tone, word) = match run.state {
+            StepState::Assisted => (Tone::Unsure, "ASSISTED"),
+            StepState::Skipped => (Tone::Unsure, "SKIPPED"),
+            _ => (Tone::Good, "PASS"),
+        };
+        return Some((tone, format!("{word}  Step {} is done. {next}", session.shown() + 1)));
+    }
+    let bad = session.findings().iter().find(|finding| finding.verdict != Verdict::Met)?;
+    let (met, all) = evidence::met(session);
+    let tone = if bad.verdict == Verdict::EnvironmentFault { Tone::Unsure } else { Tone::Bad };
+    let count = if all > 1 { format!("{met} of {all} checks met. ") } else { String::new() };
+    Some((tone, format!("{}  {count}{}: {} F4 shows the evidence.", bad.verdict.word(), bad.title, sentence_of(&bad.message))))
+}
+
+fn sentence_of(text: &str) -> String {
+    let text = text.trim();
+    if text.is_empty() || text.ends_with(['.', '?', ':']) { text.to_string() } else { format!("{text}.") }
+}
+
+/// What could be done next.
+fn next(screen: &LessonScreen) -> String {
+    let session = &screen.session;
+    if screen.view.focus != Focus::Prompt {
+        return "Single keys are commands here (? lists them). i or Esc goes back to the prompt.".into();
+    }
+    match &session.step().question {
+        Some(question) => match &question.answer {
+            Expected::Options(_) => "Type the letter of your answer and press Enter.".into(),
+            Expected::Entry { label, .. } => {
+                format!("Find it out, then type `answer` and the {label}. Tab puts the shown command here.")
+            }
+        },
+        None if matches!(session.step().kind, StepKind::Read | StepKind::Explore) => "Enter goes on.".into(),
+        None if session.suggestion().is_some() => {
+            "Type commands here. Tab puts the step's command on the prompt, Enter runs it.".into()
+        }
+        None => "Type commands here. F2 gives a hint, F1 lists all keys.".into(),
+    }
+}

@@ -1,0 +1,177 @@
+//! The terminal: taken and given back whatever happens, read by a thread of its own, drawn to at most every few milliseconds.
+
+use super::app::{Act, App};
+use super::editor::{self, Job};
+use super::{Ended, Inbox, Message};
+use crate::base::clock::{Clock, SystemClock};
+use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen};
+use crossterm::{cursor, event, execute, terminal};
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use ratatui::layout::Size;
+use std::io::{self, IsTerminal, Stdout, stdout};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Least time between two frames.
+const FRAME_MS: i64 = 10;
+/// How often the reader looks whether it is still wanted.
+const LOOK: Duration = Duration::from_millis(200);
+/// Messages handled before a frame is drawn.
+const BATCH: usize = 4096;
+
+/// Whether a screen can be had here.
+///
+/// # Errors
+/// Why not and what to use instead, as a sentence.
+pub fn usable() -> Result<(), String> {
+    let plain = "`egress-lab learn --plain` takes the same lessons line by line";
+    if !io::stdin().is_terminal() || !stdout().is_terminal() {
+        return Err(format!("the screen needs a terminal for input and output; {plain}, through a pipe too"));
+    }
+    match std::env::var("TERM").unwrap_or_default().as_str() {
+        "" => Err(format!("$TERM is not set, so nothing is known about this terminal; {plain}")),
+        "dumb" => Err(format!("this terminal (TERM=dumb) cannot place text; {plain}")),
+        _ => Ok(()),
+    }
+}
+
+/// A taken terminal. Dropping it gives it back.
+pub struct Screen {
+    terminal: Terminal<CrosstermBackend<Stdout>>,
+    inbox: Inbox,
+    reader: Reader,
+}
+
+/// The thread that turns keys into messages.
+struct Reader {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Screen {
+    /// Takes the terminal.
+    ///
+    /// # Errors
+    /// It cannot be set up or written to.
+    pub fn enter(inbox: &Inbox) -> io::Result<Screen> {
+        guard(inbox);
+        take()?;
+        let terminal = Terminal::new(CrosstermBackend::new(stdout())).inspect_err(|_| give_back())?;
+        Ok(Screen { terminal, inbox: inbox.clone(), reader: Reader::start(inbox.clone()) })
+    }
+
+    pub fn size(&self) -> Size {
+        self.terminal.size().unwrap_or(Size { width: 80, height: 24 })
+    }
+
+    /// Takes messages and draws until something ends it.
+    ///
+    /// # Errors
+    /// The terminal cannot be written to.
+    pub fn run(&mut self, app: &mut App, messages: &Receiver<Message>) -> io::Result<Ended> {
+        loop {
+            self.terminal.draw(|frame| super::frame::draw(app, frame))?;
+            let drawn = SystemClock.now();
+            let Ok(mut message) = messages.recv() else { return Ok(Ended::Left) };
+            for _ in 0..BATCH {
+                match app.handle(message) {
+                    Some(Act::End(ended)) => return Ok(ended),
+                    Some(Act::Edit(job)) => self.edit(job)?,
+                    None => (),
+                }
+                let left = FRAME_MS - SystemClock.now().since(drawn).min(FRAME_MS);
+                match messages.recv_timeout(Duration::from_millis(left as u64)) {
+                    Ok(next) => message = next,
+                    Err(_) => break,
+                }
+            }
+        }
+    }
+
+    /// Leaves the screen for the learner's editor.
+    fn edit(&mut self, job: Job) -> io::Result<()> {
+        let edited = match editor::command() {
+            Err(sentence) => Err(sentence),
+            Ok(argv) => {
+                self.reader.stop();
+                give_back();
+                let edited = editor::edit(&argv, &job.name, &job.text);
+                take()?;
+                self.terminal.clear()?;
+                self.reader = Reader::start(self.inbox.clone());
+                edited
+            }
+        };
+        let _ = job.answer.send(edited);
+        Ok(())
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        self.reader.stop.store(true, Ordering::Relaxed);
+        give_back();
+        if !std::thread::panicking() {
+            let _ = std::panic::take_hook();
+        }
+    }
+}
+
+impl Reader {
+    fn start(inbox: Inbox) -> Reader {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        let thread = std::thread::Builder::new().name("keys".into()).spawn(move || read(&inbox, &stopped)).ok();
+        Reader { stop, thread }
+    }
+
+    fn stop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn read(inbox: &Inbox, stopped: &AtomicBool) {
+    while !stopped.load(Ordering::Relaxed) {
+        let message = match event::poll(LOOK) {
+            Ok(false) => continue,
+            Ok(true) => event::read().map_or(Message::TerminalGone, Message::Terminal),
+            Err(_) => Message::TerminalGone,
+        };
+        let gone = matches!(message, Message::TerminalGone);
+        if !inbox.send(message) || gone {
+            return;
+        }
+    }
+}
+
+fn take() -> io::Result<()> {
+    terminal::enable_raw_mode()?;
+    execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste).inspect_err(|_| give_back())
+}
+
+fn give_back() {
+    let _ = execute!(stdout(), DisableBracketedPaste, LeaveAlternateScreen, cursor::Show);
+    let _ = terminal::disable_raw_mode();
+}
+
+/// A panic of this thread gives the terminal back before it is told; one of another thread is a message, for the screen is still up.
+fn guard(inbox: &Inbox) {
+    let (screen, inbox) = (std::thread::current().id(), inbox.clone());
+    let told = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if std::thread::current().id() == screen {
+            give_back();
+            told(info);
+        } else {
+            inbox.try_send(Message::Broken(info.to_string().replace('\n', " ")));
+        }
+    }));
+}

@@ -1,0 +1,1 @@
+//! Screens and keys on sessions that are fed with events; no cluster, no terminal.
