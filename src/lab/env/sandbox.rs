@@ -211,7 +211,8 @@ impl Sandbox {
     /// An environment on a world that runs already, without a socket.
     pub fn on(handle: Handle) -> Sandbox {
         let client = kube::Client::new(Local::new(handle.clone()), "default");
-        Sandbox { handle, client, server: None, kubeconfig: None, base: tokio::sync::Mutex::default(), controls: Vec::new() }
+        let controls = crate::check::controls::objects().into_iter().map(|object| object.0).collect();
+        Sandbox { handle, client, server: None, kubeconfig: None, base: tokio::sync::Mutex::default(), controls }
     }
 
     /// The port, if it is served.
