@@ -301,3 +301,33 @@ async fn commands_print_what_kubectl_printed() {
     assert!(surprises.is_empty(), "{} surprises ({passed} passed)\n{}", surprises.len(), surprises.join("\n"));
     assert!(passed > 100, "only {passed} commands were compared");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_reach_into_pods() {
+    let bench = Bench::new();
+    let argv = |line: &str| words(line);
+    let made = bench.line("kubectl run test --image=curlimages/curl:8.1.2 --restart=Never --command -- sleep 3600", false).await;
+    assert_eq!((made.exit, made.out.as_str(), made.err.as_str()), (0, "pod/test created\n", ""));
+    let rows: &[(&str, &str, i32, &str, &str)] = &[
+        ("wait --for=condition=Ready pod/test --timeout=5s", "", 0, "pod/test condition met\n", ""),
+        ("exec test -- echo hi", "", 0, "hi\n", ""),
+        ("exec test -- sh -c 'echo out; echo err >&2; exit 7'", "", 7, "out\n", "err\ncommand terminated with exit code 7\n"),
+        ("exec -i test -- cat", "typed\n", 0, "typed\n", ""),
+        ("exec pod/test -c test -- echo -n x", "", 0, "x", ""),
+        ("exec test -c nope -- ls", "", 1, "", "error: container nope is not valid for pod test out of: test\n"),
+        ("exec test", "", 1, "", "error: you must specify at least one command for the container\n"),
+        ("logs test", "", 0, "", ""),
+        ("logs nosuch", "", 1, "", "error: error from server (NotFound): pods \"nosuch\" not found in namespace \"default\"\n"),
+        ("config set-context --current --namespace=lab", "", 0, "Context \"sandbox\" modified.\n", ""),
+        ("get pods", "", 0, "", "No resources found in lab namespace.\n"),
+        ("get pods -n default -o name", "", 0, "pod/test\n", ""),
+        ("delete pod test -n default --now", "", 0, "pod \"test\" deleted from default namespace\n", ""),
+    ];
+    for (line, stdin, exit, out, err) in rows {
+        let got = bench.run(&argv(line), stdin.as_bytes().to_vec(), "", false).await;
+        assert_eq!((got.exit, got.out.as_str(), got.err.as_str()), (*exit, *out, *err), "{line}");
+    }
+    let watched = bench.run(&argv("get namespaces -w"), Vec::new(), "", true).await;
+    assert_eq!((watched.exit, watched.err.as_str()), (130, ""));
+    assert!(watched.out.starts_with("NAME              STATUS   AGE\ndefault           Active   "), "{}", watched.out);
+}
