@@ -19,7 +19,7 @@ pub mod reader;
 pub mod workload;
 
 pub use ctx::{Ctx, Ground, Patience, all_met};
-pub use evaluate::evaluate;
+pub use evaluate::{checks_of, evaluate};
 
 use crate::finding::{Finding, Ran};
 use crate::lesson::model::{Lesson, Step, Take};

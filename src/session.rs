@@ -192,7 +192,7 @@ impl Session {
         }
         let step = &self.steps[self.shown];
         let waits_for_answer = self.step().question.is_some() && step.answer.is_none();
-        if !step.is_done() && !waits_for_answer && !self.step().checks.is_empty() {
+        if !step.is_done() && !waits_for_answer && self.is_judged(self.shown) {
             self.ask(false, effects);
         }
     }
@@ -219,9 +219,9 @@ impl Session {
             Task::Solution(step, how) => {
                 self.steps[step].answer = answer;
                 self.steps[step].helped = Some(how);
-                match self.lesson.steps[step].checks.is_empty() {
-                    true => self.finish(step, effects),
-                    false => self.ask(false, effects),
+                match self.is_judged(step) {
+                    true => self.ask(false, effects),
+                    false => self.finish(step, effects),
                 }
             }
             Task::Reset(step) => self.reopened(step, effects),
@@ -314,6 +314,12 @@ impl Session {
             let ticket = self.run(Task::SetUp(step));
             effects.push(Effect::SetUp { ticket, step });
         }
+    }
+
+    /// Whether there is something to judge: a check, or a question, which has one of its own.
+    fn is_judged(&self, step: usize) -> bool {
+        let step = &self.lesson.steps[step];
+        !step.checks.is_empty() || step.question.is_some()
     }
 
     fn is_busy(&mut self) -> bool {

@@ -98,7 +98,7 @@ impl World for ForkWorld {
             let ground = EnvGround { env: self.env.clone(), seed: self.seed };
             match check::judge(&ground, &self.lesson, step, answer, ran).await {
                 Ok(findings) => findings,
-                Err(reason) => step.checks.iter().map(|check| unreachable(check, &reason)).collect(),
+                Err(reason) => check::checks_of(step).iter().map(|check| unreachable(check, &reason)).collect(),
             }
         })
     }
@@ -132,3 +132,6 @@ fn unreachable(check: &Check, reason: &str) -> Finding {
 fn text(error: impl std::fmt::Display) -> String {
     format!("{error:#}")
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ use crate::k8s::{Kind, Snapshot};
 use crate::lesson::model::{
     Check, CheckKind, Condition, Control, Controls, Expected, Lesson, ProbeCheck, ProbeRequest, Step, Workload,
 };
+use std::borrow::Cow;
 
 /// A check with its finding.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,32 +30,50 @@ struct Said {
     detail: String,
 }
 
+/// The checks of a step; a question that no check names has one of its own, called `answer`.
+pub fn checks_of(step: &Step) -> Cow<'_, [Check]> {
+    let named = step.checks.iter().any(|check| check.kind == CheckKind::Answer);
+    if step.question.is_none() || named {
+        return Cow::Borrowed(&step.checks);
+    }
+    let answer = Check {
+        id: "answer".into(),
+        title: "The answer is right".into(),
+        kind: CheckKind::Answer,
+        message: String::new(),
+        hints: Vec::new(),
+        within: 0,
+    };
+    Cow::Owned(step.checks.iter().cloned().chain([answer]).collect())
+}
+
 /// Judges every check of a step as the world is now. Never waits for the world to change (see [`super::judge`]).
 pub async fn evaluate(ctx: &Ctx, lesson: &Lesson, step: &Step, answer: Option<&str>, ran: &[Ran]) -> Vec<Finding> {
+    let checks = checks_of(step);
     let reader = Reader::new(ctx.client.clone());
     let snapshot = match reader.snapshot(&kinds_of(step)).await {
         Ok(snapshot) => snapshot,
-        Err(error) => return step.checks.iter().map(|check| finding(ctx, check, fault(&error))).collect(),
+        Err(error) => return checks.iter().map(|check| finding(ctx, check, fault(&error))).collect(),
     };
     let mut said: Vec<Option<Said>> = Vec::new();
     // Objects and logs first: the probes below write log lines of their own.
-    for check in &step.checks {
+    for check in checks.iter() {
         said.push(match &check.kind {
             CheckKind::Probe(_) => None,
             kind => Some(plain(&reader, &snapshot, step, kind, answer, ran).await),
         });
     }
     let mut prober = Prober::new(ctx, &reader, &snapshot);
-    for (check, said) in step.checks.iter().zip(&mut said) {
+    for (check, said) in checks.iter().zip(&mut said) {
         match &check.kind {
             CheckKind::Probe(probe) => *said = Some(probed(&mut prober, &lesson.world.controls, probe).await),
             CheckKind::Compiled(check) => *said = Some(holds(compiled::judge(prober.model(), &snapshot, check))),
             _ => (),
         }
     }
-    let pairs = step.checks.iter().zip(said.into_iter().flatten());
+    let pairs = checks.iter().zip(said.into_iter().flatten());
     let judged = pairs.map(|(check, said)| Judged { finding: finding(ctx, check, said) }).collect();
-    hinted(&reader, &snapshot, step, ran, judged).await
+    hinted(&reader, &snapshot, (step, &checks), ran, judged).await
 }
 
 /// Checks that need no request.
@@ -220,14 +239,20 @@ fn finding(ctx: &Ctx, check: &Check, said: Said) -> Finding {
 }
 
 /// Adds the checks' own conditional hints and the first wrong turn that fits.
-async fn hinted(reader: &Reader, snapshot: &Snapshot, step: &Step, ran: &[Ran], judged: Vec<Judged>) -> Vec<Finding> {
+async fn hinted(
+    reader: &Reader,
+    snapshot: &Snapshot,
+    (step, checks): (&Step, &[Check]),
+    ran: &[Ran],
+    judged: Vec<Judged>,
+) -> Vec<Finding> {
     let open = |finding: &Finding| matches!(finding.verdict, Verdict::NotYet);
     if !judged.iter().any(|j| open(&j.finding)) {
         return judged.into_iter().map(|j| j.finding).collect();
     }
     let facts = Facts { reader, snapshot, ran, judged: &judged };
     let mut findings: Vec<Finding> = judged.iter().map(|j| j.finding.clone()).collect();
-    for (check, finding) in step.checks.iter().zip(&mut findings).filter(|(_, finding)| open(finding)) {
+    for (check, finding) in checks.iter().zip(&mut findings).filter(|(_, finding)| open(finding)) {
         for hint in &check.hints {
             // A hint that cannot be weighed is left out: it decides nothing.
             if facts.holds(&hint.when).await.unwrap_or(false) {

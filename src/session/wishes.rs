@@ -71,9 +71,9 @@ impl Session {
     }
 
     fn check(&mut self, effects: &mut Vec<Effect>) {
-        match self.step().checks.is_empty() {
-            true => self.notice = Some("This step has nothing to check.".into()),
-            false => self.ask(false, effects),
+        match self.is_judged(self.shown) {
+            true => self.ask(false, effects),
+            false => self.notice = Some("This step has nothing to check.".into()),
         }
     }
 

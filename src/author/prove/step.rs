@@ -2,7 +2,7 @@
 
 use super::report::{Accepted, Caught, Failure, Held, Removed, StepReport};
 use crate::author::bench::{Applied, Manner, World};
-use crate::check::all_met;
+use crate::check::{all_met, checks_of};
 use crate::finding::{Finding, Verdict};
 use crate::lesson::model::{Action, CheckKind, Choice, Expected, Lesson, Mutant, Removal, Step, StepKind};
 use std::sync::Arc;
@@ -112,7 +112,7 @@ impl Ground {
 
     async fn solution(&self, proofs: &mut StepProofs) {
         let step = self.step();
-        if step.checks.is_empty() {
+        if checks_of(step).is_empty() {
             if matches!(step.kind, StepKind::Do | StepKind::Fix | StepKind::Observe | StepKind::Predict) {
                 proofs.report.solution = Held::Fail;
                 self.fail(proofs, "solution", "the step has no check");
@@ -278,7 +278,7 @@ fn catches(step: &Step, mutant: &Mutant, findings: &[Finding]) -> (Result<(), St
 }
 
 fn is_answer(step: &Step, check: &str) -> bool {
-    step.checks.iter().any(|c| c.id == check && c.kind == CheckKind::Answer)
+    checks_of(step).iter().any(|c| c.id == check && c.kind == CheckKind::Answer)
 }
 
 /// `ServiceEntry default/wikipedia-egress spec.ports[1]`.
