@@ -68,8 +68,7 @@ impl Call {
     pub fn is_stream(&self) -> bool {
         let tail = self.path.rsplit('/').next().unwrap_or("");
         let under_pod = self.path.contains("/pods/");
-        (self.method == "GET" && self.flag("watch"))
-            || (self.path.contains("/watch/") && self.method == "GET")
+        (self.method == "GET" && (self.flag("watch") || self.path.contains("/watch/")))
             || (under_pod && tail == "log" && self.flag("follow"))
             || (under_pod && matches!(tail, "exec" | "attach" | "portforward"))
     }

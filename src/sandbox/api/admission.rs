@@ -98,6 +98,9 @@ fn hooks(world: &World, kind: &str) -> Vec<Value> {
     all.flat_map(|config: &Arc<Object>| config.at(&["webhooks"]).as_array().cloned().unwrap_or_default()).collect()
 }
 
+/// What an allowing webhook changed, and its warnings.
+type Allowed = (Option<Object>, Vec<String>);
+
 struct Write<'a> {
     resource: &'a Resource,
     old: Option<&'a Object>,
@@ -155,7 +158,7 @@ impl Write<'_> {
     }
 
     /// Calls a webhook. `None`: the call failed and the policy lets that pass.
-    fn call(&self, world: &World, hook: &Value, object: &Object) -> Result<Option<(Option<Object>, Vec<String>)>, Refusal> {
+    fn call(&self, world: &World, hook: &Value, object: &Object) -> Result<Option<Allowed>, Refusal> {
         let name = hook["name"].as_str().unwrap_or("");
         let answer = match self.ask(world, hook, object) {
             Ok(answer) => answer,

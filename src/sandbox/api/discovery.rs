@@ -1,6 +1,6 @@
 //! Discovery: which groups, versions and resources there are, aggregated and one by one; the version.
 
-use crate::sandbox::api::registry::{self, Resource};
+use crate::sandbox::api::registry::{self, Group, Resource};
 use crate::sandbox::api::route;
 use crate::sandbox::call::{Answer, Call};
 use crate::sandbox::world::World;
@@ -88,8 +88,6 @@ pub fn digest(bytes: &[u8]) -> String {
     let part = |salt: &str| crate::base::seed::Seed(0).hash(&[salt, &text]);
     format!("{:016X}{:016X}", part("a"), part("b"))
 }
-
-type Group = (String, Vec<(String, Vec<Resource>)>);
 
 fn aggregate((group, versions): &Group) -> Value {
     let metadata = if group.is_empty() { json!({}) } else { json!({"name": group}) };

@@ -3,7 +3,7 @@
 mod v2;
 
 use crate::k8s::types::{self, Field, Shape};
-use crate::sandbox::api::registry::{self, Resource};
+use crate::sandbox::api::registry::{self, Group, Resource};
 use crate::sandbox::api::{discovery, route};
 use crate::sandbox::call::{Answer, Call};
 use crate::sandbox::world::World;
@@ -48,8 +48,6 @@ fn hash(group: &str, version: &str, resources: &[Resource]) -> String {
     }
     discovery::digest(text.as_bytes())
 }
-
-type Group = (String, Vec<(String, Vec<Resource>)>);
 
 fn document(groups: &[Group], group: &str, version: &str) -> Answer {
     let found = groups.iter().find(|(g, _)| g == group).and_then(|(_, versions)| versions.iter().find(|(v, _)| v == version));

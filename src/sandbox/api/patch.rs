@@ -34,7 +34,10 @@ pub fn patch(world: &mut World, call: &Call, target: &Target) -> Result<Answer, 
         return Err(Refusal::bad_request(message));
     }
     let (patched, mut warnings) = write::patched_fields(patched, &target.resource, validation)?;
-    let written = write::update_object(world, &target.resource, &old, patched, &target.subresource, dry_run)?;
+    let written = match write::update_object(world, &target.resource, &old, patched, &target.subresource, dry_run) {
+        Ok(written) => written,
+        Err(refusal) => return Ok(write::warned(&refusal, &warnings)),
+    };
     warnings.extend(written.warnings);
     let mut answer = negotiate::object(world, &target.resource, &written.object, form, call, 200);
     read::warn(&mut answer, &warnings);

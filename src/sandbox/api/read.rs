@@ -229,7 +229,7 @@ fn read_token(token: &str) -> Result<(Start, u64), Refusal> {
     let bad = |why: String| Refusal::bad_request(format!("invalid continue token: continue key is not valid: {why}"));
     let bytes = base64::decode(&token.replace('-', "+").replace('_', "/"));
     let bytes =
-        bytes.map_err(|at| bad(format!("illegal base64 data at input byte {}", at.min(token.len() - token.len() % 4).max(0))))?;
+        bytes.map_err(|at| bad(format!("illegal base64 data at input byte {}", at.min(token.len() - token.len() % 4))))?;
     let value: Value = serde_json::from_slice(&bytes).map_err(|e| bad(e.to_string()))?;
     let start = value["start"].as_str().unwrap_or("").trim_end_matches('\u{0}');
     let (namespace, name) = start.split_once('/').unwrap_or(("", start));

@@ -9,8 +9,10 @@ use std::sync::Arc;
 /// What was worked out from the CustomResourceDefinitions in the store, by their names; worked out again when one changes.
 #[derive(Debug, Clone, Default)]
 pub struct CrdCache {
-    kinds: Arc<BTreeMap<String, (Arc<Object>, Arc<CustomKind>)>>,
+    kinds: Arc<Definitions>,
 }
+
+type Definitions = BTreeMap<String, (Arc<Object>, Arc<CustomKind>)>;
 
 impl CrdCache {
     /// Takes over the definitions of a state.
@@ -151,9 +153,12 @@ fn join(group: &str, version: &str) -> String {
     if group.is_empty() { version.to_string() } else { format!("{group}/{version}") }
 }
 
+/// A group: its name, its versions, their resources.
+pub type Group = (String, Vec<(String, Vec<Resource>)>);
+
 /// Every group with its versions in the order of discovery, each version with its resources.
-pub fn groups(crds: &CrdCache) -> Vec<(String, Vec<(String, Vec<Resource>)>)> {
-    let mut groups: Vec<(String, Vec<(String, Vec<Resource>)>)> = Vec::new();
+pub fn groups(crds: &CrdCache) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
     let mut add = |group: &str, version: &str, resource: Resource| {
         let at = groups.iter().position(|(g, _)| g == group).unwrap_or_else(|| {
             groups.push((group.to_string(), Vec::new()));

@@ -219,11 +219,7 @@ fn access(world: &World, request: &Value, user: &str, groups: &[String]) -> Valu
     };
     let question =
         Ask { verb: text("verb"), group: text("group"), resource: &resource, name: text("name"), namespace: text("namespace") };
-    let allowed = match rbac::allowed(world, &user, &groups, &question) {
-        true => json!({"allowed": true}),
-        false => json!({"allowed": false}),
-    };
-    allowed
+    json!({"allowed": rbac::allowed(world, &user, &groups, &question)})
 }
 
 fn rules(groups: &[String]) -> Value {

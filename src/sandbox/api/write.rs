@@ -35,7 +35,10 @@ pub fn create(world: &mut World, call: &Call, target: &Target) -> Result<Answer,
     let dry_run = body::dry_run(call, "CreateOptions")?;
     refuse_not_simulated(&target.resource)?;
     let (object, mut warnings) = body::read_object(call, &target.resource, validation)?;
-    let written = create_object(world, &target.resource, object, &target.namespace, dry_run)?;
+    let written = match create_object(world, &target.resource, object, &target.namespace, dry_run) {
+        Ok(written) => written,
+        Err(refusal) => return Ok(warned(&refusal, &warnings)),
+    };
     warnings.extend(written.warnings);
     warnings.extend(read::deprecations(&target.resource));
     let mut answer = negotiate::object(world, &target.resource, &written.object, form, call, 201);
@@ -58,12 +61,22 @@ pub fn update(world: &mut World, call: &Call, target: &Target) -> Result<Answer,
         return Err(Refusal::bad_request(message));
     }
     let old = read::find(world, target)?;
-    let written = update_object(world, &target.resource, &old, object, &target.subresource, dry_run)?;
+    let written = match update_object(world, &target.resource, &old, object, &target.subresource, dry_run) {
+        Ok(written) => written,
+        Err(refusal) => return Ok(warned(&refusal, &warnings)),
+    };
     warnings.extend(written.warnings);
     warnings.extend(read::deprecations(&target.resource));
     let mut answer = negotiate::object(world, &target.resource, &written.object, form, call, 200);
     read::warn(&mut answer, &warnings);
     Ok(answer)
+}
+
+/// A refusal that still carries the warnings about its body.
+pub fn warned(refusal: &Refusal, warnings: &[String]) -> Answer {
+    let mut answer = refusal.answer();
+    read::warn(&mut answer, warnings);
+    answer
 }
 
 /// The 501 of a kind that is listed but not imitated.
@@ -350,6 +363,8 @@ fn count_generation(resource: &Resource, old: &Object, object: &mut Object) {
     let counts = resource.builtin.is_none_or(|info| info.counts_generations);
     let changed = match (resource.builtin, old.0.as_object(), object.0.as_object()) {
         (Some(_), ..) if old.spec().is_null() => false,
+        // The scheduler's binding is no change of what was asked for.
+        (Some(info), ..) if info.kind == "Pod" && old.str_at(&["spec", "nodeName"]).is_empty() => false,
         (Some(_), ..) => old.spec() != object.spec(),
         (None, Some(a), Some(b)) => {
             let rest = |map: &serde_json::Map<String, Value>| {

@@ -285,7 +285,10 @@ fn bare_template(object: &Object) -> Value {
 /// A hash of the template that no other ReplicaSet's name has.
 fn free_hash(state: &Snapshot, d: &Object) -> String {
     let template = bare_template(d).to_string();
-    let hash = |n: u32| Seed(0).suffix(&[HASH, &template, &n.to_string()], 10);
+    // As Kubernetes writes it: the decimal digits of a 32-bit hash in an alphabet without vowels.
+    let letter = |digit: u8| b"456789bcdf"[usize::from(digit - b'0')] as char;
+    let number = |n: u32| (Seed(0).hash(&[HASH, &template, &n.to_string()]) as u32).to_string();
+    let hash = |n: u32| number(n).bytes().map(letter).collect::<String>();
     let free = |h: &String| state.find("apps", "ReplicaSet", d.namespace(), &format!("{}-{h}", d.name())).is_none();
     (0..1000).map(hash).find(free).unwrap_or_else(|| hash(1000))
 }

@@ -7,6 +7,7 @@ use crate::sandbox::call::Refusal;
 use crate::sandbox::world::World;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Events of one kind are kept up to this number; the oldest goes first.
 const EVENT_OBJECTS: usize = 1_000;
@@ -44,13 +45,17 @@ impl World {
     fn record_event(&mut self, about: &Key, warning: bool, reason: &str, message: &str, source: &str) {
         let Some(subject) = self.store.snapshot().get(about).cloned() else { return };
         let namespace = if about.namespace.is_empty() { "default" } else { &about.namespace };
-        let id = self.seed.hash(&["Event", subject.uid(), reason, message]);
-        let name = format!("{}.{id:016x}", about.name);
         let source = if source.is_empty() { controller_of(&about.kind.kind) } else { source };
         let now = self.now.rfc3339();
-        let event = match self.store.snapshot().find("", "Event", namespace, &name) {
+        let same = |e: &&Arc<Object>| {
+            e.str_at(&["involvedObject", "uid"]) == subject.uid()
+                && e.str_at(&["reason"]) == reason
+                && e.str_at(&["message"]) == message
+        };
+        let known = self.store.snapshot().list_in("", "Event", namespace).find(same).cloned();
+        let event = match known {
             Some(old) => {
-                let mut event = (**old).clone();
+                let mut event = (*old).clone();
                 let count = event.at(&["count"]).as_i64().unwrap_or(1) + 1;
                 event.set(&["count"], json!(count));
                 event.set(&["lastTimestamp"], json!(now));
@@ -58,6 +63,9 @@ impl World {
             }
             None => {
                 self.make_room_for_event();
+                // As on a cluster, the name ends in the moment: events of one second list in the order in which they happened.
+                let moment = self.now.0.unsigned_abs() * 1_000_000 + self.store.version() % 1_000_000;
+                let name = format!("{}.{moment:016x}", about.name);
                 Object(json!({
                     "apiVersion": "v1", "kind": "Event",
                     "metadata": {"name": name, "namespace": namespace, "creationTimestamp": now,
@@ -74,7 +82,7 @@ impl World {
     }
 
     fn make_room_for_event(&mut self) {
-        let events: Vec<&std::sync::Arc<Object>> = self.store.snapshot().list("", "Event").collect();
+        let events: Vec<&Arc<Object>> = self.store.snapshot().list("", "Event").collect();
         if events.len() < EVENT_OBJECTS {
             return;
         }

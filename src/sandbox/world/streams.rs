@@ -20,7 +20,7 @@ pub(super) struct Stream {
 }
 
 enum Source {
-    Watch(Watch),
+    Watch(Box<Watch>),
     Exec(ProcessId),
     Log(LogCursor),
 }
@@ -38,7 +38,7 @@ impl World {
         let opened = api::open(self, call).map_err(|refusal| refusal.answer())?;
         let mut queue = VecDeque::new();
         let source = match opened {
-            api::Opened::Watch(watch) => Source::Watch(*watch),
+            api::Opened::Watch(watch) => Source::Watch(watch),
             api::Opened::Exec(start) => {
                 let process =
                     self.with_node(|node, env| node.exec(&start, env)).map_err(|r| api::node_refusal(r, &start.pod).answer())?;
