@@ -219,6 +219,9 @@ async fn kubectl_opens_a_shell_on_a_terminal() {
         terminal.see("$ ");
         terminal.keys("exit 3\r");
         assert_eq!(terminal.child.wait().unwrap().exit_code(), 3);
+        let mut terminal = Terminal::open(&lab, &["exec", "-ti", "test", "--", "bash"]);
+        terminal.see("executable file not found in $PATH");
+        assert_eq!(terminal.child.wait().unwrap().exit_code(), 127);
     })
     .await
     .unwrap();

@@ -94,6 +94,11 @@ impl Node {
         let (uid, run, session) = {
             let unhosted = || Refusal::bad(format!("pod {} does not have a host assigned", start.pod));
             let life = self.life(pod.uid()).ok_or_else(unhosted)?;
+            if let Some(well) = life.finished {
+                let phase = if well { "Succeeded" } else { "Failed" };
+                let message = format!("cannot exec into a container in a completed pod; current phase is {phase}");
+                return Err(Refusal { code: 500, message });
+            }
             let stopped = || Refusal { code: 500, message: format!("container not found (\"{name}\")") };
             let run = life.run(&name).filter(|r| r.is_running()).ok_or_else(stopped)?;
             let kind = match start.command.is_empty() {
@@ -148,8 +153,12 @@ impl Node {
             .and_then(|l| l.run(&session.container))
             .is_some_and(|r| r.id == session.run && r.is_running());
         let mut output = match (&mut session.kind, pod) {
-            (Kind::Missing(text), _) => {
+            // A terminal has no stream for errors.
+            (Kind::Missing(text), _) if session.stderr => {
                 Output { stderr: std::mem::take(text).into_bytes(), exit: Some(Exit::Code(127)), ..Output::default() }
+            }
+            (Kind::Missing(text), _) => {
+                Output { stdout: std::mem::take(text).into_bytes(), exit: Some(Exit::Code(127)), ..Output::default() }
             }
             (Kind::Attach { seen, .. }, Some(_)) => self.attached(&session.uid, &session.container, seen, alive, env),
             (Kind::Exec(process), Some(pod)) if alive => {
@@ -161,7 +170,7 @@ impl Node {
         if !session.stdout {
             output.stdout.clear();
         }
-        if !session.stderr && !matches!(session.kind, Kind::Missing(_)) {
+        if !session.stderr {
             output.stderr.clear();
         }
         if output.exit.is_none() {

@@ -2,7 +2,6 @@
 
 use super::actor::{Handle, stop};
 use super::http::Body;
-use crate::base::clock::Time;
 use crate::sandbox::call::{StreamId, StreamOutput};
 use bytes::Bytes;
 use futures::StreamExt;
@@ -22,8 +21,8 @@ const AHEAD: usize = 8;
 /// What a turn with the world gave.
 pub struct Turn {
     pub outputs: Vec<StreamOutput>,
-    /// Nothing more now: wait for news, and at most until then.
-    pub pending: Option<Option<Time>>,
+    /// Nothing more now: wait for news, and at most so many milliseconds if a moment is set.
+    pub pending: Option<Option<i64>>,
 }
 
 /// Polls a stream until it has nothing to say, the batch is full or it is over.
@@ -32,7 +31,11 @@ pub async fn turn(handle: &Handle, id: StreamId) -> Option<Turn> {
         let (mut outputs, mut bytes) = (Vec::new(), 0);
         while outputs.len() < BATCH && bytes < BATCH_BYTES {
             match world.poll(id) {
-                StreamOutput::Pending { until } => return Turn { outputs, pending: Some(until) },
+                StreamOutput::Pending { until } => {
+                    // In the world's time: a logical clock has nothing to do with the one on the wall.
+                    let left = until.map(|moment| moment.since(world.now()));
+                    return Turn { outputs, pending: Some(left) };
+                }
                 output => {
                     bytes += size(&output);
                     let over = matches!(output, StreamOutput::End | StreamOutput::Exit(_) | StreamOutput::Failed(_));
@@ -55,10 +58,9 @@ fn size(output: &StreamOutput) -> usize {
     }
 }
 
-/// Sleeps until a moment of the world (at most 10 s; then look again).
-pub async fn until(handle: &Handle, moment: Option<Time>) {
-    let ms = moment.map_or(10_000, |m| m.since(handle.wall()).clamp(1, 10_000));
-    tokio::time::sleep(Duration::from_millis(ms as u64)).await;
+/// Sleeps so many milliseconds (at most 10 s; then look again).
+pub async fn pause(left: Option<i64>) {
+    tokio::time::sleep(Duration::from_millis(left.unwrap_or(10_000).clamp(1, 10_000) as u64)).await;
 }
 
 /// The response body of a watch or a followed log.
@@ -101,10 +103,10 @@ async fn run(handle: &Handle, id: StreamId, tx: mpsc::Sender<Bytes>) {
                 StreamOutput::End | StreamOutput::Exit(_) | StreamOutput::Failed(_) => return,
             }
         }
-        let Some(moment) = turn.pending else { continue };
+        let Some(left) = turn.pending else { continue };
         tokio::select! {
             changed = news.changed() => if changed.is_err() { return },
-            () = until(handle, moment) => (),
+            () = pause(left) => (),
             () = tx.closed() => return,
             () = stop(&mut stopped) => return,
         }

@@ -112,7 +112,7 @@ async fn talk(socket: &mut Socket, handle: &Handle, id: StreamId) {
                 Err(_) => return,
             }
         }
-        let Some(moment) = turn.pending else { continue };
+        let Some(left) = turn.pending else { continue };
         tokio::select! {
             message = socket.next(), if held.is_none() => match message {
                 Some(Ok(Message::Binary(bytes))) => held = read(&bytes),
@@ -120,7 +120,7 @@ async fn talk(socket: &mut Socket, handle: &Handle, id: StreamId) {
                 Some(Ok(_)) => (),
             },
             changed = news.changed() => if changed.is_err() { return },
-            () = pump::until(handle, moment) => (),
+            () = pump::pause(left) => (),
             () = tokio::time::sleep(Duration::from_millis(20)), if held.is_some() => (),
             () = stop(&mut stopped) => return close(socket).await,
         }

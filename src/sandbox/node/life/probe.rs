@@ -6,6 +6,9 @@ use crate::k8s::Object;
 use crate::sandbox::node::Env;
 use crate::sandbox::node::spec::{self, Container, Role};
 
+/// How many different events of one pod are told.
+const TOLD_LIMIT: usize = 500;
+
 /// Why a container waits whose environment lacks something.
 pub const CONFIG_ERROR: &str = "CreateContainerConfigError";
 
@@ -29,6 +32,7 @@ pub fn probe(life: &mut PodLife, pod: &Object, container: &Container<'_>, env: &
     let kind = if started { "Readiness" } else { "Startup" };
     (run.started, run.ready) = (started, ok);
     if let Err(text) = answer
+        && life.told.len() < TOLD_LIMIT
         && life.told.insert(format!("{name} {text}"))
     {
         let text = if text.contains("probe failed") { text } else { format!("{kind} probe failed: {text}") };
