@@ -196,16 +196,4 @@ fn refuse_other_format(file: &str, text: &str) -> Result<(), Vec<Problem>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn show(problems: &[Problem]) -> String {
-        problems.iter().map(Problem::to_text).collect::<Vec<_>>().join("\n\n")
-    }
-
-    #[test]
-    fn the_embedded_lessons_load() {
-        let tracks = Pack::embedded().tracks().unwrap_or_else(|problems| panic!("{}", show(&problems)));
-        assert!(tracks.iter().any(|t| t.lesson("control-external-egress").is_some()));
-    }
-}
+mod tests;
