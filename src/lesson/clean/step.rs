@@ -2,9 +2,12 @@
 
 use super::{Cleaner, action};
 use crate::lesson::markdown;
-use crate::lesson::model::{Choice, Expected, Lesson, Question, Step, StepKind, Take, WrongTurn};
+use crate::lesson::model::{Check, CheckKind, Choice, Expected, Lesson, Question, Step, StepKind, Take, WrongTurn};
 use crate::lesson::raw;
 use std::collections::BTreeSet;
+
+/// The id of the check that a question is.
+const ANSWER: &str = "answer";
 
 /// Near misses that a do or fix step must name.
 const MUTANTS: usize = 3;
@@ -29,6 +32,7 @@ impl Cleaner<'_> {
             self.unique(&path, &check.id, &mut known);
             checks.push(self.check(&path, check, raw));
         }
+        checks.extend(raw.question.as_ref().map(|question| self.answer_check(path, question, &known)));
         let step = Step {
             id: raw.id.clone(),
             stage: stage.into(),
@@ -53,6 +57,29 @@ impl Cleaner<'_> {
         };
         self.rules(path, raw, &step);
         step
+    }
+
+    /// The check that a question is: its answer is right.
+    fn answer_check(&mut self, path: &str, raw: &raw::Question, known: &BTreeSet<String>) -> Check {
+        if known.contains(ANSWER) {
+            self.problem(
+                &format!("{path}.checks"),
+                "the check id `answer` stands for the question's answer",
+                "Choose another id.",
+            );
+        }
+        let title = match &raw.entry {
+            Some(entry) => format!("{} of this run", entry.label),
+            None => "The question is answered".to_string(),
+        };
+        Check {
+            id: ANSWER.into(),
+            title,
+            kind: CheckKind::Answer,
+            message: "The question waits for the right answer.".into(),
+            hints: Vec::new(),
+            within: 0,
+        }
     }
 
     fn wrong_turns(&mut self, path: &str, raw: &raw::Step) -> Vec<WrongTurn> {
@@ -155,7 +182,6 @@ impl Cleaner<'_> {
     }
 
     fn work_rules(&mut self, path: &str, step: &Step) {
-        use crate::lesson::model::CheckKind;
         let id = format!("{path}.id");
         let word = step.kind.word();
         if step.checks.iter().all(|c| matches!(c.kind, CheckKind::Ran { .. } | CheckKind::Answer)) {

@@ -135,12 +135,15 @@ t/track.yaml:1:9: the lessons are written in format 7; this program reads format
    |         ^
   Update egress-lab, or use an older release of the lessons.",
         ),
-        (pack("t/l/one.md", "# look\n\nText.\n\n# lok\n\nMore.\n"), "\
+        (
+            pack("t/l/one.md", "# look\n\nText.\n\n# lok\n\nMore.\n"),
+            "\
 t/l/one.md:5:3: no step of `one.yaml` is called `lok`
    |
  5 | # lok
    |   ^
-  A level-one heading is the id of a step."),
+  A level-one heading is the id of a step.",
+        ),
         (
             pack("t/l/lesson.yaml", &LESSON.replace("stages: [one]", "stages: [one, two]")),
             "\
@@ -228,7 +231,8 @@ fn a_hostile_pack_is_refused() {
         assert!(pack("t/l/one.md", &prose).tracks().is_err(), "a run block: {line}");
     }
     for name in ["/etc/cron.d/canary", "../canary", "a/../../canary", ""] {
-        let text = STAGE.replace("- answer: {choice: x}", &format!("- file: {{name: {name:?}, content: x}}\n  - answer: {{choice: x}}"));
+        let text =
+            STAGE.replace("- answer: {choice: x}", &format!("- file: {{name: {name:?}, content: x}}\n  - answer: {{choice: x}}"));
         assert!(pack("t/l/one.yaml", &text).tracks().is_err(), "{name}");
     }
 }
@@ -237,7 +241,9 @@ fn a_hostile_pack_is_refused() {
 fn work_steps_have_what_proofs_need() {
     let bare = STAGE.replace("kind: predict", "kind: do");
     let found = problems(&pack("t/l/one.yaml", &bare));
-    for part in ["a do step has a check of what came out", "names at least 3 near misses, this one 0", "a do step has no question"] {
+    for part in
+        ["a do step has a check of what came out", "names at least 3 near misses, this one 0", "a do step has no question"]
+    {
         assert!(found.contains(part), "{found}");
     }
     let fix = STAGE.replace("kind: predict", "kind: fix");
