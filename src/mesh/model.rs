@@ -231,14 +231,9 @@ impl Model {
         let ambient = |o: &Object| o.label("istio.io/dataplane-mode") == Some("ambient");
         let namespace = snapshot.find("", "Namespace", "", pod.namespace());
         let taken = labels.get("istio.io/dataplane-mode").is_none_or(|mode| *mode != "none");
-        match namespace.filter(|ns| !proxied && taken && (ambient(ns) || ambient(pod))) {
-            Some(ns) => Some(Cause::new(
-                &ns.key().to_string(),
-                "metadata.labels[istio.io/dataplane-mode]",
-                "Ambient mode is not modelled.",
-            )),
-            None => None,
-        }
+        let ns = namespace.filter(|ns| !proxied && taken && (ambient(ns) || ambient(pod)))?;
+        let field = "metadata.labels[istio.io/dataplane-mode]";
+        Some(Cause::new(&ns.key().to_string(), field, "Ambient mode is not modelled."))
     }
 
     /// An object that decides about connections to this pod and that this program does not model.

@@ -1,5 +1,7 @@
 //! The rows of the fact tables as tests: `tests/data/mesh/rows-*.yaml`, one exchange each, over `world.yaml` and `parts.yaml`.
 
+mod installed;
+
 use super::{Inputs, Model, Options, Trace, follow};
 use crate::base::clock::Time;
 use crate::base::seed::Seed;

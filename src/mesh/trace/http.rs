@@ -175,11 +175,9 @@ fn prepare(ctx: &mut Ctx<'_>, at: &At<'_>, message: &mut Message) {
         message.set("x-request-id", &id);
     }
     message.set("x-envoy-attempt-count", "1");
-    if at.place.proxy.gateway {
-        if let Some(ip) = at.connection.source.0 {
-            message.set("x-forwarded-for", &ip.to_string());
-            message.set("x-envoy-external-address", &ip.to_string());
-        }
+    if let Some(ip) = at.connection.source.0.filter(|_| at.place.proxy.gateway) {
+        message.set("x-forwarded-for", &ip.to_string());
+        message.set("x-envoy-external-address", &ip.to_string());
     }
 }
 

@@ -113,7 +113,7 @@ pub fn hop(ctx: &mut Ctx<'_>, at: &At<'_>, to: &[Weighted], wire: Wire) -> Got {
 /// Ends the connection without an upstream.
 fn end(ctx: &mut Ctx<'_>, at: &At<'_>, entry: Entry, outcome: Outcome, gate: Gate, cause: Cause) -> Got {
     ctx.write(at.hop, at.place, entry, false);
-    let reset = at.inspected || ctx.chance("close") % 3 == 0;
+    let reset = at.inspected || ctx.chance("close").is_multiple_of(3);
     Got::end(if reset { What::Reset } else { What::Closed }, outcome, gate, cause)
 }
 
