@@ -47,7 +47,6 @@ async fn met_under(bend: Bend) -> Vec<(String, String, bool)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes a minute unoptimised"]
 async fn with_a_network_that_delivers_everything_every_blocked_check_fails() {
     let met = met_under(Bend::DeliverEverything).await;
     assert!(met.len() >= 5, "{met:?}");
@@ -55,7 +54,6 @@ async fn with_a_network_that_delivers_everything_every_blocked_check_fails() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes a minute unoptimised"]
 async fn with_a_network_that_blocks_everything_every_delivered_check_fails() {
     let met = met_under(Bend::BlockEverything).await;
     assert!(met.len() >= 5, "{met:?}");
