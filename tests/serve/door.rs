@@ -46,14 +46,13 @@ async fn a_body_that_is_too_large_is_refused() {
     let identity = Identity::fresh(SystemClock.now()).unwrap();
     let options = Options { port: 0, kubeconfig: folder.path().join("k") };
     let server = Server::start(handle.clone(), &identity, &options).await.unwrap();
-    let body = "x".repeat(4 << 20);
     let head = format!(
         "POST /api/v1/namespaces HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         identity.token(),
-        body.len()
+        4 << 20
     );
-    let answer = raw(&server, &(head + &body)).await;
-    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    let answer = raw(&server, &head).await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -84,13 +84,17 @@ async fn respond(mut request: Request<Incoming>, handle: Handle, door: Door) -> 
     if let Some(protocol) = call.header_value("upgrade").map(str::to_ascii_lowercase) {
         return socket::upgrade(call, &protocol, upgrade, handle).await;
     }
-    call.body = match Limited::new(body, BODY_LIMIT).collect().await {
-        Ok(body) => body.to_bytes().to_vec(),
-        Err(_) => {
-            let message = format!("Request entity too large: limit is {BODY_LIMIT}");
-            return answer(Refusal::new(413, "RequestEntityTooLarge", message).answer());
-        }
+    // A length that is announced is refused before it is sent.
+    let announced = hyper::body::Body::size_hint(&body).lower();
+    let whole = match announced > BODY_LIMIT as u64 {
+        true => None,
+        false => Limited::new(body, BODY_LIMIT).collect().await.ok(),
     };
+    let Some(whole) = whole else {
+        let message = format!("Request entity too large: limit is {BODY_LIMIT}");
+        return answer(Refusal::new(413, "RequestEntityTooLarge", message).answer());
+    };
+    call.body = whole.to_bytes().to_vec();
     if !call.is_stream() {
         return answer(handle.handle(call).await);
     }
