@@ -105,10 +105,10 @@ t/l/one.yaml:8:10: a step has exactly three hints
         (
             stage("feedback: no}", "right: true, feedback: no}"),
             "\
-t/l/one.yaml:12:5: at least two options, of which exactly one is right
+t/l/one.yaml:12:7: at least two options, of which exactly one is right
     |
  12 |     - {id: x, text: X, right: true, feedback: yes indeed}
-    |     ^",
+    |       ^",
         ),
         (
             stage("files: [a.yaml]", "files: [b.yaml]"),
