@@ -2,4 +2,5 @@
 
 mod architecture;
 mod kubectl;
+mod program;
 mod serve;
