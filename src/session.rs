@@ -133,6 +133,10 @@ impl Session {
             Event::Resized { cols, rows } => effects.extend(self.input(Input::Resize { cols, rows })),
             Event::Output { ticket, stream, bytes } => self.output(ticket, stream, &bytes),
             Event::Ran { ticket, exit_code } => self.line_ended(ticket, exit_code, &mut effects),
+            Event::RanAsking { ticket, exit_code, wish } => {
+                self.line_ended(ticket, exit_code, &mut effects);
+                self.wish(wish, &mut effects);
+            }
             Event::Done { ticket, result, answer } => self.task_ended(ticket, result, answer, &mut effects),
             Event::Evaluated { tag, findings } => self.evaluated(tag, findings, &mut effects),
             Event::EvaluationFailed { tag, reason } => self.evaluation_failed(tag, reason, &mut effects),

@@ -90,10 +90,13 @@ impl Driver {
             let (out, printer) = shared.printer(ticket);
             let end = shared.parts.prompt.run(&line, Terminal { input: receiver, out, size }).await;
             let _ = printer.await;
-            shared.tell(Event::Ran { ticket, exit_code: end.exit_code }).await;
-            if let Some(wish) = end.wish {
-                shared.tell(Event::Wish(wish)).await;
-            }
+            let exit_code = end.exit_code;
+            shared
+                .tell(match end.wish {
+                    None => Event::Ran { ticket, exit_code },
+                    Some(wish) => Event::RanAsking { ticket, exit_code, wish },
+                })
+                .await;
         });
         self.running.insert(ticket, Running { input, task });
     }

@@ -49,6 +49,7 @@ pub async fn run(session: Session, driver: Driver, events: mpsc::Receiver<Event>
         notice: String::new(),
         quit: false,
         interrupted: false,
+        mid_line: false,
     };
     plain.start();
     plain.run().await
@@ -68,6 +69,8 @@ struct Plain {
     notice: String,
     quit: bool,
     interrupted: bool,
+    /// A command's output did not end its last line.
+    mid_line: bool,
 }
 
 impl Plain {
@@ -182,6 +185,7 @@ impl Plain {
         if let Event::Output { stream, bytes, .. } = &event {
             let text = String::from_utf8_lossy(bytes).into_owned();
             (self.console.print)(*stream, &text);
+            self.mid_line = !text.ends_with('\n');
         }
         let effects = self.session.handle(event);
         self.perform(effects);
@@ -309,7 +313,11 @@ impl Plain {
         }
     }
 
+    /// Prints a text of the program, on a line of its own.
     fn say(&mut self, text: &str) {
+        if std::mem::take(&mut self.mid_line) {
+            (self.console.print)(Stream::Out, "\n");
+        }
         (self.console.print)(Stream::Out, text);
     }
 }

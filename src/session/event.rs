@@ -30,6 +30,8 @@ pub enum Event {
     Output { ticket: Ticket, stream: Stream, bytes: Vec<u8> },
     /// A prompt line ended.
     Ran { ticket: Ticket, exit_code: i32 },
+    /// A prompt line ended with a word that asks for something (`next`, `hint`): both at once, so that nothing comes in between.
+    RanAsking { ticket: Ticket, exit_code: i32, wish: Wish },
     /// A set-up, solution or reset ended; an error is a sentence for people. `answer` is what a solution's `answer` action took
     /// from this run's output.
     Done { ticket: Ticket, result: Result<(), String>, answer: Option<String> },
