@@ -75,7 +75,8 @@ pub fn is_complete(line: &str) -> bool {
 /// Whether a line reads what is typed while it runs: `kubectl exec -i`, `-f -`. Others get interrupts only, so that a script piped
 /// into the prompt is not eaten by a command that never asked for it.
 pub fn reads_input(line: &str) -> bool {
-    let before = line.split(" -- ").next().unwrap_or(line);
+    let command = line.lines().next().unwrap_or_default().split("<<").next().unwrap_or_default();
+    let before = command.split(" -- ").next().unwrap_or(command);
     before.split_whitespace().any(|word| match word.strip_prefix('-') {
         None => false,
         Some("" | "f-" | "-stdin" | "-filename=-") => true,
@@ -293,7 +294,14 @@ mod tests {
         {
             assert!(reads_input(line), "{line}");
         }
-        for line in ["kubectl get pods -w", "kubectl exec test -- grep -i x", "kubectl apply -f x.yaml", "kubectl logs -f test"] {
+        for line in [
+            "kubectl get pods -w",
+            "kubectl exec test -- grep -i x",
+            "cat > x <<E\na:\n- b\nE",
+            "kubectl apply -f - <<E\na: b\nE",
+            "kubectl apply -f x.yaml",
+            "kubectl logs -f test",
+        ] {
             assert!(!reads_input(line), "{line}");
         }
     }

@@ -43,7 +43,8 @@ fn no_terminal_at_all_is_told() {
 #[test]
 fn an_unknown_lesson_step_or_flag_is_a_usage_error() {
     let home = Home::new();
-    for args in [&["run", "control-external-egres"][..], &["run", "control-external-egress", "--to", "nowhere"], &["frobnicate"]] {
+    for args in [&["run", "control-external-egres"][..], &["run", "control-external-egress", "--to", "nowhere"], &["frobnicate"]]
+    {
         let output = home.run(args, "", 20);
         assert_eq!(output.status.code(), Some(2), "{args:?}");
         assert!(!text(&output.stderr).trim().is_empty());
@@ -69,8 +70,22 @@ fn a_lesson_with_an_unknown_field_is_shown_with_its_place() {
 fn likely_wrong_first_inputs_get_one_useful_sentence() {
     let home = Home::new();
     let lines = [
-        "ls", "help", "k get po", "clear", "vim x.yaml", "helm install x", "curl http://www.wikipedia.org", "kubectl apply -f missing.yaml",
-        "sudo kubectl get pods", "istioctl profile dump", "cd /etc", "bash", "kubetcl get pods", "docker ps", "get pods", "kubectl",
+        "ls",
+        "help",
+        "k get po",
+        "clear",
+        "vim x.yaml",
+        "helm install x",
+        "curl http://www.wikipedia.org",
+        "kubectl apply -f missing.yaml",
+        "sudo kubectl get pods",
+        "istioctl profile dump",
+        "cd /etc",
+        "bash",
+        "kubetcl get pods",
+        "docker ps",
+        "get pods",
+        "kubectl",
         "apiVersion: v1",
     ];
     let mut script = String::from("next\n");
@@ -83,7 +98,14 @@ fn likely_wrong_first_inputs_get_one_useful_sentence() {
         assert!(said.contains(&format!("mark-{n}")), "{} ended the lab", lines[n]);
     }
     assert!(!text(&output.stderr).contains("panicked"), "{}", text(&output.stderr));
-    for word in ["edit FILE", "istioctl install", "kubectl exec test -- curl", "missing.yaml", "type the command without it", "did you mean `kubectl`"] {
+    for word in [
+        "edit FILE",
+        "istioctl install",
+        "kubectl exec test -- curl",
+        "missing.yaml",
+        "type the command without it",
+        "did you mean `kubectl`",
+    ] {
         assert!(said.contains(word), "{word} is missing in\n{said}");
     }
 }

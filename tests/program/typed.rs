@@ -20,7 +20,9 @@ fn typed(step: &Step) -> String {
                 let sets: String = options.iter().map(|(k, v)| format!(" --set {k}={v}")).collect();
                 script.push_str(&format!("istioctl install --set profile={profile}{sets} -y\n"));
             }
-            Action::Answer { answer: Answer::Choice(text) | Answer::Text(text), .. } => script.push_str(&format!("answer {text}\n")),
+            Action::Answer { answer: Answer::Choice(text) | Answer::Text(text), .. } => {
+                script.push_str(&format!("answer {text}\n"))
+            }
             Action::Answer { .. } | Action::Fault(_) => (),
         }
     }

@@ -13,6 +13,9 @@ const LENT: &[&str] = &[
     "uniq", "wc",
 ];
 
+/// Where the tools find the lab's folder; other absolute paths are outside of it.
+const ROOT: &str = "/lab";
+
 /// Runs a text tool; standard output, standard error, exit code.
 pub fn run(folder: Folder, call: &Call, stdin: Option<Vec<u8>>) -> (Vec<u8>, Vec<u8>, i32) {
     let name = call.argv.first().map_or("", String::as_str);
@@ -20,7 +23,8 @@ pub fn run(folder: Folder, call: &Call, stdin: Option<Vec<u8>>) -> (Vec<u8>, Vec
         return (Vec::new(), format!("{name} is not lent to the prompt\n").into_bytes(), 127);
     }
     let streams = Streams { stdin, out_tty: false, err_tty: false };
-    let ran = tools::run(&mut Desk { folder }, call, &streams);
+    let call = Call { cwd: ROOT.into(), ..call.clone() };
+    let ran = tools::run(&mut Desk { folder }, &call, &streams);
     let (mut out, mut err) = (Vec::new(), Vec::new());
     for chunk in ran.chunks {
         match chunk.stream {
@@ -41,21 +45,29 @@ struct Desk {
     folder: Folder,
 }
 
+/// The path within the lab's folder.
+fn within(path: &str) -> Result<&str, FileError> {
+    match path.strip_prefix(ROOT).map(|rest| rest.trim_start_matches('/')) {
+        Some(rest) => Ok(rest),
+        None => Err(FileError::Other(format!("{path} is outside the lab's folder"))),
+    }
+}
+
 impl Files for Desk {
     fn read(&self, path: &str) -> Result<Vec<u8>, FileError> {
-        self.folder.read(path)
+        self.folder.read(within(path)?)
     }
 
     fn write(&mut self, path: &str, bytes: &[u8], append: bool) -> Result<(), FileError> {
-        self.folder.write(path, bytes, append)
+        self.folder.write(within(path)?, bytes, append)
     }
 
     fn list(&self, path: &str) -> Result<Vec<String>, FileError> {
-        self.folder.list(path)
+        self.folder.list(within(path)?)
     }
 
     fn stat(&self, path: &str) -> Result<FileInfo, FileError> {
-        self.folder.stat(path)
+        self.folder.stat(within(path)?)
     }
 
     fn command_path(&self, name: &str) -> Option<String> {
@@ -98,6 +110,6 @@ impl ToolEnv for Desk {
     }
 
     fn remove(&mut self, path: &str) -> Result<(), FileError> {
-        self.folder.files.remove(path).map_err(|e| FileError::Other(e.to_string()))
+        self.folder.files.remove(within(path)?).map_err(|e| FileError::Other(e.to_string()))
     }
 }
