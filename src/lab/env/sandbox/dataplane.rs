@@ -3,8 +3,8 @@
 use super::Bend;
 use crate::base::clock::Time;
 use crate::base::seed::Seed;
-use crate::k8s::{Key, Object};
-use crate::mesh::{Inputs, Model, Options, Trace};
+use crate::k8s::{Key, Object, Snapshot};
+use crate::mesh::{self, Inputs, Model, Options, Trace};
 use crate::outside::wire::{DnsAnswer, Exchange, Failure, HttpVersion, Reply, Request, Response, Scheme};
 use crate::outside::{Faults, Outside};
 use crate::sandbox::{Changes, Dataplane};
@@ -49,7 +49,11 @@ impl Dataplane for MeshNetwork {
     fn update(&mut self, changes: &Changes<'_>) {
         let matters = |key: &Key| !IDLE_KINDS.contains(&key.kind.kind.as_str());
         if changes.changed.is_empty() || changes.changed.iter().any(matters) {
-            self.model = Model::compile(changes.snapshot, &self.model.options().clone());
+            let mut options = self.model.options().clone();
+            if let Some(text) = accepted_mesh(changes.snapshot) {
+                options.last_known_mesh = Some(text);
+            }
+            self.model = Model::compile(changes.snapshot, &options);
         }
     }
 
@@ -77,6 +81,12 @@ impl Dataplane for MeshNetwork {
     fn as_any(&mut self) -> &mut dyn Any {
         self
     }
+}
+
+/// The mesh text, if istiod takes it. One that it refuses changes nothing: the last one stays in force (istio-egress-semantics 1.3).
+fn accepted_mesh(snapshot: &Snapshot) -> Option<String> {
+    let text = snapshot.find("", "ConfigMap", "istio-system", "istio")?.str_at(&["data", "mesh"]).to_string();
+    mesh::config::read(&text, "ConfigMap istio-system/istio").is_ok().then_some(text)
 }
 
 /// Changes what is broken in the outside world.
