@@ -53,7 +53,7 @@ pub fn lesson(lesson: &Lesson) -> Vec<Remark> {
         out.push(Remark { level, at, message });
     };
     for object in &lesson.world.objects {
-        for message in kind_problem(object) {
+        if let Some(message) = kind_problem(object) {
             say(Level::Error, "", message);
         }
     }

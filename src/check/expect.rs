@@ -115,7 +115,7 @@ mod tests {
     fn a_missing_or_an_extra_exchange_is_a_miss() {
         let any = Expect::default();
         let one = [seen(Outcome::Delivered, Some(301), 0)];
-        assert_eq!(first_miss(&[any.clone()], &one), None);
+        assert_eq!(first_miss(std::slice::from_ref(&any), &one), None);
         assert_eq!(first_miss(&[any.clone(), any.clone()], &one), Some(1));
         assert_eq!(first_miss(&[any], &[one[0].clone(), one[0].clone()]), Some(1));
         assert_eq!(first_miss(&[], &one), None);

@@ -80,9 +80,10 @@ impl JsonPath {
     /// As [`JsonPath::parse`].
     pub fn parse_relaxed(text: &str) -> Result<JsonPath, Error> {
         let inner = match text.strip_prefix('{') {
-            Some(rest) => rest
-                .strip_suffix('}')
-                .ok_or_else(|| format!("unexpected path string, expected a 'name1.name2' or '.name1.name2' or '{{name1.name2}}' or '{{.name1.name2}}'"))?,
+            Some(rest) => rest.strip_suffix('}').ok_or_else(|| {
+                "unexpected path string, expected a 'name1.name2' or '.name1.name2' or '{name1.name2}' or '{.name1.name2}'"
+                    .to_string()
+            })?,
             None => text,
         };
         let dot = if inner.starts_with('.') || inner.starts_with('[') || inner.starts_with('$') { "" } else { "." };

@@ -141,14 +141,9 @@ async fn one_by_one(s: &mut Session<'_>, p: &Parsed, sources: &[Source]) -> Resu
             other => other?,
         };
         let mut lines = Lines::new(p, source);
-        loop {
-            match s.next(&mut stream, None).await? {
-                super::session::Next::Bytes(bytes) => {
-                    let text = lines.push(&bytes);
-                    s.write(Stream::Out, &text);
-                }
-                _ => break,
-            }
+        while let super::session::Next::Bytes(bytes) = s.next(&mut stream, None).await? {
+            let text = lines.push(&bytes);
+            s.write(Stream::Out, &text);
         }
         let rest = lines.end();
         s.write(Stream::Out, &rest);

@@ -67,11 +67,11 @@ async fn texts(s: &mut Session<'_>, name: &str, recursive: bool) -> Result<Vec<(
         });
     }
     let mut found = Vec::new();
-    walk(s, name, recursive, true, &mut found)?;
+    walk(s, name, recursive, &mut found)?;
     Ok(found)
 }
 
-fn walk(s: &Session<'_>, name: &str, recursive: bool, top: bool, found: &mut Vec<(String, String)>) -> Result<()> {
+fn walk(s: &Session<'_>, name: &str, recursive: bool, found: &mut Vec<(String, String)>) -> Result<()> {
     let folder = name.trim_end_matches('/');
     match s.io.files.read(name) {
         Ok(bytes) => {
@@ -87,9 +87,9 @@ fn walk(s: &Session<'_>, name: &str, recursive: bool, top: bool, found: &mut Vec
     for entry in entries {
         let path = if folder == "." { entry.clone() } else { format!("{folder}/{entry}") };
         match entry.ends_with('/') {
-            true if recursive || top && false => walk(s, path.trim_end_matches('/'), recursive, false, found)?,
+            true if recursive => walk(s, path.trim_end_matches('/'), recursive, found)?,
             true => (),
-            false if [".yaml", ".yml", ".json"].iter().any(|e| entry.ends_with(e)) => walk(s, &path, recursive, false, found)?,
+            false if [".yaml", ".yml", ".json"].iter().any(|e| entry.ends_with(e)) => walk(s, &path, recursive, found)?,
             false => (),
         }
     }

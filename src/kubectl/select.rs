@@ -54,9 +54,7 @@ fn slashed(resources: &[Resource], operands: &[String]) -> Result<Targets> {
     let mut items: Vec<Target> = Vec::new();
     for operand in operands {
         let Some((word, name)) = operand.split_once('/') else {
-            return Err(Error::plain(format!(
-                "there is no need to specify a resource type as a separate argument when passing arguments in resource/name form (e.g. 'kubectl get resource/<resource_name>' instead of 'kubectl get resource resource/<resource_name>')"
-            )));
+            return Err(Error::plain("there is no need to specify a resource type as a separate argument when passing arguments in resource/name form (e.g. 'kubectl get resource/<resource_name>' instead of 'kubectl get resource resource/<resource_name>')".to_string()));
         };
         if word.is_empty() || name.is_empty() || name.contains('/') {
             return Err(Error::plain("arguments in resource/name form must have a single resource and name"));

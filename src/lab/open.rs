@@ -11,7 +11,7 @@ use crate::lab::env::sandbox::{Refusal, Serve, Served, serve_new, serve_saved};
 use crate::lab::prompt::Prompt;
 use crate::lab::start;
 use crate::lesson::model::Lesson;
-use crate::progress::{Journal, Summary};
+use crate::progress::Journal;
 use crate::session::{Event, Options, Session};
 use anyhow::bail;
 use std::sync::Arc;
@@ -57,7 +57,7 @@ pub async fn open(paths: &Paths, wanted: Wanted) -> anyhow::Result<Opened> {
     let mut notes = Vec::new();
     let (served, files) = world(paths, &wanted, &mut notes).await?;
     let journal = journal(paths).map_err(|note| notes.push(note)).ok();
-    let summary = journal.as_ref().map(Journal::summary).unwrap_or_else(Summary::default);
+    let summary = journal.as_ref().map(Journal::summary).unwrap_or_default();
     let env: Arc<dyn Environment> = Arc::new(served.sandbox);
     start::prepare(&env.client(), &wanted.lesson, &*files).await?;
     if let Some(step) = wanted.from {

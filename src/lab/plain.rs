@@ -222,14 +222,8 @@ impl Plain {
     /// Prints what is new: notes of the program, findings, the step.
     fn show(&mut self) {
         self.notes();
-        let findings = self
-            .session
-            .findings()
-            .iter()
-            .filter(|f| f.verdict != Verdict::Met)
-            .map(|f| render::text(f))
-            .collect::<Vec<_>>()
-            .join("\n");
+        let findings =
+            self.session.findings().iter().filter(|f| f.verdict != Verdict::Met).map(render::text).collect::<Vec<_>>().join("\n");
         if findings != self.findings {
             if !findings.is_empty() && !self.session.step_run().is_done() {
                 self.say(&format!("{findings}\n"));

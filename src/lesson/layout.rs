@@ -162,8 +162,7 @@ fn pieces(runs: &[Run]) -> Vec<Run> {
         for line in source.text.split_inclusive('\n') {
             let (line, broken) = line.strip_suffix('\n').map_or((line, false), |l| (l, true));
             for word in line.split_inclusive(' ').filter(|w| !w.is_empty()) {
-                let text = if source.mark == Mark::Command { word } else { word };
-                out.push(Run { mark: source.mark, text: text.to_string(), url: source.url.clone() });
+                out.push(Run { mark: source.mark, text: word.to_string(), url: source.url.clone() });
             }
             if broken {
                 out.push(run(source.mark, "\n"));

@@ -56,11 +56,12 @@ fn set(pattern: &[char]) -> Option<(usize, bool, Vec<(char, char)>)> {
         if c == ']' && at > start {
             return Some((at + 1, negated, members));
         }
-        if c == '[' && pattern.get(at + 1) == Some(&':') {
-            if let Some(len) = class(&pattern[at..], &mut members) {
-                at += len;
-                continue;
-            }
+        if c == '['
+            && pattern.get(at + 1) == Some(&':')
+            && let Some(len) = class(&pattern[at..], &mut members)
+        {
+            at += len;
+            continue;
         }
         if c == '\\' && pattern.len() > at + 1 {
             at += 1;

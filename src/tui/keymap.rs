@@ -113,7 +113,7 @@ pub fn find(key: &KeyEvent, place: Place) -> Option<Command> {
     let (code, modifiers) = normal(key);
     let is = |name: &&str| parse(name) == Some((code, modifiers));
     let stays = |row: &Row| place != Place::Keys || keeps(row.command);
-    if let Some(row) = ROWS.iter().find(|row| stays(row) && row.anywhere.iter().any(|k| is(k)) && applies(row, place)) {
+    if let Some(row) = ROWS.iter().find(|row| stays(row) && row.anywhere.iter().any(&is) && applies(row, place)) {
         return Some(row.command);
     }
     let wanted = match place {

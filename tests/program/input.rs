@@ -94,8 +94,8 @@ fn likely_wrong_first_inputs_get_one_useful_sentence() {
     let output = home.run(&["learn", "--plain"], &script, 60);
     assert!(output.status.success());
     let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
-    for n in 0..lines.len() {
-        assert!(said.contains(&format!("mark-{n}")), "{} ended the lab", lines[n]);
+    for (n, line) in lines.iter().enumerate() {
+        assert!(said.contains(&format!("mark-{n}")), "{line} ended the lab");
     }
     assert!(!text(&output.stderr).contains("panicked"), "{}", text(&output.stderr));
     for word in [

@@ -98,6 +98,6 @@ pub async fn token(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
     let made = s.json(Ask::post(path, &body)).await?;
     let token =
         made["status"]["token"].as_str().ok_or_else(|| Error::plain("failed to create token: no token in server response"))?;
-    s.say(&token.to_string());
+    s.say(token);
     Ok(0)
 }

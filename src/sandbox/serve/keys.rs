@@ -152,9 +152,8 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(fail)?;
     fs::rename(&temporary, path).map_err(fail)?;
     // The new name is on disk only once its folder is. Where folders cannot be opened the system sees to it.
-    match path.parent().map(fs::File::open) {
-        Some(Ok(folder)) => drop(folder.sync_all()),
-        _ => (),
+    if let Some(Ok(folder)) = path.parent().map(fs::File::open) {
+        drop(folder.sync_all())
     }
     Ok(())
 }

@@ -36,10 +36,10 @@ impl Page {
         let (lesson, nth) = (session.lesson(), session.shown());
         let step = &lesson.steps[nth];
         let first = nth == 0 || lesson.steps[nth - 1].stage != step.stage;
-        if let Some(stage) = lesson.stage(&step.stage).filter(|_| first) {
-            if !stage.intro.is_empty() {
-                self.blocks(&stage.intro);
-            }
+        if let Some(stage) = lesson.stage(&step.stage).filter(|_| first)
+            && !stage.intro.is_empty()
+        {
+            self.blocks(&stage.intro);
         }
         self.gap();
         let title = format!("Step {}: {}", nth + 1, step.title);

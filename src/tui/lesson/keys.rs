@@ -34,7 +34,7 @@ impl LessonScreen {
         let had_notice = self.view.notice.take().is_some();
         match keymap::find(key, place) {
             Some(command) => self.command(command, had_notice),
-            None if program => self.to_program(key),
+            None if program => self.send_to_program(key),
             None if place == Place::Prompt => self.typed(key),
             None => (),
         }
@@ -75,7 +75,7 @@ impl LessonScreen {
         }
     }
 
-    fn to_program(&mut self, key: &KeyEvent) {
+    fn send_to_program(&mut self, key: &KeyEvent) {
         if let Some(bytes) = bytes_of(key) {
             self.view.output = Bottom::Follow;
             self.tell(Event::Input(Input::Bytes(bytes)));

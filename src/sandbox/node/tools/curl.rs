@@ -34,13 +34,13 @@ pub fn run(tool: &mut Tool<'_>) -> i32 {
 }
 
 fn transfers(tool: &mut Tool<'_>, config: &Config) -> i32 {
-    if let Some(path) = &config.cacert {
-        if tool.env.read(&join(&tool.call.cwd, path)).is_err() {
-            if !config.silent || config.show_error {
-                tool.err(&format!("curl: (77) error setting certificate file: {path}\n"));
-            }
-            return 77;
+    if let Some(path) = &config.cacert
+        && tool.env.read(&join(&tool.call.cwd, path)).is_err()
+    {
+        if !config.silent || config.show_error {
+            tool.err(&format!("curl: (77) error setting certificate file: {path}\n"));
         }
+        return 77;
     }
     let mut outputs = config.outputs.iter();
     let mut code = 0;

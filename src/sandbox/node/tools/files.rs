@@ -54,10 +54,10 @@ pub fn make_folder(tool: &mut Tool<'_>) -> i32 {
             let mut whole = String::new();
             for part in path.split('/').filter(|p| !p.is_empty()) {
                 whole = format!("{whole}/{part}");
-                if tool.env.stat(&whole).is_err() {
-                    if let Err(error) = tool.env.make_folder(&whole) {
-                        return Some(format!("mkdir: can't create directory '{name}': {error}"));
-                    }
+                if tool.env.stat(&whole).is_err()
+                    && let Err(error) = tool.env.make_folder(&whole)
+                {
+                    return Some(format!("mkdir: can't create directory '{name}': {error}"));
                 }
             }
             return None;
@@ -120,10 +120,8 @@ fn transfer(tool: &mut Tool<'_>, command: &str, moves: bool) -> i32 {
         let target = if into { join(&to, source.rsplit('/').next().unwrap_or(source)) } else { to.clone() };
         if let Err(error) = tool.env.write(&target, &bytes, false) {
             code = tool.fail(&format!("{command}: can't create '{target}': {error}"));
-        } else if moves {
-            if let Err(error) = tool.env.remove(&from) {
-                code = tool.fail(&format!("mv: can't remove '{source}': {error}"));
-            }
+        } else if moves && let Err(error) = tool.env.remove(&from) {
+            code = tool.fail(&format!("mv: can't remove '{source}': {error}"));
         }
     }
     code

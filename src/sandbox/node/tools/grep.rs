@@ -189,9 +189,9 @@ fn search(tool: &mut Tool<'_>, options: &Options, regex: &Regex, label: Option<&
             tool.say("--\n");
         }
         let to = (at + options.after).min(lines.len() - 1);
-        for shown in from..=to {
+        for (shown, line) in lines.iter().enumerate().take(to + 1).skip(from) {
             let sign = if hits.contains(&shown) { ':' } else { '-' };
-            tool.say(&format!("{}{}\n", prefix(shown, sign), lines[shown]));
+            tool.say(&format!("{}{line}\n", prefix(shown, sign)));
         }
         last = Some(to.max(last.unwrap_or(0)));
     }

@@ -275,10 +275,10 @@ fn save(tool: &mut Tool<'_>, url: &str, file: Option<String>, quiet: bool, body:
         return 0;
     }
     let path = crate::shell::join(&tool.call.cwd, &name);
-    if name != "/dev/null" {
-        if let Err(error) = tool.env.write(&path, body, false) {
-            return tool.fail(&format!("wget: can't open '{name}': {error}"));
-        }
+    if name != "/dev/null"
+        && let Err(error) = tool.env.write(&path, body, false)
+    {
+        return tool.fail(&format!("wget: can't open '{name}': {error}"));
     }
     if !quiet {
         tool.err(&format!("saving to '{name}'\n'{name}' saved\n"));

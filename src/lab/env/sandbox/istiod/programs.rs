@@ -31,7 +31,7 @@ impl Program for Pilot {
 
     fn start_logs(&self, pod: &Object, container: &str, state: &Snapshot, now: Time) -> Vec<String> {
         let tag = tag_of(pod, container);
-        let mut lines = vec![
+        let mut lines = [
             format!("initializing Istiod, version {tag}"),
             "mesh configuration read from ConfigMap istio-system/istio".to_string(),
             "serving XDS on 15010 and 15012, webhooks on 15017, monitoring on 15014".to_string(),

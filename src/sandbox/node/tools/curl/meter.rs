@@ -21,7 +21,7 @@ pub fn start() -> String {
 pub fn line(p: &Progress) -> String {
     let expected = p.total.unwrap_or(p.received) + p.sent;
     let moved = p.received + p.sent;
-    let percent = |part: u64, whole: u64| if whole == 0 { 0 } else { part * 100 / whole };
+    let percent = |part: u64, whole: u64| (part * 100).checked_div(whole).unwrap_or(0);
     let speed = |bytes: u64| bytes * 1000 / p.elapsed_ms.max(1);
     let spent = p.elapsed_ms / 1000;
     let estimate = if spent > 0 { moved.checked_div(speed(moved)).unwrap_or(0) } else { 0 };

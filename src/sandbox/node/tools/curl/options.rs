@@ -244,10 +244,10 @@ fn find_long(long: &str, word: &str) -> Result<(&'static str, bool, bool), Stop>
     if OTHERS.iter().any(|(name, _)| *name == long) {
         return Err(refuse(word));
     }
-    if let Some(off) = long.strip_prefix("no-") {
-        if let Some((name, _, false)) = TABLE.iter().find(|(name, ..)| *name == off) {
-            return Ok((name, false, false));
-        }
+    if let Some(off) = long.strip_prefix("no-")
+        && let Some((name, _, false)) = TABLE.iter().find(|(name, ..)| *name == off)
+    {
+        return Ok((name, false, false));
     }
     let mut close = TABLE.iter().filter(|(name, ..)| name.starts_with(long));
     match (close.next(), close.next()) {
@@ -370,7 +370,7 @@ fn number(value: &str, word: &str) -> Result<u64, Stop> {
 
 fn seconds(value: &str, word: &str) -> Result<u64, Stop> {
     match value.parse::<f64>() {
-        Ok(n) if n >= 0.0 && n < 1e9 => Ok((n * 1000.0).round() as u64),
+        Ok(n) if (0.0..1e9).contains(&n) => Ok((n * 1000.0).round() as u64),
         _ => Err(wrong_number(word)),
     }
 }

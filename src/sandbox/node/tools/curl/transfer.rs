@@ -309,10 +309,10 @@ impl<'t, 'e, 'c> Transfer<'t, 'e, 'c> {
     /// Status line and headers, to where `-I`, `-i` and `-D` want them.
     fn headers(&mut self, response: &Response, file: &str) -> End {
         let plain = verbose::header_lines(response, false);
-        if let Some(path) = &self.config.dump_header {
-            if !self.files.write(self.tool, path, plain.as_bytes()) {
-                return Err((23, "Failed writing header".to_string()));
-            }
+        if let Some(path) = &self.config.dump_header
+            && !self.files.write(self.tool, path, plain.as_bytes())
+        {
+            return Err((23, "Failed writing header".to_string()));
         }
         if self.config.head || self.config.include {
             let styled = self.tool.streams.out_tty && file == "-" && !self.config.plain_headers;
