@@ -8,6 +8,7 @@ mod explain;
 mod lessons;
 mod run;
 mod sandbox;
+mod screen;
 mod tools;
 
 use args::{Cli, Command};

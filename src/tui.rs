@@ -34,11 +34,14 @@ pub struct Start {
     pub lesson: Option<usize>,
     /// What the status bar calls the environment: `sandbox, Istio 1.30`.
     pub environment: String,
-    /// Asks the lab side to open a lesson (an index into `lessons`). Must return at once; the answer is [`Inbox::opened`]. Events
-    /// of the lesson's driver go to the same inbox.
-    pub open: Box<dyn FnMut(usize, Inbox)>,
+    /// Asks the lab side to open a lesson (an index into `lessons`) for a screen of this many columns and rows. Must return at
+    /// once; the answer is [`Inbox::opened`]. Events of the lesson's driver go to the same inbox.
+    pub open: Opener,
     pub rules: Rules,
 }
+
+/// See [`Start::open`].
+pub type Opener = Box<dyn FnMut(usize, (u16, u16), Inbox)>;
 
 /// What the screen asks about lines without knowing the prompt that runs them.
 #[derive(Debug, Clone, Copy)]

@@ -18,11 +18,11 @@ pub(super) fn run(a: &args::Learn) -> End {
     if a.env != "sandbox" {
         return Err(Trouble::unavailable(format!("{} (--env {})", crate::base::not_simulated("lessons on a cluster"), a.env)));
     }
+    if !a.plain {
+        return super::screen::run(a);
+    }
     let lesson = choose(a)?;
     let from = a.from.as_deref().map(|step| lessons::step_index(&lesson, step)).transpose()?;
-    if !a.plain {
-        return Err(Trouble::unavailable("the screen is not there yet; use `learn --plain`"));
-    }
     let runtime = runtime()?;
     let end = runtime.block_on(take_plain(a, lesson, from));
     runtime.shutdown_timeout(std::time::Duration::from_millis(300));

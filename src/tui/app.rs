@@ -91,7 +91,7 @@ impl App {
         self.notice = None;
         self.overlay = None;
         self.layer = Layer::Opening(lesson);
-        (self.start.open)(lesson, self.inbox.for_opening(self.opening));
+        (self.start.open)(lesson, (self.size.width, self.size.height), self.inbox.for_opening(self.opening));
     }
 
     fn opened(&mut self, link: Result<Box<Link>, String>) {

@@ -1,0 +1,218 @@
+//! The lessons on screen: the lab on a runtime of its own, the screen on this thread, one channel between them.
+
+use super::{End, GOOD, Trouble, args, lessons, runtime};
+use crate::base::paths::Paths;
+use crate::lab::driver::Driver;
+use crate::lab::open::{self, Opened, Wanted};
+use crate::lab::prompt::words::{self, Word};
+use crate::lab::prompt::{is_complete, reads_input};
+use crate::lesson::model::Lesson;
+use crate::progress::{Journal, Summary};
+use crate::session::{Event, Wish};
+use crate::tui::editor::ScreenEditor;
+use crate::tui::{self, Ended, Inbox, Link, Reads, Rules, Start};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::Handle;
+
+/// How often a world that this process itself has not let go of yet is tried again.
+const OPEN_TRIES: usize = 20;
+const OPEN_PAUSE: Duration = Duration::from_millis(100);
+/// What still runs at the end gets so long.
+const LAST: Duration = Duration::from_millis(300);
+
+/// Shows the lessons; opens the one that was asked for.
+pub(super) fn run(a: &args::Learn) -> End {
+    tui::terminal::usable().map_err(Trouble::unavailable)?;
+    let all = lessons::all(&a.from_dir)?;
+    let asked = match &a.lesson {
+        Some(id) => Some(lessons::find(&a.from_dir, id)?.id.clone()),
+        None => a.from.as_ref().and(all.first()).map(|lesson| lesson.id.clone()),
+    };
+    let lesson = asked.and_then(|id| all.iter().position(|lesson| lesson.id == id));
+    let from = match (&a.from, lesson) {
+        (Some(step), Some(nth)) => Some(lessons::step_index(&all[nth], step)?),
+        _ => None,
+    };
+    let progress = Summary::of(&Journal::read(&Paths::from_environment().journal()).unwrap_or_default());
+    let runtime = runtime()?;
+    let (inbox, messages) = tui::inbox();
+    signals(runtime.handle(), &inbox);
+    let lab = Lab { handle: runtime.handle().clone(), lessons: all.clone(), world: a.world.clone(), real_time: a.real_time };
+    let release = crate::mesh::versions::default_release();
+    let mut first = from;
+    let start = Start {
+        lessons: all,
+        progress,
+        lesson,
+        environment: format!("sandbox, Istio {}", release.line),
+        open: Box::new(move |nth, size, inbox| lab.open(nth, first.take(), size, inbox)),
+        rules: Rules { is_complete, reads, wish },
+    };
+    let ended = tui::run(inbox, &messages, start).map_err(Trouble::unavailable);
+    runtime.shutdown_timeout(LAST);
+    Ok(match ended? {
+        Ended::Left => GOOD,
+        Ended::TerminalGone => 128 + 1,
+        Ended::Signal(number) => 128 + number as u8,
+    })
+}
+
+/// What opens lessons. Everything that waits runs on the runtime.
+struct Lab {
+    handle: Handle,
+    lessons: Vec<Arc<Lesson>>,
+    world: String,
+    real_time: bool,
+}
+
+impl Lab {
+    fn open(&self, nth: usize, from: Option<usize>, size: (u16, u16), inbox: Inbox) {
+        let (handle, lesson) = (self.handle.clone(), self.lessons[nth].clone());
+        let (world, real_time) = (self.world.clone(), self.real_time);
+        let wanted = move |inbox: &Inbox| Wanted {
+            lesson: lesson.clone(),
+            world: world.clone(),
+            from,
+            real_time,
+            editor: Some(Arc::new(ScreenEditor(inbox.clone()))),
+            terminal: Some(size),
+        };
+        self.handle.spawn(async move {
+            match patiently(|| wanted(&inbox)).await {
+                Ok(opened) => hand_over(opened, handle, inbox),
+                Err(error) => inbox.opened(Err(format!("{error:#}"))),
+            }
+        });
+    }
+}
+
+/// Opens a lesson; a world that this process holds still is about to be let go of.
+async fn patiently(wanted: impl Fn() -> Wanted) -> anyhow::Result<Opened> {
+    let own = format!("process {};", std::process::id());
+    for _ in 1..OPEN_TRIES {
+        match open::open(&Paths::from_environment(), wanted()).await {
+            Err(error) if error.to_string().contains(&own) => tokio::time::sleep(OPEN_PAUSE).await,
+            end => return end,
+        }
+    }
+    open::open(&Paths::from_environment(), wanted()).await
+}
+
+fn hand_over(opened: Opened, handle: Handle, inbox: Inbox) {
+    let Opened { session, driver, mut events, notes, kubeconfig, files } = opened;
+    let folder = files.location();
+    let mut held = Held { driver: Some(driver), handle };
+    let link = Link {
+        session,
+        effects: Box::new(move |effect| held.perform(effect)),
+        environment: None,
+        folder: folder.clone(),
+    };
+    inbox.opened(Ok(link));
+    for note in notes {
+        inbox.event(Event::Told(format!("{note}.")));
+    }
+    inbox.event(Event::Told(places(folder.as_deref(), &kubeconfig)));
+    std::thread::spawn(move || while events.blocking_recv().is_some_and(|event| inbox.event(event)) {});
+}
+
+fn places(folder: Option<&std::path::Path>, kubeconfig: &std::path::Path) -> String {
+    let files = folder.map(|path| format!("This lab's files: {}\n", path.display())).unwrap_or_default();
+    format!("{files}For your own kubectl in another window: export KUBECONFIG={}", kubeconfig.display())
+}
+
+/// A driver on the screen's side of the channel: it needs the runtime for whatever it does, and to end.
+struct Held {
+    driver: Option<Driver>,
+    handle: Handle,
+}
+
+impl Held {
+    fn perform(&mut self, effect: crate::session::Effect) {
+        let _inside = self.handle.enter();
+        if let Some(driver) = &mut self.driver {
+            driver.perform(effect);
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let _inside = self.handle.enter();
+        self.driver = None;
+    }
+}
+
+/// SIGTERM, SIGHUP and SIGINT end the screen as a key would.
+fn signals(handle: &Handle, inbox: &Inbox) {
+    #[cfg(unix)]
+    for number in [1, 2, 15] {
+        use tokio::signal::unix::{SignalKind, signal};
+        let inbox = inbox.clone();
+        let _inside = handle.enter();
+        if let Ok(mut arrivals) = signal(SignalKind::from_raw(number)) {
+            handle.spawn(async move {
+                if arrivals.recv().await.is_some() {
+                    inbox.signal(number);
+                }
+            });
+        }
+    }
+}
+
+/// What a line reads while it runs.
+fn reads(line: &str) -> Reads {
+    let before = line.split(" -- ").next().unwrap_or(line);
+    let tty = |word: &str| match word.strip_prefix('-') {
+        Some(flags) if !flags.starts_with('-') => flags.len() <= 3 && flags.contains('t') && flags.chars().all(|c| "itq".contains(c)),
+        Some(flags) => flags == "-tty" || flags == "-tty=true",
+        None => false,
+    };
+    match (reads_input(line), before.split_whitespace().any(tty)) {
+        (true, true) => Reads::Keys,
+        (true, false) => Reads::Lines,
+        (false, _) => Reads::Nothing,
+    }
+}
+
+/// The wish of a line of one word, so that it needs no command to run.
+fn wish(line: &str) -> Option<Wish> {
+    if let Some(text) = line.strip_prefix("answer ").map(str::trim).filter(|text| !text.is_empty()) {
+        return Some(Wish::Answer(text.to_string()));
+    }
+    match words::find(line.trim()) {
+        Some(Word::Wish(wish)) => Some(wish),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_tells_what_it_reads() {
+        for (line, reads_as) in [
+            ("kubectl get pods", Reads::Nothing),
+            ("kubectl exec -ti test -- /bin/sh", Reads::Keys),
+            ("kubectl exec -it test -- sh", Reads::Keys),
+            ("kubectl exec -i -t test -- sh", Reads::Keys),
+            ("kubectl exec -i test -- cat", Reads::Lines),
+            ("kubectl exec test -- ls -ti", Reads::Nothing),
+            ("kubectl apply -f -", Reads::Lines),
+            ("kubectl logs test -c istio-proxy", Reads::Nothing),
+        ] {
+            assert_eq!(reads(line), reads_as, "{line}");
+        }
+    }
+
+    #[test]
+    fn words_of_the_prompt_are_wishes() {
+        assert_eq!(wish("hint"), Some(Wish::Hint));
+        assert_eq!(wish("exit"), Some(Wish::Quit));
+        assert_eq!(wish("answer 1a2b"), Some(Wish::Answer("1a2b".into())));
+        assert_eq!(wish("kubectl get pods"), None);
+        assert_eq!(wish("answer "), None);
+    }
+}
