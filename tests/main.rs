@@ -3,4 +3,5 @@
 mod architecture;
 mod kubectl;
 mod program;
+mod screen;
 mod serve;

@@ -70,7 +70,7 @@ pub struct From {
     pub lessons: Option<PathBuf>,
 }
 
-#[derive(Debug, Args, Default)]
+#[derive(Debug, Args)]
 pub struct Learn {
     /// The lesson; the one you are in, or the first
     pub lesson: Option<String>,
@@ -91,6 +91,14 @@ pub struct Learn {
     pub real_time: bool,
     #[command(flatten)]
     pub from_dir: From,
+}
+
+impl Default for Learn {
+    /// What `learn` without any flag means.
+    fn default() -> Learn {
+        let (env, world) = ("sandbox".into(), "default".into());
+        Learn { lesson: None, plain: false, env, from: None, world, real_time: false, from_dir: From::default() }
+    }
 }
 
 #[derive(Debug, Args)]

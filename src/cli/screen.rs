@@ -103,12 +103,7 @@ fn hand_over(opened: Opened, handle: Handle, inbox: Inbox) {
     let Opened { session, driver, mut events, notes, kubeconfig, files } = opened;
     let folder = files.location();
     let mut held = Held { driver: Some(driver), handle };
-    let link = Link {
-        session,
-        effects: Box::new(move |effect| held.perform(effect)),
-        environment: None,
-        folder: folder.clone(),
-    };
+    let link = Link { session, effects: Box::new(move |effect| held.perform(effect)), environment: None, folder: folder.clone() };
     inbox.opened(Ok(link));
     for note in notes {
         inbox.event(Event::Told(format!("{note}.")));
@@ -165,7 +160,9 @@ fn signals(handle: &Handle, inbox: &Inbox) {
 fn reads(line: &str) -> Reads {
     let before = line.split(" -- ").next().unwrap_or(line);
     let tty = |word: &str| match word.strip_prefix('-') {
-        Some(flags) if !flags.starts_with('-') => flags.len() <= 3 && flags.contains('t') && flags.chars().all(|c| "itq".contains(c)),
+        Some(flags) if !flags.starts_with('-') => {
+            flags.len() <= 3 && flags.contains('t') && flags.chars().all(|c| "itq".contains(c))
+        }
         Some(flags) => flags == "-tty" || flags == "-tty=true",
         None => false,
     };

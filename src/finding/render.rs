@@ -8,6 +8,9 @@ pub const MAX_LINES: usize = 12;
 /// Columns unless the screen is narrower.
 pub const COLUMNS: usize = 80;
 
+/// Below this many columns a title may take two lines.
+const NARROW: usize = 70;
+
 /// One rendered line: what it is, and its text without the label.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
@@ -32,7 +35,7 @@ pub fn rows(finding: &Finding, columns: usize) -> Vec<Row> {
     let evidence = &finding.evidence;
     let met = finding.verdict == Verdict::Met;
     let mut out = Rows { rows: Vec::new(), width: columns.saturating_sub(LABEL).max(20) };
-    out.add(finding.verdict.word(), &finding.title, 1);
+    out.add(finding.verdict.word(), &finding.title, if columns < NARROW { 2 } else { 1 });
     if !met || evidence.observed.is_empty() {
         out.add("", &finding.message, 2);
     }

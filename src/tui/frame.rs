@@ -19,6 +19,8 @@ pub struct Pane<'a> {
     pub focused: bool,
     pub lines: &'a [Line<'static>],
     pub scroll: Scroll,
+    /// The key that scrolls it from where the learner is.
+    pub keys: Option<&'static str>,
 }
 
 /// Draws one frame. Changes nothing.
@@ -30,13 +32,16 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
     match &app.layer {
         Layer::Home => home(app, frame),
         Layer::Opening(nth) => opening(app, *nth, frame),
-        Layer::Lesson(screen) => lesson::draw::draw(screen, app.theme, frame),
+        Layer::Lesson(screen) => lesson::draw::draw(screen, app.overlay.is_none(), app.theme, frame),
     }
     if let Some(overlay) = &app.overlay {
-        let area = overlay_area(area);
-        frame.render_widget(Clear, area);
-        let (title, lines) = sheet(app, overlay.sheet, area);
-        pane(frame, area, &Pane { title, focused: true, lines: &lines, scroll: overlay.scroll }, app.theme);
+        let (over, foot) = (overlay_area(area), Rect { y: area.height - 1, height: 1, ..area });
+        frame.render_widget(Clear, over);
+        frame.render_widget(Clear, foot);
+        let (title, lines) = sheet(app, overlay.sheet, over);
+        let keys = Some("PageDown");
+        pane(frame, over, &Pane { title, focused: true, lines: &lines, scroll: overlay.scroll, keys }, app.theme);
+        hints(frame, foot, &[("Esc", "close"), ("Up Down", "scroll"), ("PageUp PageDown", "page")], app.theme);
     }
 }
 
@@ -53,7 +58,7 @@ fn too_small(frame: &mut Frame<'_>, area: Rect) {
 fn home(app: &App, frame: &mut Frame<'_>) {
     let area = frame.area();
     let body = Rect { y: 1, height: area.height - 3, ..area };
-    header(frame, Rect { height: 1, ..area }, "", &app.start.environment, app.theme);
+    header(frame, Rect { height: 1, ..area }, "egress-lab", &app.start.environment, app.theme);
     let lines = app.home.lines(&app.start, usize::from(area.width), app.theme);
     for (nth, text) in lines.iter().take(usize::from(body.height)).enumerate() {
         line(frame, body, nth, text);
@@ -94,9 +99,9 @@ fn sheet(app: &App, sheet: Sheet, area: Rect) -> (&'static str, Vec<Line<'static
     let columns = usize::from(area.width).saturating_sub(1);
     match (sheet, &app.layer) {
         (Sheet::Trace, Layer::Lesson(screen)) => {
-            ("Trace of the last probe (Esc closes)", lesson::trace::lines(&screen.session, columns, app.theme))
+            ("Trace of the last probe", lesson::trace::lines(&screen.session, columns, app.theme))
         }
-        _ => ("Help (Esc closes, arrows and PageDown scroll)", help::keys(columns, app.theme)),
+        _ => ("Help", help::keys(columns, app.theme)),
     }
 }
 
@@ -127,9 +132,8 @@ pub fn pane(frame: &mut Frame<'_>, area: Rect, pane: &Pane<'_>, theme: Theme) {
     let rest = pane.lines.len().saturating_sub(top + height);
     let more = match (top, rest) {
         (0, 0) => String::new(),
-        (0, n) => format!(" {n} more lines "),
         (_, 0) => " end ".to_string(),
-        (_, n) => format!(" {n} more lines "),
+        (_, n) => format!(" {n} more lines{} ", pane.keys.map(|key| format!(": {key}")).unwrap_or_default()),
     };
     let columns = usize::from(area.width);
     let title = format!(" {} ", clip(pane.title, columns.saturating_sub(4 + width(&more)), theme.ascii));
@@ -153,7 +157,8 @@ pub fn pane(frame: &mut Frame<'_>, area: Rect, pane: &Pane<'_>, theme: Theme) {
 /// The bar at the top.
 pub fn header(frame: &mut Frame<'_>, area: Rect, left: &str, right: &str, theme: Theme) {
     let columns = usize::from(area.width);
-    let left = clip(&format!(" egress-lab  {left}"), columns, theme.ascii);
+    let room = columns.saturating_sub(width(right) + 3).max(columns / 2);
+    let left = clip(&format!(" {left}"), room, theme.ascii);
     let room = columns.saturating_sub(width(&left) + 3);
     let right = if room >= 8 { clip(right, room, theme.ascii) } else { String::new() };
     let pad = " ".repeat(columns.saturating_sub(width(&left) + width(&right) + 1));

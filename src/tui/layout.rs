@@ -32,6 +32,8 @@ pub struct Needs {
     pub text: usize,
     /// Steps or evidence stand where the text is: give them room.
     pub covered: bool,
+    /// The step is only read: the output may be small.
+    pub reading: bool,
     pub notice: usize,
     pub prompt: usize,
 }
@@ -70,7 +72,7 @@ pub fn text_width(size: Size) -> u16 {
 pub fn panes(size: Size, needs: &Needs) -> Panes {
     let (w, h) = (size.width, size.height);
     let prompt = (needs.prompt as u16).clamp(1, (h / 3).max(1));
-    let notice = (needs.notice as u16).clamp(1, 4);
+    let notice = (needs.notice as u16).clamp(1, 3);
     let body = h.saturating_sub(2 + prompt + notice);
     let row = |y, height| Rect::new(0, y, w, height);
     let mut panes = Panes {
@@ -119,6 +121,7 @@ fn share(body: u16, needs: &Needs) -> u16 {
         Focus::Text | Focus::Aside => body * 3 / 4,
         _ if needs.covered => body * 2 / 3,
         Focus::Output => body * 2 / 5,
+        Focus::Prompt if needs.reading => body * 4 / 5,
         Focus::Prompt => body * 11 / 20,
     };
     wanted.clamp(4, most.max(4))
@@ -133,7 +136,7 @@ mod tests {
         for (width, height) in [(60, 16), (60, 20), (80, 24), (109, 30), (120, 40), (150, 40), (250, 70)] {
             for focus in [Focus::Prompt, Focus::Text, Focus::Aside, Focus::Output] {
                 for (text, prompt, notice) in [(3, 1, 1), (200, 30, 9)] {
-                    let needs = Needs { focus, text, covered: text == 3, notice, prompt };
+                    let needs = Needs { focus, text, covered: text == 3, reading: text == 200, notice, prompt };
                     let p = panes(Size { width, height }, &needs);
                     let all: Vec<Rect> =
                         [Some(p.header), p.text, p.aside, p.output, Some(p.notice), Some(p.prompt), Some(p.footer)]
@@ -152,7 +155,7 @@ mod tests {
 
     #[test]
     fn at_eighty_by_twenty_four_text_and_output_are_both_usable() {
-        let needs = Needs { focus: Focus::Prompt, text: 40, covered: false, notice: 1, prompt: 1 };
+        let needs = Needs { focus: Focus::Prompt, text: 40, covered: false, reading: false, notice: 1, prompt: 1 };
         let p = panes(Size { width: 80, height: 24 }, &needs);
         assert!(p.text.unwrap().height >= 10 && p.output.unwrap().height >= 9, "{p:?}");
     }

@@ -15,6 +15,7 @@ use super::prompt::Prompt;
 use super::scroll::Scroll;
 use super::theme::Theme;
 use super::{Link, Reads, Rules};
+use crate::lesson::model::StepKind;
 use crate::session::{Effect, Event, Session, Task};
 use output::Bottom;
 use ratatui::layout::Size;
@@ -114,6 +115,9 @@ impl LessonScreen {
             self.view.notice = None;
         } else if after != before {
             self.view.text = Scroll(usize::MAX);
+            if after.done && !before.done {
+                self.view.side = Side::Text;
+            }
         }
     }
 
@@ -173,10 +177,17 @@ impl LessonScreen {
                 focus: self.view.focus,
                 text,
                 covered: self.is_covered(),
+                reading: self.is_reading(),
                 notice: status::lines(self, usize::from(size.width), theme).len(),
                 prompt: rows,
             },
         )
+    }
+
+    /// Whether there is more to read than to look at in the output.
+    fn is_reading(&self) -> bool {
+        let looks = self.session.ran().is_empty() && self.session.running().is_none();
+        looks && matches!(self.session.step().kind, StepKind::Read | StepKind::Predict)
     }
 
     /// Whether steps or evidence stand where the text is.

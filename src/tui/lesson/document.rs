@@ -107,7 +107,7 @@ impl Page {
             }
             Expected::Entry { label, .. } => {
                 self.gap();
-                let given = answer.map_or("-".to_string(), str::to_string);
+                let given = answer.map_or("not answered yet".to_string(), str::to_string);
                 self.text(&format!("{label}: {given}"));
             }
         }

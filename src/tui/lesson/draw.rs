@@ -3,15 +3,15 @@
 use super::{LessonScreen, Side, document, evidence, output, status, steps};
 use crate::session::{StepRun, Task};
 use crate::tui::frame::{self, Pane};
-use crate::tui::keymap::{Command, Place};
-use crate::tui::layout::Focus;
+use crate::tui::keymap::{self, Command, Place};
+use crate::tui::layout::{Focus, Panes};
 use crate::tui::theme::{Theme, Tone};
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::Line;
 
-/// Draws everything.
-pub fn draw(screen: &LessonScreen, theme: Theme, frame: &mut Frame<'_>) {
+/// Draws everything; the cursor only if nothing lies over it.
+pub fn draw(screen: &LessonScreen, on_top: bool, theme: Theme, frame: &mut Frame<'_>) {
     let panes = screen.panes(theme);
     let vertical = |frame: &mut Frame<'_>, x: u16, area: Rect| frame::vertical(frame, x, area, theme);
     frame::header(frame, panes.header, &left_header(screen), &right_header(screen), theme);
@@ -34,6 +34,9 @@ pub fn draw(screen: &LessonScreen, theme: Theme, frame: &mut Frame<'_>) {
         frame::line(frame, panes.notice, nth, &line);
     }
     draw_prompt(screen, panes.prompt, theme, frame);
+    if let Some(position) = cursor(screen, &panes).filter(|_| on_top) {
+        frame.set_cursor_position(position);
+    }
     frame::footer(frame, panes.footer, &footer(screen), place(screen), theme);
 }
 
@@ -50,7 +53,8 @@ fn footer(screen: &LessonScreen) -> Vec<Command> {
     match place(screen) {
         Place::Keys => vec![Command::Help, Command::PageUp, Command::Evidence, Command::Kill],
         Place::Prompt => {
-            let first = if done { Command::Next } else { Command::Take };
+            let shows = !screen.session.step().actions.is_empty();
+            let first = if done || !shows { Command::Next } else { Command::Take };
             vec![
                 Command::Help,
                 first,
@@ -112,7 +116,14 @@ fn side(screen: &LessonScreen, area: Rect, side: Side, focus: Focus, theme: Them
             (title, evidence::lines(session, columns, theme), screen.view.aside)
         }
     };
-    frame::pane(frame, area, &Pane { title: &title, focused, lines: &lines, scroll }, theme);
+    let keys = match (focused, screen.view.focus, side, focus) {
+        (true, ..) => Some("PageDown"),
+        (_, Focus::Prompt, Side::Text, _) | (_, Focus::Prompt, _, Focus::Text) => {
+            keymap::key_of(Command::TextDown, Place::Prompt)
+        }
+        _ => None,
+    };
+    frame::pane(frame, area, &Pane { title: &title, focused, lines: &lines, scroll, keys }, theme);
 }
 
 fn draw_output(screen: &LessonScreen, area: Rect, theme: Theme, frame: &mut Frame<'_>) {
@@ -127,10 +138,7 @@ fn draw_output(screen: &LessonScreen, area: Rect, theme: Theme, frame: &mut Fram
     };
     let lines: Vec<Line<'static>> = shown.rows.into_iter().map(|(sort, row)| Line::styled(row, theme.sort(sort))).collect();
     let focused = screen.view.focus == Focus::Output || program;
-    frame::pane(frame, area, &Pane { title: &title, focused, lines: &lines, scroll: Default::default() }, theme);
-    if let Some((column, row)) = shown.cursor.filter(|_| program) {
-        frame.set_cursor_position(Position::new(inner.x + column as u16, inner.y + row as u16));
-    }
+    frame::pane(frame, area, &Pane { title: &title, focused, lines: &lines, scroll: Default::default(), keys: None }, theme);
 }
 
 fn draw_prompt(screen: &LessonScreen, area: Rect, theme: Theme, frame: &mut Frame<'_>) {
@@ -143,7 +151,6 @@ fn draw_prompt(screen: &LessonScreen, area: Rect, theme: Theme, frame: &mut Fram
     for (nth, row) in prompt.rows.iter().skip(top).take(height).enumerate() {
         frame::line(frame, area, nth, &Line::styled(row.clone(), theme.style(Tone::Strong)));
     }
-    let focused = screen.view.focus == Focus::Prompt;
     if screen.prompt.is_empty()
         && let Some(ghost) = ghost(screen)
     {
@@ -151,10 +158,20 @@ fn draw_prompt(screen: &LessonScreen, area: Rect, theme: Theme, frame: &mut Fram
         let line = Line::styled(text, theme.style(Tone::Quiet));
         frame::line(frame, Rect { x: area.x + 3, width: area.width.saturating_sub(3), ..area }, 0, &line);
     }
-    if focused {
-        let (column, row) = prompt.cursor;
-        frame.set_cursor_position(Position::new(area.x + column as u16, area.y + (row - top) as u16));
+}
+
+/// Where the cursor is: in the output while a program has the keyboard, else at the prompt if that has the focus.
+fn cursor(screen: &LessonScreen, panes: &Panes) -> Option<Position> {
+    let at = |area: Rect, column: usize, row: usize| Position::new(area.x + column as u16, area.y + row as u16);
+    if screen.has_program() {
+        let inner = frame::inner(panes.output?);
+        let size = (usize::from(inner.width), usize::from(inner.height));
+        let shown = output::shown(screen.session.transcript(), screen.view.output, size, screen.rules.is_complete);
+        return shown.cursor.map(|(column, row)| at(inner, column, row));
     }
+    let (column, row) = screen.prompt.rows(usize::from(panes.prompt.width)).cursor;
+    let top = row.saturating_sub(usize::from(panes.prompt.height) - 1);
+    (screen.view.focus == Focus::Prompt).then(|| at(panes.prompt, column, row - top))
 }
 
 /// What an empty prompt offers.

@@ -9,9 +9,10 @@ use ratatui::text::{Line, Span};
 pub fn lines(session: &Session, columns: usize, theme: Theme) -> Vec<Line<'static>> {
     let findings = session.findings();
     if findings.is_empty() {
-        let text = match session.step().checks.is_empty() {
-            true => "This step has nothing to check.",
-            false => "Nothing was checked in this step yet. Each command is followed by a check; F5 asks for one.",
+        let text = match (session.step().checks.is_empty(), session.step().question.is_some()) {
+            (_, true) => "This step is closed by an answer; what the check of the answer finds appears here.",
+            (true, _) => "This step has nothing to check.",
+            (false, _) => "Nothing was checked in this step yet. Each command is followed by a check; F5 asks for one.",
         };
         return crate::base::text::wrap(text, columns, 0).into_iter().map(Line::from).collect();
     }

@@ -245,7 +245,7 @@ impl LessonScreen {
         if layout::has_aside(self.view.size) { Focus::Aside } else { Focus::Text }
     }
 
-    fn on_steps(&self) -> bool {
+    pub(super) fn on_steps(&self) -> bool {
         match self.view.focus {
             Focus::Aside => self.aside() == Side::Steps,
             Focus::Text => self.is_covered() && self.view.side == Side::Steps,

@@ -12,7 +12,7 @@ use crate::tui::theme::{Theme, Tone};
 use ratatui::text::Line;
 
 /// Rows that it may take.
-const MAX_ROWS: usize = 4;
+const MAX_ROWS: usize = 3;
 
 /// The sentence, wrapped; at least one line.
 pub fn lines(screen: &LessonScreen, columns: usize, theme: Theme) -> Vec<Line<'static>> {
@@ -44,7 +44,10 @@ fn sentence(screen: &LessonScreen) -> (Tone, String) {
     if session.is_saving() {
         return (Tone::Quiet, "Saving ...".into());
     }
-    standing(session).unwrap_or_else(|| (Tone::Quiet, next(screen)))
+    match standing(session).filter(|_| screen.view.focus == Focus::Prompt) {
+        Some(standing) => standing,
+        None => (Tone::Quiet, next(screen)),
+    }
 }
 
 fn question(ask: Ask) -> &'static str {
@@ -89,7 +92,8 @@ fn standing(session: &Session) -> Option<(Tone, String)> {
     let (met, all) = evidence::met(session);
     let tone = if bad.verdict == Verdict::EnvironmentFault { Tone::Unsure } else { Tone::Bad };
     let count = if all > 1 { format!("{met} of {all} checks met. ") } else { String::new() };
-    Some((tone, format!("{}  {count}{}: {} F4 shows the evidence.", bad.verdict.word(), bad.title, sentence_of(&bad.message))))
+    let what = if bad.message.trim().is_empty() { &bad.title } else { &bad.message };
+    Some((tone, format!("{}  {count}{} F4 shows the evidence.", bad.verdict.word(), sentence_of(what))))
 }
 
 fn sentence_of(text: &str) -> String {
@@ -100,6 +104,9 @@ fn sentence_of(text: &str) -> String {
 /// What could be done next.
 fn next(screen: &LessonScreen) -> String {
     let session = &screen.session;
+    if screen.on_steps() {
+        return "Up and Down choose a step, Enter shows it, Esc closes the list.".into();
+    }
     if screen.view.focus != Focus::Prompt {
         return "Single keys are commands here (? lists them). i or Esc goes back to the prompt.".into();
     }

@@ -1,0 +1,133 @@
+//! The program in a real (pseudo) terminal: first frame, a lesson, a command, a resize, a signal.
+
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use std::io::{Read, Write};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+/// Slow machines under load; a screen that comes is never waited for so long.
+const LIMIT: Duration = Duration::from_secs(60);
+
+struct Screen {
+    child: Box<dyn Child + Send + Sync>,
+    master: Box<dyn MasterPty + Send>,
+    keys: Box<dyn Write + Send>,
+    bytes: Receiver<Vec<u8>>,
+    parser: vt100::Parser,
+    raw: Vec<u8>,
+    _home: tempfile::TempDir,
+}
+
+fn size(cols: u16, rows: u16) -> PtySize {
+    PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }
+}
+
+impl Screen {
+    fn start(argv: &[&str], cols: u16, rows: u16) -> Screen {
+        let home = tempfile::tempdir().unwrap();
+        let pair = native_pty_system().openpty(size(cols, rows)).unwrap();
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_egress-lab"));
+        command.args(argv);
+        command.env_clear();
+        for (name, value) in [("TERM", "xterm-256color"), ("LANG", "C.UTF-8"), ("PATH", "/nonexistent")] {
+            command.env(name, value);
+        }
+        command.env("HOME", home.path());
+        let child = pair.slave.spawn_command(command).unwrap();
+        let (send, bytes) = channel();
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(n @ 1..) = reader.read(&mut buffer) {
+                if send.send(buffer[..n].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        let keys = pair.master.take_writer().unwrap();
+        let parser = vt100::Parser::new(rows, cols, 0);
+        Screen { child, master: pair.master, keys, bytes, parser, raw: Vec::new(), _home: home }
+    }
+
+    fn text(&self) -> String {
+        self.parser.screen().contents()
+    }
+
+    /// Waits until the screen shows the text.
+    fn shows(&mut self, text: &str) {
+        while !self.text().contains(text) {
+            match self.bytes.recv_timeout(LIMIT) {
+                Ok(bytes) => {
+                    self.parser.process(&bytes);
+                    self.raw.extend(bytes);
+                }
+                Err(_) => panic!("never shown: {text}\n{}", self.text()),
+            }
+        }
+    }
+
+    fn press(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).unwrap();
+        self.keys.flush().unwrap();
+    }
+
+    /// The exit code, and everything that was written.
+    fn end(mut self) -> (u32, Vec<u8>) {
+        let code = self.child.wait().unwrap().exit_code();
+        while let Ok(bytes) = self.bytes.recv_timeout(Duration::from_millis(300)) {
+            self.raw.extend(bytes);
+        }
+        (code, self.raw)
+    }
+}
+
+fn has(raw: &[u8], sequence: &str) -> bool {
+    raw.windows(sequence.len()).any(|w| w == sequence.as_bytes())
+}
+
+#[test]
+fn a_learner_gets_from_the_first_screen_to_a_command_and_a_signal_leaves_a_sane_terminal() {
+    let mut screen = Screen::start(&[], 80, 24);
+    screen.shows("Enter opens the marked lesson.");
+    screen.press("\r");
+    screen.shows("step 1/");
+    screen.shows("Enter goes on.");
+    screen.press("\r");
+    screen.shows("step 2/");
+    screen.press("kubectl get nodes\r");
+    screen.shows("sandbox-node");
+    screen.master.resize(size(120, 40)).unwrap();
+    screen.parser.screen_mut().set_size(40, 120);
+    screen.shows("Steps: 1 of");
+    screen.master.resize(size(20, 5)).unwrap();
+    screen.parser.screen_mut().set_size(5, 20);
+    screen.shows("needs at");
+    let pid = screen.child.process_id().unwrap().to_string();
+    assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    let (code, raw) = screen.end();
+    assert_eq!(code, 128 + 15);
+    assert!(has(&raw, "\u{1b}[?1049l") && has(&raw, "\u{1b}[?2004l") && has(&raw, "\u{1b}[?25h"), "the terminal is given back");
+}
+
+#[test]
+fn the_screen_is_left_with_what_it_took_given_back() {
+    let mut screen = Screen::start(&["learn"], 80, 24);
+    screen.shows("Enter opens the marked lesson.");
+    screen.press("q");
+    let (code, raw) = screen.end();
+    assert_eq!(code, 0);
+    assert!(has(&raw, "\u{1b}[?1049l") && has(&raw, "\u{1b}[?25h"));
+}
+
+#[test]
+fn without_a_terminal_there_is_a_sentence() {
+    let home = tempfile::tempdir().unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_egress-lab"))
+        .env("HOME", home.path())
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    assert!(said.contains("--plain") && output.stdout.is_empty(), "{said}");
+}
