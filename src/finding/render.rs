@@ -8,7 +8,7 @@ pub const MAX_LINES: usize = 12;
 /// Columns unless the screen is narrower.
 pub const COLUMNS: usize = 80;
 
-/// Below this many columns a title may take two lines.
+/// Below this many columns what is not to be cut may take two lines.
 const NARROW: usize = 70;
 
 /// One rendered line: what it is, and its text without the label.
@@ -46,7 +46,7 @@ pub fn rows(finding: &Finding, columns: usize) -> Vec<Row> {
     out.add("probe", &evidence.probe, 1);
     evidence.log.iter().take(2).for_each(|line| out.add("log", line, 1));
     if let Some((object, field)) = &evidence.decided_by {
-        out.add("decided", &format!("{object} {field}"), 1);
+        out.add("decided", &format!("{object} {field}"), if columns < NARROW { 2 } else { 1 });
     }
     if let Some((observed, predicted)) = finding.disagreement() {
         out.add("model", &format!("said {predicted}; seen {observed}"), 1);

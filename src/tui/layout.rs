@@ -95,8 +95,8 @@ pub fn panes(size: Size, needs: &Needs) -> Panes {
         beside(&mut panes, w, body);
         return panes;
     }
-    let top = share(body, needs);
     let text = text_width(size);
+    let top = if has_aside(size) { share(body, needs).max(body * 2 / 5) } else { share(body, needs) };
     panes.text = Some(Rect::new(0, 1, text, top));
     if has_aside(size) {
         panes.aside = Some(Rect::new(text + 1, 1, w - text - 1, top));

@@ -244,6 +244,7 @@ impl Play {
 
     fn paste(&mut self, text: &str) {
         self.app.handle(Message::Terminal(Input::Paste(text.into())));
+        self.serve();
     }
 
     fn lesson_screen(&self) -> &super::lesson::LessonScreen {
@@ -282,6 +283,7 @@ fn event(name: &str) -> KeyEvent {
         _ => (KeyModifiers::NONE, name),
     };
     let code = match name {
+        "lt" => KeyCode::Char('<'),
         "Enter" => KeyCode::Enter,
         "Esc" => KeyCode::Esc,
         "Tab" => KeyCode::Tab,
@@ -388,7 +390,7 @@ fn a_pasted_line_loses_its_line_end_and_waits_for_enter() {
 #[test]
 fn an_open_here_document_goes_on_until_it_is_whole() {
     let mut play = Play::doing(80, 24);
-    play.keys("cat <<EOF<Enter>x<Enter>");
+    play.keys("cat <lt><lt>EOF<Enter>x<Enter>");
     assert_eq!(play.prompt(), "cat <<EOF\nx\n");
     assert!(play.screen().contains("> x"));
     play.keys("EOF<Enter>");

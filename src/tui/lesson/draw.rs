@@ -1,6 +1,7 @@
 //! Draws a lesson's screen.
 
 use super::{LessonScreen, Side, document, evidence, output, status, steps};
+use crate::base::text::{clip, width};
 use crate::session::{StepRun, Task};
 use crate::tui::frame::{self, Pane};
 use crate::tui::keymap::{self, Command, Place};
@@ -14,7 +15,7 @@ use ratatui::text::Line;
 pub fn draw(screen: &LessonScreen, on_top: bool, theme: Theme, frame: &mut Frame<'_>) {
     let panes = screen.panes(theme);
     let vertical = |frame: &mut Frame<'_>, x: u16, area: Rect| frame::vertical(frame, x, area, theme);
-    frame::header(frame, panes.header, &left_header(screen), &right_header(screen), theme);
+    frame::header(frame, panes.header, &left_header(screen, usize::from(panes.header.width)), &right_header(screen), theme);
     if let Some(area) = panes.text {
         side(screen, area, if screen.is_covered() { screen.view.side } else { Side::Text }, Focus::Text, theme, frame);
     }
@@ -81,10 +82,12 @@ fn footer(screen: &LessonScreen) -> Vec<Command> {
     }
 }
 
-fn left_header(screen: &LessonScreen) -> String {
+/// The lesson's title, cut so that the rest of the bar fits, and where in it the learner is.
+fn left_header(screen: &LessonScreen, columns: usize) -> String {
     let session = &screen.session;
-    let (nth, all) = (session.shown() + 1, session.steps().len());
-    format!("{}  step {nth}/{all}  {} done", session.lesson().title, session.done())
+    let rest = format!("  step {}/{}  {} done", session.shown() + 1, session.steps().len(), session.done());
+    let taken = width(&rest) + width(&right_header(screen)) + 5;
+    format!("{}{rest}", clip(&session.lesson().title, columns.saturating_sub(taken).max(8), true))
 }
 
 fn right_header(screen: &LessonScreen) -> String {
@@ -154,7 +157,7 @@ fn draw_prompt(screen: &LessonScreen, area: Rect, theme: Theme, frame: &mut Fram
     if screen.prompt.is_empty()
         && let Some(ghost) = ghost(screen)
     {
-        let text = crate::base::text::clip(&ghost, usize::from(area.width).saturating_sub(4), theme.ascii);
+        let text = clip(&ghost, usize::from(area.width).saturating_sub(4), theme.ascii);
         let line = Line::styled(text, theme.style(Tone::Quiet));
         frame::line(frame, Rect { x: area.x + 3, width: area.width.saturating_sub(3), ..area }, 0, &line);
     }

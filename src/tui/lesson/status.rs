@@ -1,13 +1,13 @@
 //! The sentence above the prompt: a question to the learner, what runs, how the step stands, what to do next. One at a time, the
 //! most urgent first.
 
-use super::{LessonScreen, evidence};
+use super::{LessonScreen, Side, evidence};
 use crate::base::text::{clip, wrap};
 use crate::finding::Verdict;
 use crate::lesson::model::{Expected, StepKind};
-use crate::session::{Ask, Session, StepState, Task};
+use crate::session::{Ask, StepState, Task};
 use crate::tui::Reads;
-use crate::tui::layout::Focus;
+use crate::tui::layout::{self, Focus};
 use crate::tui::theme::{Theme, Tone};
 use ratatui::text::Line;
 
@@ -44,7 +44,7 @@ fn sentence(screen: &LessonScreen) -> (Tone, String) {
     if session.is_saving() {
         return (Tone::Quiet, "Saving ...".into());
     }
-    match standing(session).filter(|_| screen.view.focus == Focus::Prompt) {
+    match standing(screen).filter(|_| screen.view.focus == Focus::Prompt) {
         Some(standing) => standing,
         None => (Tone::Quiet, next(screen)),
     }
@@ -72,7 +72,8 @@ fn running_text(screen: &LessonScreen, what: &Task) -> String {
 }
 
 /// How the step stands, if there is something to say.
-fn standing(session: &Session) -> Option<(Tone, String)> {
+fn standing(screen: &LessonScreen) -> Option<(Tone, String)> {
+    let session = &screen.session;
     let run = session.step_run();
     if run.is_done() {
         let last = session.shown() + 1 == session.lesson().steps.len();
@@ -93,7 +94,9 @@ fn standing(session: &Session) -> Option<(Tone, String)> {
     let tone = if bad.verdict == Verdict::EnvironmentFault { Tone::Unsure } else { Tone::Bad };
     let count = if all > 1 { format!("{met} of {all} checks met. ") } else { String::new() };
     let what = if bad.message.trim().is_empty() { &bad.title } else { &bad.message };
-    Some((tone, format!("{}  {count}{} F4 shows the evidence.", bad.verdict.word(), sentence_of(what))))
+    let shown = layout::has_aside(screen.view.size) || screen.view.side == Side::Evidence;
+    let look = if shown { "" } else { " F4 shows the evidence." };
+    Some((tone, format!("{}  {count}{}{look}", bad.verdict.word(), sentence_of(what))))
 }
 
 fn sentence_of(text: &str) -> String {

@@ -8,7 +8,7 @@ use crate::tui::theme::{Theme, Tone};
 use ratatui::text::{Line, Span};
 
 /// Columns of the label before a value.
-const LABEL: usize = 14;
+const LABEL: usize = 16;
 
 /// The sheet's lines.
 pub fn lines(session: &Session, columns: usize, theme: Theme) -> Vec<Line<'static>> {
