@@ -128,6 +128,7 @@ pub async fn install_action(context: &Context, profile: &str, options: &[String]
         files: Arc::new(MemoryFiles::default()),
         tty: None,
         editor: None,
+        raw: None,
     };
     let mut argv = vec!["install".to_string(), "-y".into(), "--set".into(), format!("profile={profile}")];
     argv.extend(options.iter().flat_map(|option| ["--set".to_string(), option.clone()]));

@@ -248,6 +248,7 @@ impl Bench {
             files: self.files.clone(),
             tty: None,
             editor: (!editor.is_empty()).then(|| Arc::new(Script(editor.into())) as Arc<dyn Editor>),
+            raw: None,
         };
         let limit = Duration::from_secs(20);
         let exit = tokio::time::timeout(limit, kubectl::run(&ctx, &mut io, argv)).await.unwrap_or(-1);

@@ -4,4 +4,5 @@ mod architecture;
 mod kubectl;
 mod program;
 mod screen;
+mod seed;
 mod serve;

@@ -38,6 +38,8 @@ pub struct Io {
     pub tty: Option<(u16, u16)>,
     /// Runs an editor on the text and gives the edited text back; `None` where no editor can be had.
     pub editor: Option<Arc<dyn Editor>>,
+    /// Makes the terminal raw while a stream with a TTY runs; `None` where something else keeps it so, or there is none.
+    pub raw: Option<Arc<dyn RawMode>>,
 }
 
 /// Opens a person's editor on a text (kubectl edit, `edit FILE`).
@@ -47,6 +49,29 @@ pub trait Editor: Send + Sync {
     /// # Errors
     /// A sentence for people when no editor could be started or it failed.
     fn edit(&self, name: &str, text: &str) -> Result<String, String>;
+}
+
+/// A terminal that can be told to pass every key on as it is.
+pub trait RawMode: Send + Sync {
+    /// Switches it; a terminal that cannot be switched stays as it is.
+    fn set(&self, on: bool);
+}
+
+/// A terminal that is raw until this value ends, however it ends.
+pub struct Raw(Arc<dyn RawMode>);
+
+impl Raw {
+    /// Switches a terminal to raw.
+    pub fn on(mode: &Arc<dyn RawMode>) -> Raw {
+        mode.set(true);
+        Raw(mode.clone())
+    }
+}
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
 }
 
 impl Io {

@@ -3,8 +3,9 @@
 use super::{End, Trouble, runtime};
 use crate::base::clock::SystemClock;
 use crate::base::files::WholeDisk;
-use crate::base::io::{Editor, Input, Io, Stream};
+use crate::base::io::{Editor, Input, Io, RawMode, Stream};
 use crate::lab::target::{self, Target};
+use crate::tui::terminal::Keyboard;
 use std::io::{IsTerminal, Read, Write};
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -31,13 +32,17 @@ pub(super) fn run(tool: Tool, argv: &[String]) -> End {
     let runtime = runtime()?;
     let code = runtime.block_on(async {
         let target = target::from_flags(argv).await?;
-        Ok::<_, anyhow::Error>(run_on(tool, argv, target).await)
+        tokio::select! {
+            code = run_on(tool, argv, target) => code,
+            code = terminated() => Ok(code),
+        }
     });
     runtime.shutdown_background();
     code.map(|code| code.clamp(0, 255) as u8).map_err(Trouble::from)
 }
 
-async fn run_on(tool: Tool, argv: &[String], target: Target) -> i32 {
+async fn run_on(tool: Tool, argv: &[String], target: Target) -> anyhow::Result<i32> {
+    let typed = std::io::stdin().is_terminal();
     let mut io = Io {
         stdin: Box::pin(stdin(tool, argv)),
         out: Box::new(|stream, bytes| {
@@ -47,19 +52,51 @@ async fn run_on(tool: Tool, argv: &[String], target: Target) -> i32 {
             };
         }),
         files: Arc::new(WholeDisk),
-        tty: None,
+        tty: (typed && (tool == Tool::Kubectl || std::io::stdout().is_terminal())).then(Keyboard::size),
         editor: super::learn::editor().map(|editor| Arc::new(editor) as Arc<dyn Editor>),
+        raw: typed.then(|| Arc::new(Keyboard) as Arc<dyn RawMode>),
     };
     match tool {
         Tool::Kubectl => {
             let ctx = target.kubectl(crate::kubectl::Restrictions::none(), Arc::new(SystemClock));
-            crate::kubectl::run(&ctx, &mut io, argv).await
+            let code = crate::kubectl::run(&ctx, &mut io, argv).await;
+            let after = ctx.config.lock().unwrap_or_else(|e| e.into_inner()).clone();
+            target.save(&after)?;
+            Ok(code)
         }
-        Tool::Istioctl => crate::istioctl::run(&target.istioctl(), &mut io, argv).await,
+        Tool::Istioctl => Ok(crate::istioctl::run(&target.istioctl(), &mut io, argv).await),
     }
 }
 
-/// Standard input, read only when a command asks for it, and Ctrl-C.
+/// Waits for SIGTERM or SIGHUP and gives the exit code they stand for: what runs is dropped, and with it a raw terminal.
+async fn terminated() -> i32 {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let (Ok(mut term), Ok(mut hup)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup())) {
+            return tokio::select! {
+                _ = term.recv() => 143,
+                _ = hup.recv() => 129,
+            };
+        }
+    }
+    std::future::pending().await
+}
+
+/// Tells each new size of the terminal.
+#[cfg(unix)]
+async fn resizes(send: mpsc::Sender<Input>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut changed) = signal(SignalKind::window_change()) else { return };
+    while changed.recv().await.is_some() {
+        let (cols, rows) = Keyboard::size();
+        if send.send(Input::Resize { cols, rows }).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Standard input, read only when a command asks for it, the terminal's sizes then too, and Ctrl-C.
 fn stdin(tool: Tool, argv: &[String]) -> impl futures::Stream<Item = Input> + Send + 'static {
     let line = argv.join(" ");
     let reads = crate::lab::prompt::reads_input(&line) || (tool == Tool::Istioctl && !std::io::stdin().is_terminal());
@@ -67,6 +104,10 @@ fn stdin(tool: Tool, argv: &[String]) -> impl futures::Stream<Item = Input> + Se
     let (send, receive) = mpsc::channel(16);
     if reads || asks {
         let send = send.clone();
+        #[cfg(unix)]
+        if std::io::stdin().is_terminal() {
+            tokio::spawn(resizes(send.clone()));
+        }
         std::thread::spawn(move || pump(&send));
     }
     tokio::spawn(async move {

@@ -110,6 +110,7 @@ async fn istioctl_with(server: &Shared, line: &str, stdin: &str, files: &[(&str,
         files: Arc::new(memory),
         tty: None,
         editor: None,
+        raw: None,
     };
     let readiness = Readiness { poll_ms: 1, limit_ms: 20 };
     let context = Context { client: client(server), namespace: "default".into(), version: String::new(), readiness };

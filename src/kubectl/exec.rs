@@ -4,7 +4,7 @@ use super::error::{Error, Result};
 use super::flags::{Flag, Parsed, Takes, flag, short};
 use super::pods;
 use super::session::{Session, escape};
-use crate::base::io::{Input, Stream};
+use crate::base::io::{Input, Raw, Stream};
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
 use serde_json::Value;
@@ -113,8 +113,8 @@ pub async fn call(s: &mut Session<'_>, call: &Call<'_>) -> Result<i32> {
     if let Some((cols, rows)) = s.io.tty.filter(|_| call.tty) {
         let _ = socket.send(resize(cols, rows)).await;
     }
-    let mut open = call.stdin;
-    let mut status = None;
+    let (mut open, mut status) = (call.stdin, None);
+    let raw = s.io.raw.as_ref().filter(|_| call.tty).map(Raw::on);
     loop {
         tokio::select! {
             biased;
@@ -142,6 +142,8 @@ pub async fn call(s: &mut Session<'_>, call: &Call<'_>) -> Result<i32> {
             },
         }
     }
+    // What is said from here on is said on a terminal as it was.
+    drop(raw);
     let _ = socket.close(None).await;
     finish(s, status)
 }

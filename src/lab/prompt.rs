@@ -188,6 +188,7 @@ impl Run<'_> {
             files: self.prompt.files.clone(),
             tty: self.size.filter(|_| call.out_direct),
             editor: self.prompt.editor.clone(),
+            raw: None,
         };
         let (prompt, wish, line) = (self.prompt.clone(), self.wish.clone(), self.line.clone());
         let command = async move { prompt.command(&call, &mut io, &wish, &line).await };

@@ -1,5 +1,7 @@
 //! Which cluster a command line talks to: `--kubeconfig`, else `$KUBECONFIG`, else the lab's saved world.
 
+mod save;
+
 use crate::base::clock::Clock;
 use crate::base::paths::{self, Paths};
 use crate::istioctl;
@@ -14,6 +16,8 @@ use std::sync::{Arc, Mutex};
 pub struct Target {
     pub client: kube::Client,
     pub config: Config,
+    /// The kubeconfig files that were read, in their order.
+    files: Vec<PathBuf>,
 }
 
 impl Target {
@@ -27,6 +31,14 @@ impl Target {
             restrictions,
             color: false,
         }
+    }
+
+    /// Writes back what a command changed in the contexts.
+    ///
+    /// # Errors
+    /// A kubeconfig that cannot be read again or written.
+    pub fn save(&self, after: &Config) -> anyhow::Result<()> {
+        if after.changed { save::save(&self.files, &self.config, after) } else { Ok(()) }
     }
 
     /// What istioctl works with.
@@ -108,7 +120,7 @@ async fn from_files(files: &[PathBuf], context: Option<&str>, trusted: bool) -> 
     if client.cluster_url.host().is_some_and(is_loopback) {
         client.proxy_url = None;
     }
-    Ok(Target { client: kube::Client::try_from(client)?, config })
+    Ok(Target { client: kube::Client::try_from(client)?, config, files: files.to_vec() })
 }
 
 fn is_loopback(host: &str) -> bool {

@@ -4,6 +4,7 @@ use super::app::{Act, App};
 use super::editor::{self, Job};
 use super::{Ended, Inbox, Message};
 use crate::base::clock::{Clock, SystemClock};
+use crate::base::io::RawMode;
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen};
 use crossterm::{cursor, event, execute, terminal};
@@ -37,6 +38,22 @@ pub fn usable() -> Result<(), String> {
         "" => Err(format!("$TERM is not set, so nothing is known about this terminal; {plain}")),
         "dumb" => Err(format!("this terminal (TERM=dumb) cannot place text; {plain}")),
         _ => Ok(()),
+    }
+}
+
+/// The terminal of a command that has no screen: one line after another, raw while a shell in a pod has it.
+pub struct Keyboard;
+
+impl Keyboard {
+    /// The terminal's size (columns, rows).
+    pub fn size() -> (u16, u16) {
+        terminal::size().ok().filter(|(cols, rows)| *cols > 0 && *rows > 0).unwrap_or((80, 24))
+    }
+}
+
+impl RawMode for Keyboard {
+    fn set(&self, on: bool) {
+        let _ = if on { terminal::enable_raw_mode() } else { terminal::disable_raw_mode() };
     }
 }
 

@@ -5,17 +5,22 @@ use super::{pump, socket};
 use crate::sandbox::call::{Answer, Call, Refusal};
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// The largest request body, in bytes (a real API server's limit).
 pub const BODY_LIMIT: usize = 3 * 1024 * 1024;
+/// What is still taken, and thrown away, of a body that was refused: a client that is cut off while it sends never reads the answer.
+const REFUSED_BODY: usize = 64 * 1024 * 1024;
+/// How long that may take.
+const REFUSED_FOR: Duration = Duration::from_secs(2);
 
 /// Every response's body.
 pub type Body = BoxBody<Bytes, Infallible>;
@@ -66,7 +71,7 @@ pub async fn connection(io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static
         _ = serving.as_mut() => (),
         () = stop(&mut stopped) => {
             serving.as_mut().graceful_shutdown();
-            let _ = tokio::time::timeout(std::time::Duration::from_millis(500), serving).await;
+            let _ = tokio::time::timeout(Duration::from_millis(500), serving).await;
         }
     }
 }
@@ -84,17 +89,11 @@ async fn respond(mut request: Request<Incoming>, handle: Handle, door: Door) -> 
     if let Some(protocol) = call.header_value("upgrade").map(str::to_ascii_lowercase) {
         return socket::upgrade(call, &protocol, upgrade, handle).await;
     }
-    // A length that is announced is refused before it is sent.
-    let announced = hyper::body::Body::size_hint(&body).lower();
-    let whole = match announced > BODY_LIMIT as u64 {
-        true => None,
-        false => Limited::new(body, BODY_LIMIT).collect().await.ok(),
-    };
-    let Some(whole) = whole else {
+    let Some(whole) = whole(body).await else {
         let message = format!("Request entity too large: limit is {BODY_LIMIT}");
         return answer(Refusal::new(413, "RequestEntityTooLarge", message).answer());
     };
-    call.body = whole.to_bytes().to_vec();
+    call.body = whole;
     if !call.is_stream() {
         return answer(handle.handle(call).await);
     }
@@ -113,6 +112,30 @@ async fn respond(mut request: Request<Incoming>, handle: Handle, door: Door) -> 
         Ok(Err(refusal)) => answer(refusal),
         Err(gone) => answer(failure(&gone)),
     }
+}
+
+/// A body, or `None` when it is too large: when that was announced, before it is sent.
+async fn whole(mut body: Incoming) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let announced = hyper::body::Body::size_hint(&body).lower();
+    let mut fits = announced <= BODY_LIMIT as u64;
+    while fits {
+        match body.frame().await {
+            None => return Some(bytes),
+            // The client went away while it sent: nobody reads the answer, and what came is not to be taken for the whole.
+            Some(Err(_)) => return None,
+            Some(Ok(frame)) => bytes.extend_from_slice(&frame.into_data().unwrap_or_default()),
+        }
+        fits = bytes.len() <= BODY_LIMIT;
+    }
+    tokio::spawn(tokio::time::timeout(REFUSED_FOR, async move {
+        let mut left = REFUSED_BODY;
+        while let Some(Ok(frame)) = body.frame().await {
+            let Some(rest) = left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) else { return };
+            left = rest;
+        }
+    }));
+    None
 }
 
 fn headers(map: &hyper::HeaderMap) -> Vec<(String, String)> {

@@ -1,0 +1,221 @@
+//! The program `egress-lab sandbox`, a real kubectl for it, and a terminal to type into.
+
+use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// Longest wait for anything.
+const PATIENCE: Duration = Duration::from_secs(30);
+const PROGRAM: &str = env!("CARGO_BIN_EXE_egress-lab");
+
+/// A served sandbox with its own home; ends with this value.
+pub struct Sandbox {
+    child: Child,
+    home: tempfile::TempDir,
+    kubectl: PathBuf,
+    /// What the first line named.
+    pub kubeconfig: PathBuf,
+}
+
+/// `$EGRESS_LAB_KUBECTL`, else the known places.
+fn kubectl() -> Option<PathBuf> {
+    let named = std::env::var_os("EGRESS_LAB_KUBECTL").map(PathBuf::from);
+    let known = ["/usr/lib/google-cloud-sdk/bin/kubectl.1.32", "/usr/local/bin/kubectl", "/usr/bin/kubectl"].map(PathBuf::from);
+    named.into_iter().chain(known).find(|path| path.exists())
+}
+
+impl Sandbox {
+    /// Starts the program; `None`, and says so, where there is no kubectl.
+    pub fn start(flags: &[&str]) -> Option<Sandbox> {
+        let Some(kubectl) = kubectl() else {
+            println!("SKIPPED kubectl: there is none here; name one in EGRESS_LAB_KUBECTL");
+            return None;
+        };
+        let home = tempfile::tempdir().unwrap();
+        let mut command = Command::new(PROGRAM);
+        command.arg("sandbox").args(flags).env_clear().env("HOME", home.path()).env("TMPDIR", home.path());
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let path = line.strip_prefix("export KUBECONFIG=").unwrap_or_else(|| panic!("first line {line:?}"));
+        let kubeconfig = PathBuf::from(path.strip_suffix('\n').unwrap());
+        assert!(kubeconfig.is_absolute() && kubeconfig.is_file(), "{line:?}");
+        assert_eq!(kubeconfig.file_name().unwrap(), "kubeconfig", "{line:?}");
+        assert!(!path.contains(['"', '\'', ' ', ';']), "{line:?}");
+        Some(Sandbox { child, home, kubectl, kubeconfig })
+    }
+
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    fn environment(&self) -> [(&'static str, PathBuf); 3] {
+        [("KUBECONFIG", self.kubeconfig.clone()), ("KUBECACHEDIR", self.home().join("cache")), ("HOME", self.home().into())]
+    }
+
+    fn run(&self, program: &Path, args: &[&str], stdin: &[u8]) -> Output {
+        let mut command = Command::new(program);
+        command.args(args).env_clear().envs(self.environment());
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (mut input, bytes) = (child.stdin.take().unwrap(), stdin.to_vec());
+        // A program that does not read its input closes it: no matter.
+        let writer = std::thread::spawn(move || drop(input.write_all(&bytes)));
+        let output = child.wait_with_output().unwrap();
+        writer.join().unwrap();
+        output
+    }
+
+    /// The real kubectl.
+    pub fn kubectl(&self, args: &[&str], stdin: &[u8]) -> Output {
+        self.run(&self.kubectl, args, stdin)
+    }
+
+    /// The real kubectl's standard output; it has to succeed.
+    pub fn k(&self, args: &[&str]) -> String {
+        good("kubectl", args, &self.kubectl(args, b""))
+    }
+
+    /// `kubectl apply -f -`, which has to succeed.
+    pub fn apply(&self, manifest: &str) -> String {
+        let args = ["apply", "-f", "-"];
+        good("kubectl", &args, &self.kubectl(&args, manifest.as_bytes()))
+    }
+
+    /// The real kubectl's exit code and standard error; it has to fail.
+    pub fn refused(&self, args: &[&str], stdin: &[u8]) -> (i32, String) {
+        let output = self.kubectl(args, stdin);
+        assert!(!output.status.success(), "kubectl {args:?} was not refused: {}", text(&output.stdout));
+        (output.status.code().unwrap_or(-1), text(&output.stderr))
+    }
+
+    /// This program's standard output; it has to succeed.
+    pub fn lab(&self, args: &[&str]) -> String {
+        good("egress-lab", args, &self.run(Path::new(PROGRAM), args, b""))
+    }
+
+    /// The real kubectl on a terminal.
+    pub fn terminal(&self, args: &[&str]) -> Terminal {
+        Terminal::open(&self.kubectl, args, &self.environment())
+    }
+
+    /// This program on a terminal.
+    pub fn lab_terminal(&self, args: &[&str]) -> Terminal {
+        Terminal::open(Path::new(PROGRAM), args, &self.environment())
+    }
+
+    /// Asks until the answer is as wanted.
+    pub fn until(&self, args: &[&str], wanted: impl Fn(&str) -> bool) -> String {
+        let begun = Instant::now();
+        loop {
+            let answer = self.k(args);
+            if wanted(&answer) {
+                return answer;
+            }
+            assert!(begun.elapsed() < PATIENCE, "kubectl {args:?} still says {answer:?}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn good(program: &str, args: &[&str], output: &Output) -> String {
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{program} {args:?} ended with {}: {err}{out}", output.status);
+    out
+}
+
+/// A command on a terminal: what it shows, and keys for it.
+pub struct Terminal {
+    child: Box<dyn portable_pty::Child + Send + Sync>,
+    master: Box<dyn MasterPty + Send>,
+    writer: Box<dyn Write + Send>,
+    bytes: std::sync::mpsc::Receiver<Vec<u8>>,
+    screen: String,
+}
+
+impl Terminal {
+    fn open(program: &Path, args: &[&str], environment: &[(&str, PathBuf)]) -> Terminal {
+        let pty = native_pty_system().openpty(PtySize { rows: 24, cols: 80, ..PtySize::default() }).unwrap();
+        let mut command = CommandBuilder::new(program);
+        command.env_clear();
+        command.args(args);
+        command.env("TERM", "xterm");
+        environment.iter().for_each(|(name, value)| command.env(name, value));
+        let child = pty.slave.spawn_command(command).unwrap();
+        drop(pty.slave);
+        let mut reader = pty.master.try_clone_reader().unwrap();
+        let (tx, bytes) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(n) = reader.read(&mut buffer) {
+                if n == 0 || tx.send(buffer[..n].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        let writer = pty.master.take_writer().unwrap();
+        Terminal { child, master: pty.master, writer, bytes, screen: String::new() }
+    }
+
+    /// Waits for a text; gives what came before it and forgets both.
+    pub fn see(&mut self, wanted: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.screen.contains(wanted) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let bytes = self.bytes.recv_timeout(left).unwrap_or_else(|_| panic!("no {wanted:?} in {:?}", self.screen));
+            self.screen.push_str(&text(&bytes));
+        }
+        let (before, after) = self.screen.split_once(wanted).unwrap();
+        let (before, after) = (before.to_string(), after.to_string());
+        self.screen = after;
+        before
+    }
+
+    pub fn keys(&mut self, keys: &str) {
+        self.writer.write_all(keys.as_bytes()).unwrap();
+    }
+
+    pub fn resize(&mut self, cols: u16, rows: u16) {
+        self.master.resize(PtySize { rows, cols, ..PtySize::default() }).unwrap();
+    }
+
+    /// Types a line and gives what it printed up to the next prompt.
+    pub fn line(&mut self, line: &str, prompt: &str) -> String {
+        self.keys(&format!("{line}\r"));
+        self.see("\n");
+        self.see(prompt)
+    }
+
+    /// What the terminal does with keys: `ICANON` for lines, `ECHO`.
+    pub fn flags(&self) -> String {
+        format!("{:?}", self.master.get_termios().unwrap().local_flags)
+    }
+
+    /// Sends SIGTERM.
+    pub fn terminate(&self) {
+        let pid = self.child.process_id().unwrap().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    }
+
+    /// What is left on the terminal when the command has ended, and its exit code.
+    pub fn end(&mut self) -> (String, u32) {
+        let begun = Instant::now();
+        while let Ok(bytes) = self.bytes.recv_timeout(PATIENCE.saturating_sub(begun.elapsed())) {
+            self.screen.push_str(&text(&bytes));
+        }
+        let code = self.child.wait().unwrap().exit_code();
+        (std::mem::take(&mut self.screen), code)
+    }
+}
