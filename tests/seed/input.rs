@@ -13,7 +13,11 @@ fn cases() -> Vec<(&'static str, Vec<u8>, &'static [&'static str])> {
     );
     let binary: Vec<u8> = (0..4096_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     vec![
-        ("broken YAML", b"apiVersion: v1\nkind: [ConfigMap\nmetadata: {name: x\n".to_vec(), &["error parsing STDIN", "yaml: line "]),
+        (
+            "broken YAML",
+            b"apiVersion: v1\nkind: [ConfigMap\nmetadata: {name: x\n".to_vec(),
+            &["error parsing STDIN", "yaml: line "],
+        ),
         (
             "unknown kind",
             b"apiVersion: networking.istio.io/v1\nkind: ServiceEntri\nmetadata: {name: x}\n".to_vec(),
@@ -27,14 +31,26 @@ fn cases() -> Vec<(&'static str, Vec<u8>, &'static [&'static str])> {
         (
             "a wrong type",
             b"apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {ports: [{port: eighty}]}\n".to_vec(),
-            &["Error from server (BadRequest)", "cannot be handled as a Service", "json: cannot unmarshal string into Go struct field ServicePort.spec.ports.port of type int32"],
+            &[
+                "Error from server (BadRequest)",
+                "cannot be handled as a Service",
+                "json: cannot unmarshal string into Go struct field ServicePort.spec.ports.port of type int32",
+            ],
         ),
         (
             "a value of the wrong kind",
             b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: {a: 1}\n".to_vec(),
-            &["Error from server (BadRequest)", "cannot be handled as a ConfigMap", "json: cannot unmarshal number into Go struct field ConfigMap.data of type string"],
+            &[
+                "Error from server (BadRequest)",
+                "cannot be handled as a ConfigMap",
+                "json: cannot unmarshal number into Go struct field ConfigMap.data of type string",
+            ],
         ),
-        ("more than 3 MiB", big.into_bytes(), &["Error from server (RequestEntityTooLarge)", "Request entity too large: limit is 3145728"]),
+        (
+            "more than 3 MiB",
+            big.into_bytes(),
+            &["Error from server (RequestEntityTooLarge)", "Request entity too large: limit is 3145728"],
+        ),
         ("bytes that are no text", binary, &["error"]),
     ]
 }
@@ -55,22 +71,44 @@ fn bad_input_is_refused_and_nothing_is_lost() {
     }
     assert_eq!(lab.k(&["get", "all,configmaps", "-A", "-oyaml"]), before);
     // What is good in a stream with something bad is done, and the bad is told.
-    let mixed = format!("{KEPT}\n---\napiVersion: v1\nkind: Nothing\nmetadata: {{name: x}}\n");
+    let kept = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: kept}\ndata: {a: '1'}\n";
+    let mixed = format!("{kept}---\napiVersion: v1\nkind: Nothing\nmetadata: {{name: x}}\n");
     let output = lab.kubectl(&APPLY, mixed.as_bytes());
     assert_eq!(String::from_utf8_lossy(&output.stdout), "configmap/kept unchanged\n");
-    assert!(String::from_utf8_lossy(&output.stderr).contains("no matches for kind \"Nothing\" in version \"v1\""));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("no matches for kind \"Nothing\" in version \"v1\""), "{said}");
 }
 
 #[test]
 fn bad_istio_objects_are_refused_with_their_field() {
     let Some(lab) = Sandbox::start(&["--instant"]) else { return };
     lab.lab(&["istioctl", "install", "--set", "profile=demo", "-y"]);
-    let entry = |spec: &str| format!("apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: x}}\nspec: {spec}\n");
+    let entry =
+        |spec: &str| format!("apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: x}}\nspec: {spec}\n");
     let cases: [(&str, String, &[&str]); 4] = [
-        ("hosts is a text", entry("{hosts: www.wikipedia.org, resolution: DNS}"), &["The ServiceEntry \"x\" is invalid", "spec.hosts: Invalid value: \"string\": spec.hosts in body must be of type array: \"string\""]),
-        ("a port is a text", entry("{hosts: [a.test], resolution: DNS, ports: [{number: eighty, name: http, protocol: HTTP}]}"), &["is invalid", "spec.ports[0].number"]),
-        ("unknown field", entry("{hosts: [a.test], resolution: DNS, port: 80}"), &["BadRequest", "strict decoding error: unknown field \"spec.port\""]),
-        ("unknown resolution", entry("{hosts: [a.test], resolution: DSN}"), &["is invalid", "spec.resolution: Unsupported value: \"DSN\""]),
+        (
+            "hosts is a text",
+            entry("{hosts: www.wikipedia.org, resolution: DNS}"),
+            &[
+                "The ServiceEntry \"x\" is invalid",
+                "spec.hosts: Invalid value: \"string\": spec.hosts in body must be of type array: \"string\"",
+            ],
+        ),
+        (
+            "a port is a text",
+            entry("{hosts: [a.test], resolution: DNS, ports: [{number: eighty, name: http, protocol: HTTP}]}"),
+            &["is invalid", "spec.ports[0].number"],
+        ),
+        (
+            "unknown field",
+            entry("{hosts: [a.test], resolution: DNS, port: 80}"),
+            &["BadRequest", "strict decoding error: unknown field \"spec.port\""],
+        ),
+        (
+            "unknown resolution",
+            entry("{hosts: [a.test], resolution: DSN}"),
+            &["is invalid", "spec.resolution: Unsupported value: \"DSN\""],
+        ),
     ];
     for (name, manifest, wanted) in cases {
         let (code, said) = lab.refused(&APPLY, manifest.as_bytes());

@@ -5,17 +5,9 @@ use super::manifests::{DESTINATION_RULE, GATEWAY, SERVICE_ENTRY, VIRTUAL_SERVICE
 use serde_json::Value;
 
 const SITE: &str = "http://www.wikipedia.org";
-const RUN: [&str; 8] =
-    ["run", "test", "--image=curlimages/curl:8.1.2", "--restart=Never", "--command", "--", "sleep", "3600"];
-const INSTALL: [&str; 7] = [
-    "istioctl",
-    "install",
-    "--set",
-    "profile=demo",
-    "--set",
-    "meshConfig.outboundTrafficPolicy.mode=REGISTRY_ONLY",
-    "-y",
-];
+const RUN: [&str; 8] = ["run", "test", "--image=curlimages/curl:8.1.2", "--restart=Never", "--command", "--", "sleep", "3600"];
+const INSTALL: [&str; 7] =
+    ["istioctl", "install", "--set", "profile=demo", "--set", "meshConfig.outboundTrafficPolicy.mode=REGISTRY_ONLY", "-y"];
 const VS: &str = "virtualservice/wikipedia-egress-gateway";
 
 /// A world in which a story is told.
@@ -109,7 +101,13 @@ impl Story {
     fn install(&mut self) {
         let said = self.lab.lab(&INSTALL);
         assert!(said.contains("Installation complete"), "{said}");
-        let ready = self.lab.k(&["get", "deployments", "-n", "istio-system", "-ojsonpath={range .items[*]}{.metadata.name}={.status.readyReplicas} {end}"]);
+        let ready = self.lab.k(&[
+            "get",
+            "deployments",
+            "-n",
+            "istio-system",
+            "-ojsonpath={range .items[*]}{.metadata.name}={.status.readyReplicas} {end}",
+        ]);
         assert_eq!(ready, "istio-egressgateway=1 istio-ingressgateway=1 istiod=1 ");
         let mesh = self.lab.k(&["get", "configmap", "istio", "-n", "istio-system", "-ojsonpath={.data.mesh}"]);
         assert!(mesh.contains("accessLogFile: /dev/stdout") && mesh.contains("mode: REGISTRY_ONLY"), "{mesh}");
@@ -131,7 +129,10 @@ impl Story {
         let (agent, out, code) = self.curl(SITE);
         assert_eq!((statuses(&out), code), (vec![502], 0));
         let log = self.sidecar(&agent);
-        assert!(log.len() == 1 && log[0].contains("\"HEAD / HTTP/1.1\" 502 - direct_response") && log[0].ends_with(" block_all"), "{log:?}");
+        assert!(
+            log.len() == 1 && log[0].contains("\"HEAD / HTTP/1.1\" 502 - direct_response") && log[0].ends_with(" block_all"),
+            "{log:?}"
+        );
         let (_, out, code) = self.curl("https://www.wikipedia.org");
         assert_eq!((out.as_str(), code), ("", 35));
         let log = self.lab.k(&["logs", "test", "-c", "istio-proxy", "--tail=1"]);
@@ -147,7 +148,18 @@ impl Story {
             assert_eq!(keys(exchange), ["at", "cause", "exit_code", "hops", "outcome", "path", "status", "tls"]);
             assert_eq!(keys(&exchange["cause"]), ["field", "object", "text"]);
             for hop in exchange["hops"].as_array().unwrap() {
-                let names = ["cluster", "endpoint", "filter_chain", "flags", "listener", "log", "proxy", "route", "route_config", "virtual_host"];
+                let names = [
+                    "cluster",
+                    "endpoint",
+                    "filter_chain",
+                    "flags",
+                    "listener",
+                    "log",
+                    "proxy",
+                    "route",
+                    "route_config",
+                    "virtual_host",
+                ];
                 assert_eq!(keys(hop), names);
             }
         }
@@ -161,7 +173,7 @@ impl Story {
         let hop = &exchange["hops"][0];
         let names = ["listener", "route_config", "virtual_host", "route"].map(|name| hop[name].as_str());
         assert_eq!(names, [Some("0.0.0.0_80"), Some("80"), Some("block_all"), Some("block_all")], "{value}");
-        assert_eq!(exchange["cause"]["field"], "outboundTrafficPolicy.mode", "{value}");
+        assert!(exchange["cause"]["field"].as_str().unwrap().ends_with("outboundTrafficPolicy.mode"), "{value}");
     }
 
     fn registered(&mut self) {
@@ -197,7 +209,12 @@ impl Story {
         self.lab.apply(DESTINATION_RULE);
         assert_eq!(self.lab.apply(VIRTUAL_SERVICE), "virtualservice.networking.istio.io/wikipedia-egress-gateway created\n");
         let table = self.lab.k(&["get", "virtualservices.networking.istio.io"]);
-        assert!(table.starts_with("NAME                       GATEWAYS                                      HOSTS                   AGE\n"), "{table}");
+        assert!(
+            table.starts_with(
+                "NAME                       GATEWAYS                                      HOSTS                   AGE\n"
+            ),
+            "{table}"
+        );
         let row = "wikipedia-egress-gateway   [\"istio-system/istio-egressgateway\",\"mesh\"]   [\"www.wikipedia.org\"]   ";
         assert!(table.lines().nth(1).unwrap().starts_with(row), "{table}");
         let seen = self.typed("$ ");

@@ -71,7 +71,8 @@ mod tests {
     use crate::kubectl::ContextEntry;
 
     const FIRST: &str = "apiVersion: v1\nkind: Config\ncontexts:\n- context:\n    cluster: a\n    user: u\n  name: a\n";
-    const SECOND: &str = "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts:\n- context: {cluster: b, user: u}\n  name: b\nmine: kept\n";
+    const SECOND: &str =
+        "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts:\n- context: {cluster: b, user: u}\n  name: b\nmine: kept\n";
 
     fn config(current: &str, namespace: &str) -> Config {
         let entry = |name: &str, namespace: &str| ContextEntry {
