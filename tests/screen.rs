@@ -2,6 +2,7 @@
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use std::io::{Read, Write};
+use std::num::NonZero;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -16,6 +17,10 @@ struct Screen {
     parser: vt100::Parser,
     raw: Vec<u8>,
     _home: tempfile::TempDir,
+}
+
+fn cells(n: u16) -> NonZero<u16> {
+    NonZero::new(n).expect("more than none")
 }
 
 fn size(cols: u16, rows: u16) -> PtySize {
@@ -45,12 +50,17 @@ impl Screen {
             }
         });
         let keys = pair.master.take_writer().unwrap();
-        let parser = vt100::Parser::new(rows, cols, 0);
+        let parser = vt100::Parser::new(cells(rows), cells(cols), 0);
         Screen { child, master: pair.master, keys, bytes, parser, raw: Vec::new(), _home: home }
     }
 
     fn text(&self) -> String {
         self.parser.screen().contents()
+    }
+
+    fn resize(&mut self, cols: u16, rows: u16) {
+        self.master.resize(size(cols, rows)).unwrap();
+        self.parser.screen_mut().set_size(cells(rows), cells(cols));
     }
 
     /// Waits until the screen shows the text.
@@ -96,11 +106,9 @@ fn a_learner_gets_from_the_first_screen_to_a_command_and_a_signal_leaves_a_sane_
     screen.shows("step 2/");
     screen.press("kubectl get nodes\r");
     screen.shows("sandbox-node");
-    screen.master.resize(size(120, 40)).unwrap();
-    screen.parser.screen_mut().set_size(40, 120);
+    screen.resize(120, 40);
     screen.shows("Steps: 1 of");
-    screen.master.resize(size(20, 5)).unwrap();
-    screen.parser.screen_mut().set_size(5, 20);
+    screen.resize(20, 5);
     screen.shows("needs at");
     let pid = screen.child.process_id().unwrap().to_string();
     assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
