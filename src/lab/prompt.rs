@@ -75,7 +75,10 @@ pub fn is_complete(line: &str) -> bool {
 /// Whether a line reads what is typed while it runs: `kubectl exec -i`, `-f -`. Others get interrupts only, so that a script piped
 /// into the prompt is not eaten by a command that never asked for it.
 pub fn reads_input(line: &str) -> bool {
-    let command = line.lines().next().unwrap_or_default().split("<<").next().unwrap_or_default();
+    let command = line.lines().next().unwrap_or_default();
+    if command.contains("<<") {
+        return false;
+    }
     let before = command.split(" -- ").next().unwrap_or(command);
     before.split_whitespace().any(|word| match word.strip_prefix('-') {
         None => false,
