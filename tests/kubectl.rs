@@ -184,6 +184,9 @@ impl Bench {
         let files = MemoryFiles::default();
         for entry in std::fs::read_dir(format!("{FOLDER}/fx")).unwrap() {
             let path = entry.unwrap().path();
+            if path.is_dir() {
+                continue;
+            }
             files.write(path.file_name().unwrap().to_str().unwrap(), &std::fs::read(&path).unwrap()).unwrap();
         }
         let config = Config::single("sandbox", "learner", "https://127.0.0.1:6443");

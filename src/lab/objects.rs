@@ -58,3 +58,12 @@ pub async fn resource(client: &Client, group: &str, kind: &str) -> anyhow::Resul
     let (resource, _) = kube::discovery::pinned_kind(client, &GroupVersionKind::gvk(group, &version, kind)).await?;
     Ok(resource)
 }
+
+/// How many nodes the cluster has: a first question to see that it answers.
+///
+/// # Errors
+/// What the server says.
+pub async fn node_count(client: &Client) -> anyhow::Result<usize> {
+    let nodes: Api<k8s_openapi::api::core::v1::Node> = Api::all(client.clone());
+    Ok(nodes.list(&Default::default()).await?.items.len())
+}
