@@ -46,9 +46,10 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
 }
 
 fn too_small(frame: &mut Frame<'_>, area: Rect) {
+    let (w, h) = (area.width, area.height);
     let text = format!(
-        "This screen is {}x{}; the lab needs at least {}x{}. `egress-lab learn --plain` works in any size. Ctrl-D leaves.",
-        area.width, area.height, LEAST.width, LEAST.height
+        "{w}x{h} is too small: the lab needs at least {}x{}; `learn --plain` works in any size.",
+        LEAST.width, LEAST.height
     );
     for (nth, row) in wrap(&text, usize::from(area.width), 0).into_iter().enumerate() {
         line(frame, area, nth, &Line::from(row));

@@ -32,8 +32,10 @@ pub struct Needs {
     pub text: usize,
     /// Steps or evidence stand where the text is: give them room.
     pub covered: bool,
-    /// The step is only read: the output may be small.
+    /// There is more to read than to look at in the output.
     pub reading: bool,
+    /// Nothing was run in the step yet: where only one pane fits, it is the text.
+    pub fresh: bool,
     pub notice: usize,
     pub prompt: usize,
 }
@@ -85,7 +87,8 @@ pub fn panes(size: Size, needs: &Needs) -> Panes {
         footer: row(h.saturating_sub(1), 1),
     };
     if h < BOTH {
-        match needs.focus == Focus::Text || needs.covered {
+        let reads = needs.focus == Focus::Prompt && needs.fresh;
+        match needs.focus == Focus::Text || needs.covered || reads {
             true => panes.text = Some(row(1, body)),
             false => panes.output = Some(row(1, body)),
         }
@@ -136,7 +139,7 @@ mod tests {
         for (width, height) in [(60, 16), (60, 20), (80, 24), (109, 30), (120, 40), (150, 40), (250, 70)] {
             for focus in [Focus::Prompt, Focus::Text, Focus::Aside, Focus::Output] {
                 for (text, prompt, notice) in [(3, 1, 1), (200, 30, 9)] {
-                    let needs = Needs { focus, text, covered: text == 3, reading: text == 200, notice, prompt };
+                    let needs = Needs { focus, text, covered: text == 3, reading: text == 200, fresh: text == 3, notice, prompt };
                     let p = panes(Size { width, height }, &needs);
                     let all: Vec<Rect> =
                         [Some(p.header), p.text, p.aside, p.output, Some(p.notice), Some(p.prompt), Some(p.footer)]
@@ -155,7 +158,7 @@ mod tests {
 
     #[test]
     fn at_eighty_by_twenty_four_text_and_output_are_both_usable() {
-        let needs = Needs { focus: Focus::Prompt, text: 40, covered: false, reading: false, notice: 1, prompt: 1 };
+        let needs = Needs { focus: Focus::Prompt, text: 40, covered: false, reading: false, fresh: true, notice: 1, prompt: 1 };
         let p = panes(Size { width: 80, height: 24 }, &needs);
         assert!(p.text.unwrap().height >= 10 && p.output.unwrap().height >= 9, "{p:?}");
     }

@@ -177,17 +177,18 @@ impl LessonScreen {
                 focus: self.view.focus,
                 text,
                 covered: self.is_covered(),
-                reading: self.is_reading(),
+                reading: self.is_fresh() && matches!(self.session.step().kind, StepKind::Read | StepKind::Predict),
+                fresh: self.is_fresh(),
                 notice: status::lines(self, usize::from(size.width), theme).len(),
                 prompt: rows,
             },
         )
     }
 
-    /// Whether there is more to read than to look at in the output.
-    fn is_reading(&self) -> bool {
-        let looks = self.session.ran().is_empty() && self.session.running().is_none();
-        looks && matches!(self.session.step().kind, StepKind::Read | StepKind::Predict)
+    /// Whether nothing was run in the step yet.
+    fn is_fresh(&self) -> bool {
+        let line = self.session.running().is_some_and(|running| matches!(running.what, Task::Line(_)));
+        self.session.ran().is_empty() && !line
     }
 
     /// Whether steps or evidence stand where the text is.

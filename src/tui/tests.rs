@@ -300,11 +300,17 @@ fn event(name: &str) -> KeyEvent {
 
 const PODS: &str = "NAME   READY   STATUS    RESTARTS   AGE\ntest   2/2     Running   0          9s\n";
 
-/// A command was run and the check found the step not done.
+/// The step's commands were run and the check found it not done.
 fn failed(width: u16, height: u16) -> Play {
     let mut play = Play::doing(width, height);
     play.keys("<Tab><Enter>");
     assert_eq!(play.ran(PODS), "kubectl get pods");
+    play.judge(Verdict::NotYet);
+    if width >= 60 && height >= 16 {
+        assert!(play.screen().contains("Not done yet"), "the step shows more commands: {}", play.screen());
+    }
+    play.keys("<Tab><Enter>");
+    assert_eq!(play.ran("No resources found\n"), "kubectl get serviceentries -A");
     play.judge(Verdict::NotYet);
     play
 }

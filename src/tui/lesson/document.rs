@@ -1,8 +1,8 @@
 //! The text of the shown step: stage, task, question, hints, what was answered, the end of the lesson.
 
-use crate::base::text::wrap;
+use crate::base::text::{width, wrap};
 use crate::finding::Verdict;
-use crate::lesson::layout::layout;
+use crate::lesson::layout::{Mark, layout};
 use crate::lesson::markdown::Block;
 use crate::lesson::model::{Expected, Question};
 use crate::session::{Session, StepState};
@@ -72,17 +72,19 @@ impl Page {
         }
     }
 
-    /// A code line that is too long loses its indent first and is broken last.
+    /// A code line that is too long loses its indent; if that is not enough, or it is a command, it is broken.
     fn fitting(&mut self, line: Line<'static>) {
         let text = line.to_string();
-        if crate::base::text::width(&text) <= self.columns {
+        if width(text.trim_end()) <= self.columns {
             return self.lines.push(line);
         }
         let style = line.spans.first().map_or_else(Default::default, |span| span.style);
-        let text = text.strip_prefix("    ").unwrap_or(&text).to_string();
-        for piece in wrap(&text, self.columns, 4) {
-            self.lines.push(Line::styled(piece, style));
+        let bare = text.strip_prefix("    ").unwrap_or(&text);
+        if width(bare) <= self.columns && style != self.theme.mark(Mark::Command) {
+            return self.lines.push(Line::styled(bare.to_string(), style));
         }
+        let pieces = wrap(bare, self.columns.saturating_sub(4), 4);
+        self.lines.extend(pieces.into_iter().map(|piece| Line::styled(format!("    {piece}"), style)));
     }
 
     fn question(&mut self, question: &Question, answer: Option<&str>) {

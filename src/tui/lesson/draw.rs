@@ -11,6 +11,9 @@ use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::Line;
 
+/// Below this many columns the bar leaves the environment out.
+const NARROW: u16 = 72;
+
 /// Draws everything; the cursor only if nothing lies over it.
 pub fn draw(screen: &LessonScreen, on_top: bool, theme: Theme, frame: &mut Frame<'_>) {
     let panes = screen.panes(theme);
@@ -92,7 +95,10 @@ fn left_header(screen: &LessonScreen, columns: usize) -> String {
 
 fn right_header(screen: &LessonScreen) -> String {
     let saved = if screen.session.is_saved() { "saved" } else { "not saved" };
-    format!("{}  {saved}", screen.environment)
+    match screen.view.size.width < NARROW {
+        true => saved.to_string(),
+        false => format!("{}  {saved}", screen.environment),
+    }
 }
 
 fn side(screen: &LessonScreen, area: Rect, side: Side, focus: Focus, theme: Theme, frame: &mut Frame<'_>) {
@@ -136,6 +142,7 @@ fn draw_output(screen: &LessonScreen, area: Rect, theme: Theme, frame: &mut Fram
     let program = screen.has_program();
     let title = match (shown.below, program) {
         (0, true) => "Output: a program has the keyboard".to_string(),
+        (0, false) if screen.panes(theme).text.is_none() => "Output (Esc: the text)".to_string(),
         (0, false) => "Output".to_string(),
         (n, _) => format!("Output: {n} more below (PageDown)"),
     };
@@ -183,6 +190,10 @@ fn ghost(screen: &LessonScreen) -> Option<String> {
     if session.running().is_some_and(|running| matches!(running.what, Task::Line(_))) || StepRun::is_done(session.step_run()) {
         return None;
     }
-    let line = session.suggestion()?.lines().next()?;
+    let action = session.suggestion()?;
+    if session.ran().iter().any(|ran| ran.line.trim() == action.trim()) {
+        return None;
+    }
+    let line = action.lines().next()?;
     Some(format!("{line}   (Tab)"))
 }

@@ -118,6 +118,9 @@ impl LessonScreen {
 
     fn run(&mut self, text: String) {
         self.view.output = Bottom::Follow;
+        if self.is_covered() {
+            self.view.side = Side::Text;
+        }
         self.tell(Event::Line(text));
         self.tell_size();
     }

@@ -29,6 +29,8 @@ pub struct Shown {
 struct Lines<'a> {
     lines: Vec<&'a Line>,
     dropped: u64,
+    /// How many of them are not being written to any more.
+    closed: usize,
     columns: usize,
     is_complete: fn(&str) -> bool,
 }
@@ -87,7 +89,9 @@ pub fn moved(
 
 impl<'a> Lines<'a> {
     fn of(transcript: &'a Transcript, open: Option<&'a Line>, columns: usize, is_complete: fn(&str) -> bool) -> Lines<'a> {
-        Lines { lines: transcript.lines().chain(open).collect(), dropped: transcript.dropped(), columns, is_complete }
+        let lines: Vec<&Line> = transcript.lines().chain(open).collect();
+        let closed = lines.len() - usize::from(open.is_some());
+        Lines { lines, dropped: transcript.dropped(), closed, columns, is_complete }
     }
 
     fn bottom(&self, bottom: Bottom) -> Option<usize> {
@@ -104,7 +108,11 @@ impl<'a> Lines<'a> {
             Sort::Typed => format!("{}{}", self.mark(at), line.text),
             _ => line.text.clone(),
         };
-        (line.sort, cut(&text, self.columns))
+        let rows = match at < self.closed {
+            true => softly(&text, self.columns),
+            false => cut(&text, self.columns),
+        };
+        (line.sort, rows)
     }
 
     /// `$ ` before the first line of an entry, `> ` before the others: entries that follow each other directly are told apart by
@@ -150,6 +158,23 @@ impl<'a> Lines<'a> {
         }
         self.lines.len().saturating_sub(1)
     }
+}
+
+/// How far before the edge a space is looked for.
+const NEAR: usize = 20;
+
+/// A line cut into rows, at a space where one is near the edge: nothing is lost but where the row ends.
+fn softly(text: &str, columns: usize) -> Vec<String> {
+    let mut rows: Vec<String> = Vec::new();
+    let mut rest = text;
+    while let [first, _, ..] = cut(rest, columns).as_slice() {
+        let near = first.rfind(' ').map(|at| at + 1).filter(|at| at + NEAR > first.len() && *at > columns / 2);
+        let (row, after) = rest.split_at(near.unwrap_or(first.len()).max(1));
+        rows.push(row.to_string());
+        rest = after;
+    }
+    rows.push(rest.to_string());
+    rows
 }
 
 /// A line cut into rows, as terminals do it.
@@ -219,7 +244,7 @@ mod tests {
         let is_complete = |text: &str| !text.starts_with("cat") || text.ends_with("\nEOF");
         assert_eq!(
             texts(&shown(&transcript, Bottom::Follow, (8, 9), is_complete)),
-            ["$ cat <<", "EOF", "> x", "> EOF", "$ abcdef", "ghij"]
+            ["$ cat ", "<<EOF", "> x", "> EOF", "$ abcdef", "ghij"]
         );
     }
 

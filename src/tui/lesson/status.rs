@@ -5,7 +5,7 @@ use super::{LessonScreen, Side, evidence};
 use crate::base::text::{clip, wrap};
 use crate::finding::Verdict;
 use crate::lesson::model::{Expected, StepKind};
-use crate::session::{Ask, StepState, Task};
+use crate::session::{Ask, Session, StepState, Task};
 use crate::tui::Reads;
 use crate::tui::layout::{self, Focus};
 use crate::tui::theme::{Theme, Tone};
@@ -91,12 +91,23 @@ fn standing(screen: &LessonScreen) -> Option<(Tone, String)> {
     }
     let bad = session.findings().iter().find(|finding| finding.verdict != Verdict::Met)?;
     let (met, all) = evidence::met(session);
+    if is_on_the_way(session) {
+        return Some((Tone::Quiet, format!("Not done yet: {met} of {all} checks met. Tab has the step's next command.")));
+    }
     let tone = if bad.verdict == Verdict::EnvironmentFault { Tone::Unsure } else { Tone::Bad };
     let count = if all > 1 { format!("{met} of {all} checks met. ") } else { String::new() };
     let what = if bad.message.trim().is_empty() { &bad.title } else { &bad.message };
     let shown = layout::has_aside(screen.view.size) || screen.view.side == Side::Evidence;
     let look = if shown { "" } else { " F4 shows the evidence." };
     Some((tone, format!("{}  {count}{}{look}", bad.verdict.word(), sentence_of(what))))
+}
+
+/// Whether nothing is wrong but that commands which the step shows were not run yet.
+fn is_on_the_way(session: &Session) -> bool {
+    let was_run = |action: &String| session.ran().iter().any(|ran| ran.line.trim() == action.trim());
+    let actions = &session.step().actions;
+    let some = actions.iter().any(was_run) && !actions.iter().all(was_run);
+    some && session.findings().iter().all(|finding| matches!(finding.verdict, Verdict::Met | Verdict::NotYet))
 }
 
 fn sentence_of(text: &str) -> String {
