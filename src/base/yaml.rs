@@ -104,12 +104,20 @@ fn split(text: &str) -> Vec<(usize, String)> {
     parts
 }
 
+/// A character that no YAML text holds.
+pub fn is_control(c: char) -> bool {
+    !matches!(c, '\t' | '\n' | '\r' | '\u{85}') && c.is_control()
+}
+
 fn parse_at(text: &str, first_line: usize) -> Result<Value, Error> {
     if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
         return Ok(Value::Null);
     }
     if let Ok(value) = serde_json::from_str::<Value>(text) {
         return Ok(value);
+    }
+    if let Some(n) = text.split('\n').position(|line| line.contains(is_control)) {
+        return Err(Error { line: first_line + n, column: 1, message: "control characters are not allowed".into() });
     }
     if let Some(n) = text.lines().position(|line| line.starts_with('\t')) {
         let message = "found character that cannot start any token (a tab; YAML is indented with spaces)";
@@ -181,5 +189,7 @@ mod tests {
         assert!(error.line >= 3, "{error:?}");
         assert!(!error.message.contains("at line"), "{error:?}");
         assert_eq!(parse("a:\n\tb: 1\n").unwrap_err().line, 2);
+        let control = parse("a: 1\nb: \u{1b}[0m\n").unwrap_err();
+        assert_eq!((control.line, control.message.as_str()), (2, "control characters are not allowed"));
     }
 }

@@ -30,6 +30,36 @@ impl Item {
     }
 }
 
+/// An object without a name, in the words of the verb that needs one.
+fn nameless(verb: &str, resource: &Resource, namespace: &str, source: &str) -> Error {
+    Error::plain(match verb {
+        "delete" => format!("error when deleting {source:?}: resource name may not be empty"),
+        "replace" => format!("error when replacing {source:?}: resource name may not be empty"),
+        _ => {
+            let version = if resource.group.is_empty() { format!("/{}", resource.version) } else { resource.api_version() };
+            format!(
+                "error when retrieving current configuration of:\nResource: {:?}, GroupVersionKind: {:?}\nName: \"\", Namespace: {namespace:?}\nfrom server for: {source:?}: resource name may not be empty",
+                format!("{version}, Resource={}", resource.plural),
+                format!("{version}, Kind={}", resource.kind)
+            )
+        }
+    })
+}
+
+/// The text of a file that has to be one.
+fn text(source: &str, bytes: Vec<u8>) -> Result<String> {
+    String::from_utf8(bytes).map_err(|e| {
+        let read = &e.as_bytes()[..e.utf8_error().valid_up_to()];
+        let line = 1 + read.iter().filter(|b| **b == b'\n').count();
+        // Where both are wrong the first is told.
+        let what = match read.iter().any(|b| yaml::is_control(char::from(*b))) {
+            true => "control characters are not allowed",
+            false => "invalid leading UTF-8 octet",
+        };
+        Error::plain(format!("error parsing {source}: error converting YAML to JSON: yaml: line {line}: {what}"))
+    })
+}
+
 /// Reads all `-f` of a command. Items that cannot be read or placed come back as errors beside the good ones.
 ///
 /// # Errors
@@ -51,14 +81,14 @@ pub async fn read(s: &mut Session<'_>, parsed: &Parsed) -> Result<(Vec<Item>, Ve
             flatten(&source, value, &mut objects)?;
         }
     }
-    place(s, parsed, objects).await
+    place(s, objects).await
 }
 
 /// The texts behind one `-f`.
 async fn texts(s: &mut Session<'_>, name: &str, recursive: bool) -> Result<Vec<(String, String)>> {
     if name == "-" {
         let bytes = s.read_stdin().await?;
-        return Ok(vec![("STDIN".to_string(), String::from_utf8_lossy(&bytes).into_owned())]);
+        return Ok(vec![("STDIN".to_string(), text("STDIN", bytes)?)]);
     }
     if name.starts_with("http://") || name.starts_with("https://") {
         return Err(match s.ctx.restrictions.plain_files {
@@ -75,7 +105,7 @@ fn walk(s: &Session<'_>, name: &str, recursive: bool, found: &mut Vec<(String, S
     let folder = name.trim_end_matches('/');
     match s.io.files.read(name) {
         Ok(bytes) => {
-            found.push((name.to_string(), String::from_utf8_lossy(&bytes).into_owned()));
+            found.push((name.to_string(), text(name, bytes)?));
             return Ok(());
         }
         Err(e) if e.kind() == ErrorKind::PermissionDenied => return Err(Error::plain(e.to_string())),
@@ -121,11 +151,11 @@ fn flatten(source: &str, value: Value, out: &mut Vec<(String, Value)>) -> Result
     Ok(())
 }
 
-async fn place(s: &mut Session<'_>, parsed: &Parsed, objects: Vec<(String, Value)>) -> Result<(Vec<Item>, Vec<Error>)> {
+async fn place(s: &mut Session<'_>, objects: Vec<(String, Value)>) -> Result<(Vec<Item>, Vec<Error>)> {
     let resources = s.resources().await?;
     let (mut items, mut errors) = (Vec::new(), Vec::new());
     for (source, object) in objects {
-        match item(s, parsed, &resources, &source, object) {
+        match item(s, &resources, &source, object) {
             Ok(item) => items.push(item),
             Err(error) => errors.push(error),
         }
@@ -133,7 +163,7 @@ async fn place(s: &mut Session<'_>, parsed: &Parsed, objects: Vec<(String, Value
     Ok((items, errors))
 }
 
-fn item(s: &Session<'_>, parsed: &Parsed, resources: &[Resource], source: &str, mut object: Value) -> Result<Item> {
+fn item(s: &Session<'_>, resources: &[Resource], source: &str, mut object: Value) -> Result<Item> {
     let text = |v: &Value| v.as_str().unwrap_or("").to_string();
     let (api_version, kind) = (text(&object["apiVersion"]), text(&object["kind"]));
     let (name, own) = (text(&object["metadata"]["name"]), text(&object["metadata"]["namespace"]));
@@ -156,12 +186,9 @@ fn item(s: &Session<'_>, parsed: &Parsed, resources: &[Resource], source: &str, 
         }
         object["metadata"]["namespace"] = json!(namespace);
     }
-    if name.is_empty() && object["metadata"]["generateName"].as_str().is_none() && !parsed.on("allow-missing-name") {
-        return Err(Error::plain(format!(
-            "error when retrieving current configuration of:\nResource: {:?}, GroupVersionKind: {:?}\nName: \"\", Namespace: {namespace:?}\nfrom server for: {source:?}: resource name may not be empty",
-            format!("{}, Resource={}", resource.api_version(), resource.plural),
-            format!("{}, Kind={}", resource.api_version(), resource.kind)
-        )));
+    // A create without a name is refused by the server.
+    if name.is_empty() && object["metadata"]["generateName"].as_str().is_none() && s.verb != "create" {
+        return Err(nameless(&s.verb, resource, &namespace, source));
     }
     Ok(Item { object, source: source.to_string(), resource: resource.clone(), namespace })
 }

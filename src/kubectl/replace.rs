@@ -45,10 +45,15 @@ pub async fn run(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
 async fn replace(s: &mut Session<'_>, p: &Parsed, item: &Item, dry_run: DryRun) -> Result<Value> {
     let path = item.resource.object_path(&item.namespace, item.name());
     let wrong = |e: Error| e.prefixed(&format!("error when replacing {:?}", item.source));
-    let live = s.json(Ask::get(path.clone())).await.map_err(wrong)?;
     let mut body = item.object.clone();
     if body["metadata"]["resourceVersion"].is_null() {
-        body["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"].clone();
+        match s.json(Ask::get(path.clone())).await {
+            Ok(live) => body["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"].clone(),
+            Err(Error::Interrupted) => return Err(Error::Interrupted),
+            Err(error) if dry_run == DryRun::Client => return Err(wrong(error)),
+            // As kubectl does: what is wrong, with the manifest too, is for the server to say.
+            Err(_) => (),
+        }
     }
     if dry_run == DryRun::Client {
         return Ok(body);
