@@ -182,8 +182,9 @@ impl Editor for Script {
 impl Bench {
     fn new() -> Bench {
         let files = MemoryFiles::default();
-        for entry in std::fs::read_dir(format!("{FOLDER}/fx")).unwrap() {
-            let path = entry.unwrap().path();
+        let paths = std::fs::read_dir(format!("{FOLDER}/fx")).unwrap().map(|entry| entry.unwrap().path());
+        // The folder in there is for `-k`, which is not simulated.
+        for path in paths.filter(|path| path.is_file()) {
             if path.is_dir() {
                 continue;
             }

@@ -90,6 +90,13 @@ impl Sandbox {
         (output.status.code().unwrap_or(-1), text(&output.stderr))
     }
 
+    /// What `egress-lab kubectl` refuses, as [`Sandbox::refused`].
+    pub fn lab_refused(&self, args: &[&str], stdin: &[u8]) -> (i32, String) {
+        let output = self.run(Path::new(PROGRAM), &[&["kubectl"], args].concat(), stdin);
+        assert!(!output.status.success(), "egress-lab kubectl {args:?} was not refused: {}", text(&output.stdout));
+        (output.status.code().unwrap_or(-1), text(&output.stderr))
+    }
+
     /// This program's standard output; it has to succeed.
     pub fn lab(&self, args: &[&str]) -> String {
         good("egress-lab", args, &self.run(Path::new(PROGRAM), args, b""))

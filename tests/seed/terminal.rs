@@ -1,6 +1,7 @@
 //! `egress-lab kubectl` on a terminal behaves as kubectl does.
 
 use super::kit::Sandbox;
+use std::time::Duration;
 
 const RUN: [&str; 7] = ["run", "test", "--image=curlimages/curl:8.1.2", "--restart=Never", "--command", "--", "sh"];
 
@@ -47,6 +48,22 @@ fn a_terminal_is_given_back_on_sigterm() {
     let (_, code) = shell.end();
     assert_eq!(code, 143);
     assert!(shell.flags().contains("ICANON"), "{}", shell.flags());
+}
+
+#[test]
+fn a_wait_ends_with_ctrl_c() {
+    let Some(lab) = sandbox() else { return };
+    for words in [vec!["logs", "-f", "test"], vec!["get", "pods", "-w"], vec!["exec", "-i", "test", "--", "cat"]] {
+        let mut waiting = lab.lab_terminal(&[vec!["kubectl"], words.clone()].concat());
+        if words[0] == "get" {
+            waiting.see("test   1/1     Running");
+        }
+        // Until it waits; before that Ctrl-C ends it as well.
+        std::thread::sleep(Duration::from_millis(300));
+        waiting.keys("\u{3}");
+        let (rest, code) = waiting.end();
+        assert_eq!(code, 130, "{words:?}: {rest}");
+    }
 }
 
 #[test]
