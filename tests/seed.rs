@@ -3,5 +3,6 @@
 mod input;
 mod kit;
 mod manifests;
+mod sizes;
 mod story;
 mod terminal;

@@ -220,6 +220,7 @@ impl Story {
         let seen = self.typed("$ ");
         assert_eq!(statuses(&seen), [301, 200], "{seen}");
         self.is_through_the_gateway();
+        self.explained_gateway();
         let all = self.lab.k(&["get", "virtualservices,destinationrules,gateways,serviceentries", "-A"]);
         for kind in ["virtualservice", "destinationrule", "gateway", "serviceentry"] {
             assert!(all.contains(&format!(" {kind}.networking.istio.io/")), "{kind} is missing:\n{all}");
@@ -234,6 +235,17 @@ impl Story {
         assert!(log[0].contains(" outbound|80||www.wikipedia.org "), "{log:?}");
         let egress = "outbound|80|wikipedia|istio-egressgateway.istio-system.svc.cluster.local";
         assert!(self.sidecar(&agent)[0].contains(egress));
+    }
+
+    fn explained_gateway(&self) {
+        let value = self.explain();
+        let exchange = &value["exchanges"][0];
+        let text = |hop: usize, name: &str| exchange["hops"][hop][name].as_str().unwrap_or("").to_string();
+        assert_eq!(text(0, "cluster"), "outbound|80|wikipedia|istio-egressgateway.istio-system.svc.cluster.local", "{value}");
+        let names = ["listener", "route_config", "virtual_host", "cluster"].map(|name| text(1, name));
+        assert_eq!(names, ["0.0.0.0_8080", "http.8080", "www.wikipedia.org:80", "outbound|80||www.wikipedia.org"], "{value}");
+        assert_eq!(exchange["path"], "gateway istio-system/istio-egressgateway");
+        assert_eq!(exchange["cause"]["object"], "VirtualService default/wikipedia-egress-gateway");
     }
 
     fn patch(&self, patch: &str) {
