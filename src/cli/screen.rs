@@ -161,6 +161,7 @@ fn reads(line: &str) -> Reads {
     let before = line.split(" -- ").next().unwrap_or(line);
     let tty = |word: &str| match word.strip_prefix('-') {
         Some(flags) if !flags.starts_with('-') => {
+            let flags = flags.strip_suffix('c').unwrap_or(flags);
             flags.len() <= 3 && flags.contains('t') && flags.chars().all(|c| "itq".contains(c))
         }
         Some(flags) => flags == "-tty" || flags == "-tty=true",

@@ -98,7 +98,8 @@ async fn resizes(send: mpsc::Sender<Input>) {
 
 /// Standard input, read only when a command asks for it, the terminal's sizes then too, and Ctrl-C.
 fn stdin(tool: Tool, argv: &[String]) -> impl futures::Stream<Item = Input> + Send + 'static {
-    let line = argv.join(" ");
+    let own: Vec<&str> = argv.iter().map(String::as_str).take_while(|arg| *arg != "--").collect();
+    let line = own.join(" ");
     let reads = crate::lab::prompt::reads_input(&line) || (tool == Tool::Istioctl && !std::io::stdin().is_terminal());
     let asks = tool == Tool::Istioctl && std::io::stdin().is_terminal();
     let (send, receive) = mpsc::channel(16);

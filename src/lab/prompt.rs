@@ -82,9 +82,11 @@ pub fn reads_input(line: &str) -> bool {
     let before = command.split(" -- ").next().unwrap_or(command);
     before.split_whitespace().any(|word| match word.strip_prefix('-') {
         None => false,
-        Some("" | "f-" | "-stdin" | "-filename=-") => true,
+        Some("" | "f-" | "-stdin" | "-stdin=true" | "-filename=-") => true,
+        // The last of several may take a value: `-itc CONTAINER`.
         Some(flags) => {
-            !flags.starts_with('-') && flags.len() <= 3 && flags.contains('i') && flags.chars().all(|c| "itq".contains(c))
+            let flags = flags.strip_suffix("=true").or(flags.strip_suffix('c')).unwrap_or(flags);
+            flags.len() <= 3 && flags.contains('i') && flags.chars().all(|c| "itq".contains(c))
         }
     })
 }
@@ -293,14 +295,20 @@ mod tests {
 
     #[test]
     fn only_lines_that_ask_for_input_read_it() {
-        for line in
-            ["kubectl exec -ti test -- sh", "k exec -i test -- cat", "kubectl apply -f -", "kubectl run x --stdin --image=y"]
-        {
+        for line in [
+            "kubectl exec -ti test -- sh",
+            "k exec -i test -- cat",
+            "k exec -itc istio-proxy test -- sh",
+            "k exec -i=true test -- cat",
+            "kubectl apply -f -",
+            "kubectl run x --stdin --image=y",
+        ] {
             assert!(reads_input(line), "{line}");
         }
         for line in [
             "kubectl get pods -w",
             "kubectl exec test -- grep -i x",
+            "kubectl exec -c istio-proxy test -- ls",
             "cat > x <<E\na:\n- b\nE",
             "kubectl apply -f - <<E\na: b\nE",
             "kubectl apply -f x.yaml",
