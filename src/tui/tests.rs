@@ -435,6 +435,7 @@ fn it_is_left_only_on_purpose() {
     assert_eq!(play.prompt(), "x", "Ctrl-D deletes nothing and leaves only from an empty prompt");
     play.keys("<C-c><C-c>");
     assert!(play.notice().contains("leaves"));
+    assert!(play.keys("exit<Enter>").is_none() && play.notice().contains("`quit`"));
     assert!(matches!(play.keys("<C-d>"), Some(Act::End(Ended::Left))));
     assert!(matches!(Play::doing(80, 24).keys("quit<Enter>"), Some(Act::End(Ended::Left))));
     assert!(matches!(Play::home(80, 24).keys("q"), Some(Act::End(Ended::Left))));

@@ -98,6 +98,11 @@ impl LessonScreen {
             self.prompt.take();
             return self.empty_enter();
         }
+        if self.session.running().is_none() && matches!(word, "exit" | "logout") {
+            self.prompt.take();
+            self.view.notice = Some("`quit` or Ctrl-D leaves the lab; progress is saved. `exit` ends a shell in a pod.".into());
+            return;
+        }
         if self.session.running().is_none() && is_manifest(&text) {
             return self.wrap_manifest(&text);
         }
