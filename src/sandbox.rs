@@ -111,6 +111,11 @@ pub enum Action {
 pub trait Controller: Send + Sync {
     /// Named in the error when the loops do not come to rest.
     fn name(&self) -> &'static str;
+    /// The kinds whose objects it looks at, by their kind word; none: everything. Without a change among them, and before its own
+    /// [`Action::Wake`], it is not asked again.
+    fn watches(&self) -> &'static [&'static str] {
+        &[]
+    }
     /// The next actions, given the state. Must return nothing once the state is as wanted.
     fn reconcile(&self, state: &Snapshot, now: Time) -> Vec<Action>;
 }

@@ -1,6 +1,7 @@
 //! The program as people start it: a process with an environment, a home, pipes.
 
 mod alone;
+mod broken;
 mod input;
 mod killed;
 mod typed;

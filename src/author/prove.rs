@@ -27,10 +27,15 @@ const SEEDS: (Seed, Seed) = (Seed(1), Seed(2));
 
 /// Proves lessons, in order.
 pub async fn prove(bench: &dyn Bench, lessons: &[Arc<Lesson>]) -> Report {
+    prove_steps(bench, lessons, &[]).await
+}
+
+/// Proves only the steps of these ids (all when there is none); the steps before them are built, not proven.
+pub async fn prove_steps(bench: &dyn Bench, lessons: &[Arc<Lesson>], only: &[String]) -> Report {
     let watch = Stopwatch::start();
     let mut report = Report { lessons: Vec::new(), steps_proven: 0, failures: Vec::new(), elapsed_ms: 0 };
     for lesson in lessons {
-        let proofs = prove_lesson(bench, lesson).await;
+        let proofs = prove_lesson(bench, lesson, only).await;
         let steps = proofs.iter().map(|proof| proof.report.clone()).collect();
         report.steps_proven += proofs.iter().filter(|proof| proof.failures.is_empty()).count();
         report.failures.extend(proofs.into_iter().flat_map(|proof| proof.failures));
@@ -45,7 +50,9 @@ pub fn is_proven(step: &Step) -> bool {
     step.kind != StepKind::Read
 }
 
-async fn prove_lesson(bench: &dyn Bench, lesson: &Arc<Lesson>) -> Vec<StepProofs> {
+async fn prove_lesson(bench: &dyn Bench, lesson: &Arc<Lesson>, only: &[String]) -> Vec<StepProofs> {
+    let wanted = |step: &Step| is_proven(step) && (only.is_empty() || only.contains(&step.id));
+    let last = lesson.steps.iter().rposition(&wanted).map_or(0, |nth| nth + 1);
     let answers = answers_of_another_run(bench, lesson).await;
     let mut world: Arc<dyn World> = match bench.start(lesson, SEEDS.0).await {
         Ok(world) => world.into(),
@@ -53,7 +60,7 @@ async fn prove_lesson(bench: &dyn Bench, lesson: &Arc<Lesson>) -> Vec<StepProofs
     };
     let mut done = Vec::new();
     let mut running = VecDeque::new();
-    for nth in 0..lesson.steps.len() {
+    for nth in 0..last {
         let ground = match Ground::prepare(lesson, nth, &*world, answers.get(&lesson.steps[nth].id)).await {
             Ok(ground) => Arc::new(ground),
             Err(reason) => {
@@ -63,7 +70,7 @@ async fn prove_lesson(bench: &dyn Bench, lesson: &Arc<Lesson>) -> Vec<StepProofs
             }
         };
         world = ground.next.clone();
-        if is_proven(&lesson.steps[nth]) {
+        if wanted(&lesson.steps[nth]) {
             done.extend(settle(&mut running, AT_ONCE - 1).await);
             running.push_back(beside(bench, ground));
         }

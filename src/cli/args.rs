@@ -128,6 +128,9 @@ pub struct Prove {
     /// One JSON document on standard output
     #[arg(long)]
     pub json: bool,
+    /// A JUnit report on standard output
+    #[arg(long, conflicts_with = "json")]
+    pub junit: bool,
     #[command(flatten)]
     pub from_dir: From,
 }

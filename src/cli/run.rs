@@ -50,12 +50,16 @@ pub(super) fn prove(a: &args::Prove) -> End {
         true => all,
         false => a.lesson.iter().map(|id| lessons::find(&a.from_dir, id)).collect::<Result<_, _>>()?,
     };
+    if let Some(step) = a.step.iter().find(|step| !wanted.iter().any(|lesson| lesson.step(step).is_some())) {
+        return Err(Trouble::usage(format!("no lesson has a step {step} (`list --json` shows the ids)")));
+    }
     let runtime = runtime()?;
-    let report = runtime.block_on(prove::prove(&Sandboxes::default(), &wanted));
+    let report = runtime.block_on(prove::prove_steps(&Sandboxes::default(), &wanted, &a.step));
     runtime.shutdown_background();
-    match a.json {
-        true => print(&format!("{}\n", serde_json::to_string_pretty(&report).unwrap_or_default())),
-        false => print(&report.text()),
+    match (a.json, a.junit) {
+        (true, _) => print(&format!("{}\n", serde_json::to_string_pretty(&report).unwrap_or_default())),
+        (_, true) => print(&report.junit()),
+        _ => print(&report.text()),
     }
     Ok(if report.failures.is_empty() { GOOD } else { FAILED })
 }

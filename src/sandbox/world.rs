@@ -50,6 +50,8 @@ pub struct World {
     controllers: Vec<Arc<dyn Controller>>,
     /// The moment at which each controller wants to run again.
     wakes: Vec<Option<Time>>,
+    /// The version at which each controller last had nothing to do.
+    rested: Vec<Option<u64>>,
     exchanges: u64,
     /// The version up to which the data plane was updated and history is written.
     sealed: u64,
@@ -88,6 +90,7 @@ impl World {
             dataplane: parts.dataplane,
             programs: parts.programs,
             wakes: vec![None; loops.len()],
+            rested: vec![None; loops.len()],
             controllers: loops,
             exchanges: 0,
             sealed: 0,

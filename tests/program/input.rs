@@ -110,7 +110,7 @@ fn likely_wrong_first_inputs_get_one_useful_sentence() {
     }
 }
 
-fn copy(from: impl AsRef<std::path::Path>, to: &std::path::Path) {
+pub fn copy(from: impl AsRef<std::path::Path>, to: &std::path::Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

@@ -22,6 +22,10 @@ impl Controller for Deployments {
         "deployment"
     }
 
+    fn watches(&self) -> &'static [&'static str] {
+        &["Deployment", "ReplicaSet", "Pod", "Namespace"]
+    }
+
     fn reconcile(&self, state: &Snapshot, now: Time) -> Vec<Action> {
         state.list("apps", "Deployment").filter(|d| !d.is_terminating()).flat_map(|d| step(state, d, now)).collect()
     }

@@ -16,6 +16,10 @@ impl Controller for Endpoints {
         "endpoints"
     }
 
+    fn watches(&self) -> &'static [&'static str] {
+        &["Service", "Pod", "Endpoints", "EndpointSlice", "Namespace", "Node"]
+    }
+
     fn reconcile(&self, state: &Snapshot, _now: Time) -> Vec<Action> {
         let mut actions = Vec::new();
         for service in state.list("", "Service").filter(|s| !s.is_terminating() && is_open(state, s.namespace())) {

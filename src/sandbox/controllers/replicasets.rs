@@ -19,6 +19,10 @@ impl Controller for ReplicaSets {
         "replicaset"
     }
 
+    fn watches(&self) -> &'static [&'static str] {
+        &["ReplicaSet", "Pod", "Namespace"]
+    }
+
     fn reconcile(&self, state: &Snapshot, now: Time) -> Vec<Action> {
         state.list("apps", "ReplicaSet").flat_map(|rs| step(state, rs, now)).collect()
     }

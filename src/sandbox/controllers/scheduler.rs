@@ -15,6 +15,10 @@ impl Controller for Scheduler {
         "scheduler"
     }
 
+    fn watches(&self) -> &'static [&'static str] {
+        &["Pod", "Node"]
+    }
+
     fn reconcile(&self, state: &Snapshot, now: Time) -> Vec<Action> {
         let nodes: Vec<_> = state.list("", "Node").collect();
         let waiting = |p: &&Arc<Object>| p.str_at(&["spec", "nodeName"]).is_empty() && !p.is_terminating();

@@ -17,6 +17,10 @@ impl Controller for Services {
         "service"
     }
 
+    fn watches(&self) -> &'static [&'static str] {
+        &["Service"]
+    }
+
     fn reconcile(&self, state: &Snapshot, _now: Time) -> Vec<Action> {
         // One at a time: the next address depends on this one.
         state.list("", "Service").find_map(|s| self.filled(state, s)).map(Action::Update).into_iter().collect()

@@ -39,8 +39,14 @@ impl World {
     fn round(&mut self, failed: &mut super::act::Failures) -> Option<&'static str> {
         let mut acted = None;
         for i in 0..self.controllers.len() {
+            if self.has_rested(i) {
+                continue;
+            }
             let controller = self.controllers[i].clone();
+            let version = self.store.version();
             let actions = controller.reconcile(self.store.snapshot(), self.now);
+            let idle = actions.iter().all(|action| matches!(action, Action::Wake(_)));
+            self.rested[i] = idle.then_some(version);
             self.wakes[i] = None;
             if self.act_all(actions, Some(i), failed) {
                 acted = Some(controller.name());
@@ -51,6 +57,20 @@ impl World {
             acted = Some("node");
         }
         acted
+    }
+
+    /// Whether a controller had nothing to do and nothing that it watches has changed since.
+    fn has_rested(&self, i: usize) -> bool {
+        let Some(version) = self.rested[i] else { return false };
+        if self.wakes[i].is_some_and(|due| due <= self.now) {
+            return false;
+        }
+        let watches = self.controllers[i].watches();
+        let Some(mut changes) = self.store.since(version) else { return false };
+        match watches.is_empty() {
+            true => changes.next().is_none(),
+            false => !changes.any(|change| watches.contains(&change.key.kind.kind.as_str())),
+        }
     }
 
     fn act_all(&mut self, actions: Vec<Action>, controller: Option<usize>, failed: &mut super::act::Failures) -> bool {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 /// The instant world's clock starts so long before now; it must not end in the future.
-const HEADSTART_MS: i64 = 20 * 60 * 1000;
+const HEADSTART_MS: i64 = 6 * 60 * 1000;
 
 /// Builds the state before `step` (its own set-up included) and brings it into `target` as new revisions.
 ///

@@ -23,6 +23,10 @@ impl Controller for RootCertificate {
         "istiod-root-certificate"
     }
 
+    fn watches(&self) -> &'static [&'static str] {
+        &["Pod", "Namespace", "ConfigMap", "Secret"]
+    }
+
     fn reconcile(&self, state: &Snapshot, _now: Time) -> Vec<Action> {
         if !istiod_ready(state) {
             return Vec::new();
@@ -54,6 +58,10 @@ impl Controller for RootCertificate {
 impl Controller for WebhookConfigurations {
     fn name(&self) -> &'static str {
         "istiod-webhook-configurations"
+    }
+
+    fn watches(&self) -> &'static [&'static str] {
+        &["Pod", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"]
     }
 
     fn reconcile(&self, state: &Snapshot, _now: Time) -> Vec<Action> {
