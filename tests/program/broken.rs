@@ -46,7 +46,11 @@ fn a_mutant_that_is_the_solution_is_found() {
 
 #[test]
 fn a_solution_that_misspells_the_host_is_found() {
-    let said = prove("gateway.yaml", "  solution:\n", "  solution:\n", "open-a-listener");
+    let old =
+        "      from: solution/serviceentry-http-only.yaml\n  - line: kubectl apply -f serviceentry-wikipedia.yaml\n  accepts:";
+    let typo = "      replace:\n      - old: \"- www.wikipedia.org\"\n        new: \"- www.wikpedia.org\"\n";
+    let new = old.replacen("  - line:", &format!("{typo}  - line:"), 1);
+    let said = prove("register.yaml", old, &new, "register-port-80");
     assert!(said.contains("solution"), "{said}");
 }
 
