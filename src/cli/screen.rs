@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn words_of_the_prompt_are_wishes() {
         assert_eq!(wish("hint"), Some(Wish::Hint));
-        assert_eq!(wish("exit"), Some(Wish::Quit));
+        assert_eq!(wish("quit"), Some(Wish::Quit));
         assert_eq!(wish("answer 1a2b"), Some(Wish::Answer("1a2b".into())));
         assert_eq!(wish("kubectl get pods"), None);
         assert_eq!(wish("answer "), None);

@@ -4,11 +4,12 @@ use super::apply::DryRun;
 use super::discovery::Resource;
 use super::error::{Error, Result};
 use super::fetch::{self, Filter, Seen};
-use super::flags::{Flag, Parsed, Takes, duration_ms, flag, short};
+use super::flags::{Flag, Parsed, Takes, flag, short};
 use super::manifest;
 use super::print::output::Output;
 use super::select;
 use super::session::{Ask, JSON, Session};
+use crate::base::duration::go_duration_ms;
 use serde_json::{Value, json};
 
 pub const FLAGS: &[Flag] = &[
@@ -71,7 +72,7 @@ pub async fn run(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
         return Ok(0);
     }
     if p.on_or("wait", true) && dry_run == DryRun::None {
-        let limit = p.text("timeout").and_then(duration_ms).filter(|ms| *ms > 0);
+        let limit = p.text("timeout").and_then(go_duration_ms).filter(|ms| *ms > 0);
         for (victim, uid) in gone {
             if let Err(error) = wait_gone(s, &victim.resource, &victim.namespace, &victim.name, &uid, limit).await {
                 match error {

@@ -194,39 +194,6 @@ fn check(flag: &Flag, value: &str) -> std::result::Result<(), String> {
     }
 }
 
-/// A Go duration (`90s`, `5m`, `1h30m`, `0`) in milliseconds; negative for `-1s`.
-pub fn duration_ms(text: &str) -> Option<i64> {
-    let (sign, mut rest) = match text.strip_prefix('-') {
-        Some(rest) => (-1, rest),
-        None => (1, text),
-    };
-    if rest == "0" {
-        return Some(0);
-    }
-    if rest.is_empty() {
-        return None;
-    }
-    let mut total = 0.0;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let number: f64 = rest[..digits].parse().ok()?;
-        rest = &rest[digits..];
-        let unit = rest.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(rest.len());
-        total += number
-            * match &rest[..unit] {
-                "ms" => 1.0,
-                "s" => 1e3,
-                "m" => 6e4,
-                "h" => 3.6e6,
-                "us" | "µs" => 1e-3,
-                "ns" => 1e-6,
-                _ => return None,
-            };
-        rest = &rest[unit..];
-    }
-    Some(sign * total.round() as i64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -278,15 +245,6 @@ mod tests {
         ];
         for (line, want) in rows {
             assert_eq!(parsed(line).unwrap_err().text(), want);
-        }
-    }
-
-    #[test]
-    fn durations() {
-        let rows =
-            [("60s", Some(60_000)), ("1h30m", Some(5_400_000)), ("0", Some(0)), ("-1s", Some(-1000)), ("5", None), ("x", None)];
-        for (text, want) in rows {
-            assert_eq!(duration_ms(text), want, "{text}");
         }
     }
 }

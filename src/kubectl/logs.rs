@@ -2,10 +2,11 @@
 
 use super::error::{Error, Result};
 use super::fetch::{self, Filter};
-use super::flags::{Flag, Parsed, Takes, duration_ms, flag, short};
+use super::flags::{Flag, Parsed, Takes, flag, short};
 use super::pods;
 use super::select;
 use super::session::{Ask, Bytes, Session};
+use crate::base::duration::go_duration_ms;
 use crate::base::io::Stream;
 use futures::StreamExt;
 use serde_json::Value;
@@ -112,7 +113,7 @@ fn ask(s: &Session<'_>, p: &Parsed, source: &Source) -> Result<Ask> {
     let tail = p.int("tail").or_else(|| p.given("selector").then_some(10)).filter(|n| *n >= 0);
     let since = match p.text("since") {
         Some(text) => {
-            let ms = duration_ms(text).ok_or_else(|| {
+            let ms = go_duration_ms(text).ok_or_else(|| {
                 Error::plain(format!("invalid argument {text:?} for \"--since\" flag: time: invalid duration {text:?}"))
             })?;
             ((ms + 999) / 1000).to_string()

@@ -4,11 +4,12 @@ use super::apply::manager;
 use super::discovery::Resource;
 use super::error::{Error, Result};
 use super::fetch::{self, Filter, Seen};
-use super::flags::{Flag, Parsed, Takes, duration_ms, flag, short};
+use super::flags::{Flag, Parsed, Takes, flag, short};
 use super::pods;
 use super::select::{self, Target};
 use super::session::{Ask, JSON, JSON_PATCH, STRATEGIC, Session};
 use super::verbs::{DRY_RUN, FILES, GLOBAL, OUTPUT, SELECT, Verb, verb};
+use crate::base::duration::go_duration_ms;
 use serde_json::{Value, json};
 
 const STATUS: &[Flag] = &[
@@ -51,7 +52,7 @@ async fn subjects(s: &mut Session<'_>, p: &Parsed) -> Result<Vec<Target>> {
 }
 
 async fn status(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
-    let limit = p.text("timeout").and_then(duration_ms).filter(|ms| *ms > 0);
+    let limit = p.text("timeout").and_then(go_duration_ms).filter(|ms| *ms > 0);
     for target in subjects(s, p).await? {
         if !matches!(target.resource.kind.as_str(), "Deployment" | "DaemonSet" | "StatefulSet") {
             return Err(Error::plain(format!("no status viewer has been implemented for {}", target.resource.kind)));

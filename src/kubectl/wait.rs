@@ -3,11 +3,12 @@
 use super::discovery::Resource;
 use super::error::{Error, Result};
 use super::fetch::{self, Filter, Seen};
-use super::flags::{Flag, Parsed, Takes, duration_ms, flag, short};
+use super::flags::{Flag, Parsed, Takes, flag, short};
 use super::manifest;
 use super::print::scalar;
 use super::select;
 use super::session::{Ask, JSON, Session};
+use crate::base::duration::go_duration_ms;
 use crate::k8s::jsonpath::JsonPath;
 use futures::future::BoxFuture;
 use serde_json::Value;
@@ -43,7 +44,7 @@ pub async fn run(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
     let goal = goal(p)?;
     let limit = match p.text("timeout") {
         None => 30_000,
-        Some(text) => duration_ms(text).ok_or_else(|| {
+        Some(text) => go_duration_ms(text).ok_or_else(|| {
             Error::usage("wait", format!("invalid argument {text:?} for \"--timeout\" flag: time: invalid duration {text:?}"))
         })?,
     };

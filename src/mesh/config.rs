@@ -167,34 +167,9 @@ fn string(value: &Value, name: &str) -> Result<Option<String>, String> {
     }
 }
 
-/// A Go duration (`1h30m`, `2.5s`, `100ms`) in milliseconds.
+/// A Go duration in milliseconds; negative ones are none here.
 pub fn duration_ms(text: &str) -> Option<u64> {
-    let mut rest = text.trim();
-    let mut total = 0.0_f64;
-    if rest == "0" {
-        return Some(0);
-    }
-    if rest.is_empty() {
-        return None;
-    }
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let number: f64 = rest[..digits].parse().ok()?;
-        rest = &rest[digits..];
-        let unit = rest.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(rest.len());
-        total += number
-            * match &rest[..unit] {
-                "h" => 3_600_000.0,
-                "m" => 60_000.0,
-                "s" => 1000.0,
-                "ms" => 1.0,
-                "us" | "µs" => 0.001,
-                "ns" => 0.000_001,
-                _ => return None,
-            };
-        rest = &rest[unit..];
-    }
-    Some(total.round() as u64)
+    crate::base::duration::go_duration_ms(text.trim())?.try_into().ok()
 }
 
 #[cfg(test)]

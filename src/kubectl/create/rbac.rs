@@ -1,8 +1,9 @@
 //! Roles, bindings, tokens.
 
 use super::{Made, name};
+use crate::base::duration::go_duration_ms;
 use crate::kubectl::error::{Error, Result};
-use crate::kubectl::flags::{Parsed, duration_ms};
+use crate::kubectl::flags::Parsed;
 use crate::kubectl::select;
 use crate::kubectl::session::{Ask, Session};
 use serde_json::{Value, json};
@@ -90,7 +91,7 @@ pub async fn clusterrolebinding(s: &mut Session<'_>, p: &Parsed) -> Result<i32> 
 pub async fn token(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
     let account = name(p, &p.operands)?;
     let mut spec = json!({"audiences": p.list("audience")});
-    if let Some(ms) = p.text("duration").and_then(duration_ms) {
+    if let Some(ms) = p.text("duration").and_then(go_duration_ms) {
         spec["expirationSeconds"] = json!(ms / 1000);
     }
     let body = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec});

@@ -61,7 +61,7 @@ pub const ROWS: &[Row] = &[
 /// Names that complete at the prompt.
 pub fn names() -> Vec<&'static str> {
     let mut names: Vec<&str> = ROWS.iter().flat_map(|row| row.name.split(", ")).collect();
-    names.extend(["k", "help", "pwd", "exit", "echo", "uniq", "cut", "tr", "sed", "awk", "base64", "tee"]);
+    names.extend(["k", "help", "pwd", "echo", "uniq", "cut", "tr", "sed", "awk", "base64", "tee"]);
     names
 }
 
@@ -84,7 +84,7 @@ pub fn find(name: &str) -> Option<Word> {
         "skip" => Word::Wish(Wish::Skip { confirmed: false }),
         "reset" => Word::Wish(Wish::Reset { confirmed: false }),
         "clear" | "cls" => Word::Wish(Wish::Clear),
-        "quit" | "exit" | "logout" | ":q" => Word::Wish(Wish::Quit),
+        "quit" | ":q" => Word::Wish(Wish::Quit),
         "answer" => Word::Answer,
         "goto" => Word::GoTo,
         "ls" | "cat" | "grep" | "head" | "tail" | "wc" | "sort" | "uniq" | "cut" | "tr" | "sed" | "awk" | "tee" | "base64"
@@ -126,6 +126,9 @@ pub fn advice(name: &str, line: &str) -> String {
         "man" | "info" | "tldr" => "`kubectl VERB --help` explains a verb, `kubectl explain KIND` a kind, `help` this prompt.",
         "watch" => "`kubectl get pods -w` watches; Ctrl-C ends it.",
         "jq" | "yq" => "Use kubectl's own `-o jsonpath='{.spec..}'`; jq and yq are not part of this prompt.",
+        "exit" | "logout" | "bye" => {
+            "This is the lab itself, not a shell inside it: `quit` leaves the lab, and progress is kept."
+        }
         "history" => "Up and Down walk through what you typed.",
         "ssh" | "scp" => "There is no host to log in to; `kubectl exec -ti POD -- /bin/sh` opens a shell in a pod.",
         "mkdir" | "touch" | "mv" | "chmod" => {

@@ -98,7 +98,7 @@ impl Identity {
 
     /// A kubeconfig with context and cluster `sandbox` and user `learner`.
     pub fn kubeconfig(&self, port: u16) -> String {
-        let ca = base64(self.ca_pem.as_bytes());
+        let ca = crate::k8s::base64::encode(self.ca_pem.as_bytes());
         let token = &self.token;
         format!(
             "apiVersion: v1\nkind: Config\ncurrent-context: sandbox\npreferences: {{}}\n\
@@ -156,32 +156,4 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Error> {
         drop(folder.sync_all())
     }
     Ok(())
-}
-
-/// Standard base64 with padding.
-pub fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::new();
-    for chunk in bytes.chunks(3) {
-        let n = chunk.iter().fold(0u32, |n, b| n << 8 | u32::from(*b)) << (8 * (3 - chunk.len()));
-        for i in 0..4 {
-            match i <= chunk.len() {
-                true => out.push(DIGITS[(n >> (18 - 6 * i) & 63) as usize] as char),
-                false => out.push('='),
-            }
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn base64_is_standard() {
-        for (bytes, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")] {
-            assert_eq!(base64(bytes.as_bytes()), text);
-        }
-    }
 }

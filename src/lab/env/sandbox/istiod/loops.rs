@@ -2,7 +2,7 @@
 
 use super::{NAMESPACE, istiod_ready};
 use crate::base::clock::Time;
-use crate::k8s::{Object, Snapshot};
+use crate::k8s::{Object, Snapshot, base64};
 use crate::sandbox::{Action, Controller};
 use serde_json::{Value, json};
 
@@ -85,7 +85,7 @@ fn patched(configuration: &Object, validating: bool) -> Option<Object> {
         service["name"] == "istiod" && service["namespace"] == NAMESPACE
     };
     for webhook in webhooks.iter_mut().filter(ours) {
-        webhook["clientConfig"]["caBundle"] = json!(base64(root_pem().as_bytes()));
+        webhook["clientConfig"]["caBundle"] = json!(base64::encode(root_pem().as_bytes()));
         if validating {
             webhook["failurePolicy"] = json!("Fail");
         }
@@ -99,8 +99,8 @@ fn patched(configuration: &Object, validating: bool) -> Option<Object> {
 }
 
 fn ca_secret() -> Object {
-    let pem = base64(root_pem().as_bytes());
-    let key = base64(pem_of("PRIVATE KEY").as_bytes());
+    let pem = base64::encode(root_pem().as_bytes());
+    let key = base64::encode(pem_of("PRIVATE KEY").as_bytes());
     Object(json!({
         "apiVersion": "v1", "kind": "Secret", "type": "istio.io/ca-root",
         "metadata": {"name": "istio-ca-secret", "namespace": NAMESPACE},
@@ -113,30 +113,7 @@ fn root_pem() -> String {
 }
 
 fn pem_of(label: &str) -> String {
-    let body = base64(ROOT_TEXT.as_bytes());
+    let body = base64::encode(ROOT_TEXT.as_bytes());
     let lines: Vec<&str> = body.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
-}
-
-/// Standard base64 with padding (RFC 4648, section 4).
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let digit = |n: u32| ALPHABET[(n & 63) as usize] as char;
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        let n = group.iter().chain([0, 0].iter()).take(3).fold(0_u32, |n, byte| n << 8 | u32::from(*byte));
-        let digits = [digit(n >> 18), digit(n >> 12), digit(n >> 6), digit(n)];
-        (0..4).for_each(|i| out.push(if i <= group.len() { digits[i] } else { '=' }));
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn base64_pads_as_the_standard_says() {
-        for (text, expected) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")] {
-            assert_eq!(super::base64(text.as_bytes()), expected);
-        }
-    }
 }
