@@ -1,6 +1,7 @@
 //! `egress-lab learn`, and the commands that look at the lab's world from another terminal: `hint`, `check`, `reset`.
 
 use super::{End, FAILED, GOOD, INTERRUPTED, Trouble, USAGE, args, lessons, print, runtime};
+use crate::base::clock::{Clock, SystemClock};
 use crate::base::io::{Editor, Stream};
 use crate::base::paths::Paths;
 use crate::finding::render;
@@ -8,7 +9,7 @@ use crate::lab::open::{self, Opened, Wanted};
 use crate::lab::plain::{self, Console};
 use crate::lesson::layout::{layout, text_of};
 use crate::lesson::model::Lesson;
-use crate::progress::Summary;
+use crate::progress::{Entry, StepKey, Summary};
 use crate::session::{Options, Session};
 use std::io::{BufRead, IsTerminal, Write};
 use std::sync::Arc;
@@ -140,13 +141,18 @@ fn resumed(a: &args::At) -> Result<(Arc<Lesson>, usize, Summary), Trouble> {
     Ok((lesson, step, summary))
 }
 
+/// The next tier that was not shown yet, the last one again after that; shown at the prompt or here counts alike.
 pub(super) fn hint(a: &args::At) -> End {
-    let (lesson, step, _) = resumed(a)?;
-    let Some(step) = lesson.steps.get(step) else { return Ok(USAGE) };
-    print(&format!("{}\n", step.title));
-    for (tier, blocks) in step.hints.iter().enumerate() {
-        print(&format!("\nhint {} of {}\n", tier + 1, step.hints.len()));
-        text_of(&layout(blocks, 80)).iter().for_each(|line| print(&format!("{line}\n")));
+    let (lesson, nth, summary) = resumed(a)?;
+    let Some(step) = lesson.steps.get(nth) else { return Ok(USAGE) };
+    let key = StepKey { lesson: lesson.id.clone(), step: step.id.clone(), version: lesson.version };
+    let tier = usize::from(summary.step(&key).hints).min(step.hints.len().saturating_sub(1));
+    let Some(blocks) = step.hints.get(tier) else { return Ok(USAGE) };
+    print(&format!("step {}: {}\nhint {} of {}\n", nth + 1, step.title, tier + 1, step.hints.len()));
+    text_of(&layout(blocks, 80)).iter().for_each(|line| print(&format!("{line}\n")));
+    // Not being able to note it is no reason to keep a hint back.
+    if let Ok(mut journal) = open::journal(&Paths::from_environment()) {
+        let _ = journal.append(SystemClock.now(), &Entry::Hint { key, tier: tier as u8 + 1 });
     }
     Ok(GOOD)
 }

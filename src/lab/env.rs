@@ -1,6 +1,7 @@
 //! Where a lesson runs: one trait, two kinds (the sandbox; later a cluster).
 
 pub mod sandbox;
+pub mod visited;
 
 use crate::base::clock::Time;
 use futures::future::BoxFuture;

@@ -16,6 +16,8 @@ use std::sync::{Arc, Mutex};
 pub struct Target {
     pub client: kube::Client,
     pub config: Config,
+    /// How the client connects.
+    pub connection: kube::Config,
     /// The kubeconfig files that were read, in their order.
     files: Vec<PathBuf>,
 }
@@ -120,7 +122,7 @@ async fn from_files(files: &[PathBuf], context: Option<&str>, trusted: bool) -> 
     if client.cluster_url.host().is_some_and(is_loopback) {
         client.proxy_url = None;
     }
-    Ok(Target { client: kube::Client::try_from(client)?, config, files: files.to_vec() })
+    Ok(Target { client: kube::Client::try_from(client.clone())?, config, connection: client, files: files.to_vec() })
 }
 
 fn is_loopback(host: &str) -> bool {

@@ -1,4 +1,4 @@
-//! `check` and `reset` from another terminal: the saved world is opened when nobody holds it; who holds it is named otherwise.
+//! `check` and `reset` from another terminal: the saved world is opened when nobody holds it, and visited where it is served otherwise.
 
 use crate::base::paths::Paths;
 use crate::base::seed::Seed;
@@ -6,15 +6,17 @@ use crate::check;
 use crate::finding::Finding;
 use crate::lab::env::Environment;
 use crate::lab::env::sandbox::{Refusal, Serve, serve_saved};
+use crate::lab::env::visited::Visited;
 use crate::lab::ground::EnvGround;
+use crate::lab::target;
 use crate::lesson::model::Lesson;
-use anyhow::bail;
+use anyhow::{Context, bail};
 use std::sync::Arc;
 
 /// Judges a step of the saved world.
 ///
 /// # Errors
-/// Another process holds the world, or it cannot be read.
+/// The world cannot be opened, nor reached where it is served.
 pub async fn check(
     paths: &Paths,
     world: &str,
@@ -43,7 +45,10 @@ async fn open(paths: &Paths, world: &str) -> anyhow::Result<Arc<dyn Environment>
     match serve_saved(paths, world, serve).await {
         Ok(served) => Ok(Arc::new(served.sandbox)),
         Err(Refusal::Locked { pid, .. }) => {
-            bail!("the world {world} is open in process {pid}: type `check` or `reset` at its prompt, or close it first")
+            let target = target::saved_world(world).await;
+            let target =
+                target.with_context(|| format!("the world {world} is open in process {pid}, and cannot be reached there"))?;
+            Ok(Arc::new(Visited::new(target)))
         }
         Err(refusal) => Err(refusal.into()),
     }

@@ -79,7 +79,8 @@ fn mark(world: &World) -> Answer {
     let version = env!("CARGO_PKG_VERSION");
     Answer::json(
         200,
-        &json!({"name": "egress-lab", "version": version, "world": {"revision": world.revision(), "settled": world.settled()}}),
+        &json!({"name": "egress-lab", "version": version, "world": {
+            "revision": world.revision(), "settled": world.settled(), "seed": world.seed().0.to_string(), "now_ms": world.now().0}}),
     )
 }
 

@@ -11,6 +11,7 @@ mod local;
 mod pump;
 mod server;
 mod socket;
+mod visitors;
 
 pub use actor::{Gone, Handle};
 pub use folder::Folder;

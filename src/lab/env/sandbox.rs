@@ -3,7 +3,7 @@
 
 mod dataplane;
 mod door;
-mod rebuild;
+pub mod rebuild;
 pub mod istiod;
 pub mod text;
 

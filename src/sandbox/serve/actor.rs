@@ -38,6 +38,7 @@ pub struct Handle {
     news: watch::Receiver<u64>,
     stop: Arc<watch::Sender<bool>>,
     clock: Arc<dyn Clock>,
+    forks: super::visitors::Forks,
 }
 
 impl Handle {
@@ -51,7 +52,7 @@ impl Handle {
         let (stop, stopped) = watch::channel(false);
         let owner = Owner { world, clock: clock.clone(), folder, news: news_out, failed: None };
         tokio::spawn(owner.run(inbox, stopped));
-        Handle { jobs, news, stop: Arc::new(stop), clock }
+        Handle { jobs, news, stop: Arc::new(stop), clock, forks: Default::default() }
     }
 
     /// Does something with the world, in turn.
@@ -82,6 +83,11 @@ impl Handle {
     /// Becomes true when the world shuts down.
     pub fn stopped(&self) -> watch::Receiver<bool> {
         self.stop.subscribe()
+    }
+
+    /// The forks that visitors asked for.
+    pub(super) fn forks(&self) -> &super::visitors::Forks {
+        &self.forks
     }
 
     /// The clock on the wall (worlds at wall pace follow it).

@@ -1,7 +1,7 @@
 //! HTTP/1.1 on any stream of bytes: a request becomes a [`Call`], an [`Answer`] a response; streams are pumped.
 
 use super::actor::{Handle, failure, stop};
-use super::{pump, socket};
+use super::{pump, socket, visitors};
 use crate::sandbox::call::{Answer, Call, Refusal};
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
@@ -86,6 +86,10 @@ async fn respond(mut request: Request<Incoming>, handle: Handle, door: Door) -> 
     let mut call = Call::new(parts.method.as_str(), target);
     call.user = user.to_string();
     call.headers = headers(&parts.headers);
+    let (mut call, handle) = match visitors::route(call, handle) {
+        Ok(routed) => routed,
+        Err(refusal) => return answer(refusal),
+    };
     if let Some(protocol) = call.header_value("upgrade").map(str::to_ascii_lowercase) {
         return socket::upgrade(call, &protocol, upgrade, handle).await;
     }
@@ -94,6 +98,9 @@ async fn respond(mut request: Request<Incoming>, handle: Handle, door: Door) -> 
         return answer(Refusal::new(413, "RequestEntityTooLarge", message).answer());
     };
     call.body = whole;
+    if let Some(answered) = visitors::answer(&call, &handle).await {
+        return answer(answered);
+    }
     if !call.is_stream() {
         return answer(handle.handle(call).await);
     }

@@ -130,7 +130,7 @@ impl World {
         self.take_over(&target, node);
     }
 
-    fn take_over(&mut self, target: &Snapshot, node: Node) {
+    pub(super) fn take_over(&mut self, target: &Snapshot, node: Node) {
         let gone: Vec<Key> =
             self.store.snapshot().all().map(|object| object.key()).filter(|key| target.get(key).is_none()).collect();
         for key in gone {

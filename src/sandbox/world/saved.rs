@@ -94,6 +94,17 @@ impl World {
         world
     }
 
+    /// Brings the state of a saved world in as new revisions; the newest revision. The clock goes on.
+    pub fn adopt_saved(&mut self, saved: Saved) -> u64 {
+        let snapshot: crate::k8s::Snapshot = saved.objects.into_iter().map(Object).collect();
+        let mut node = crate::sandbox::node::Node::new(self.seed, self.pace);
+        node.restore(&saved.node, Time(saved.now_ms), self.now);
+        let created = saved.created.into_iter().map(|(group, kind, ns, name, n)| (key(&group, &kind, ns, name), n));
+        self.created = Arc::new(created.collect());
+        self.take_over(&snapshot, node);
+        self.revision()
+    }
+
     /// Notes what a seal commits.
     pub(super) fn note_record(&mut self, changed: &[Key]) {
         if self.records.is_none() {

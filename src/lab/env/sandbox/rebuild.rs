@@ -31,6 +31,16 @@ pub(super) async fn rebuild(target: &Sandbox, lesson: &Lesson, step: usize) -> a
     Ok(())
 }
 
+/// The state before `step` as a text that a served world takes over (`POST .../state`).
+///
+/// # Errors
+/// As [`rebuild`].
+pub async fn state_before(lesson: &Lesson, step: usize, seed: Seed) -> anyhow::Result<Vec<u8>> {
+    let build = built(lesson, step, seed, SystemClock.now().plus_ms(-HEADSTART_MS)).await?;
+    let saved = build.handle().with(|world| world.save()).await?;
+    Ok(serde_json::to_vec(&saved)?)
+}
+
 async fn built(lesson: &Lesson, step: usize, seed: Seed, start: crate::base::clock::Time) -> anyhow::Result<Arc<Sandbox>> {
     let env = Arc::new(Sandbox::on(spawn(world_at(seed, Pace::Instant, start, Bend::Honest), None)));
     let files: Arc<dyn Files> = Arc::new(MemoryFiles::default());
