@@ -5,6 +5,7 @@ mod broken;
 mod input;
 mod killed;
 mod typed;
+mod visited;
 
 use std::io::{Read, Write};
 use std::process::{Child, Command, Output, Stdio};
