@@ -3,6 +3,7 @@
 mod architecture;
 mod kubectl;
 mod program;
+mod real;
 mod screen;
 mod seed;
 mod serve;

@@ -19,23 +19,6 @@ pub struct Sandbox {
     pub kubeconfig: PathBuf,
 }
 
-/// `$EGRESS_LAB_KUBECTL`, else a known place, else one in `$PATH`; it has to speak websockets (1.30 or newer).
-///
-/// # Errors
-/// Why there is none.
-fn kubectl() -> Result<PathBuf, String> {
-    let named = std::env::var_os("EGRESS_LAB_KUBECTL").map(PathBuf::from);
-    let known = PathBuf::from("/usr/lib/google-cloud-sdk/bin/kubectl.1.32");
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let searched = std::env::split_paths(&path).map(|folder| folder.join("kubectl"));
-    let found = named.into_iter().chain([known]).chain(searched).find(|path| path.is_file());
-    let kubectl = found.ok_or("there is none here; name one in EGRESS_LAB_KUBECTL")?;
-    let said = Command::new(&kubectl).args(["version", "--client", "-ojson"]).output().map_err(|e| e.to_string())?;
-    let version: serde_json::Value = serde_json::from_slice(&said.stdout).map_err(|e| e.to_string())?;
-    let minor = version["clientVersion"]["minor"].as_str().unwrap_or("").trim_end_matches('+').parse().unwrap_or(0);
-    if minor < 30 { Err(format!("1.{minor} is too old; 1.30 or newer speaks websockets")) } else { Ok(kubectl) }
-}
-
 /// This program on a terminal, with these variables only.
 pub fn lab_terminal(args: &[&str], environment: &[(&str, PathBuf)]) -> Terminal {
     Terminal::open(Path::new(PROGRAM), args, environment)
@@ -44,7 +27,7 @@ pub fn lab_terminal(args: &[&str], environment: &[(&str, PathBuf)]) -> Terminal 
 impl Sandbox {
     /// Starts the program; `None`, and says so, where there is no kubectl.
     pub fn start(flags: &[&str]) -> Option<Sandbox> {
-        let kubectl = match kubectl() {
+        let kubectl = match crate::real::kubectl() {
             Ok(kubectl) => kubectl,
             Err(why) => {
                 println!("SKIPPED kubectl: {why}");
