@@ -7,7 +7,7 @@ export EGRESS_LAB_HOME
 EGRESS_LAB_HOME=$(mktemp -d)
 trap 'rm -rf "$EGRESS_LAB_HOME"' EXIT
 python3 - "$program" "$shipped" <<'PY'
-import os, pty, select, signal, statistics, subprocess, sys, time
+import fcntl, os, pty, select, signal, statistics, struct, subprocess, sys, termios, time
 program, shipped = sys.argv[1:]
 
 def median(measure, runs=5):
@@ -17,6 +17,7 @@ def first_frame():
     start = time.monotonic()
     pid, fd = pty.fork()
     if pid == 0:
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 80, 0, 0))
         os.environ['TERM'] = 'xterm-256color'
         os.execv(program, [program])
     seen, at = b'', None
