@@ -139,3 +139,53 @@ fn without_a_terminal_there_is_a_sentence() {
     assert_eq!(output.status.code(), Some(4), "{said}");
     assert!(said.contains("--plain") && output.stdout.is_empty(), "{said}");
 }
+
+/// Likely wrong first inputs, and a part of the sentence that each is answered with.
+const WRONG: [(&str, &str); 15] = [
+    ("ls", "serviceentry-wikipedia.yaml"),
+    ("help", "Commands talk to this lab's cluster only"),
+    ("k get po", "No resources found in default namespace"),
+    ("exit", "`quit` or Ctrl-D leaves the lab"),
+    ("vim x.yaml", "edited with `edit FILE`"),
+    ("helm list", "installed with `istioctl install`"),
+    ("curl http://www.wikipedia.org", "kubectl exec test -- curl"),
+    ("kubectl apply -f missing.yaml", "missing.yaml"),
+    ("sudo kubectl get pods", "type the command without it"),
+    ("istioctl profile dump", "manifest generate"),
+    ("cd /etc", "stays in the lab's folder"),
+    ("bash", "not a system shell"),
+    ("kubetcl get pods", "did you mean `kubectl`"),
+    ("docker ps", "no container engine"),
+    ("get pods", "verb of kubectl"),
+];
+
+/// A newcomer from the first start: wrong inputs are answered, none ends the lab, and the first check passes within a minute.
+#[test]
+fn a_newcomer_is_answered_and_passes_the_first_check_within_a_minute() {
+    let begun = std::time::Instant::now();
+    let mut screen = Screen::start(&[], 120, 40);
+    screen.shows("Enter opens the marked lesson.");
+    screen.press("\r");
+    screen.shows("Enter goes on.");
+    screen.press("\r");
+    screen.shows("step 2/");
+    for (line, answer) in WRONG {
+        screen.press("clear\r");
+        screen.press(&format!("{line}\r"));
+        screen.shows(answer);
+        assert!(screen.child.try_wait().unwrap().is_none(), "{line} ended the lab");
+    }
+    screen.press("\u{1b}[200~apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: pasted\n\u{1b}[201~");
+    screen.shows("nothing has run");
+    screen.press("\u{3}");
+    screen.press("clear\r");
+    screen.press("kubectl get namespace kube-system -o jsonpath='uid={.metadata.uid}'\r");
+    screen.shows("\nuid=");
+    let text = screen.text();
+    let uid: String = text[text.rfind("\nuid=").unwrap() + 5..].chars().take(8).collect();
+    screen.press(&format!("answer {uid}\r"));
+    screen.shows("Step 2 is done");
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+    screen.press("quit\r");
+    assert_eq!(screen.end().0, 0);
+}
