@@ -83,11 +83,7 @@ fn verify(lab: &mut Lab, last: u64) {
 #[test]
 fn killed_at_fifty_moments_nothing_acknowledged_is_lost() {
     let home = Home::new();
-    let mut lab = Lab::start(&home);
-    lab.send("next; echo begun");
-    lab.send("kubectl run files --image=curlimages/curl:8.1.2 --restart=Never --command -- sleep 3600");
-    lab.send("kubectl wait pod/files --for=condition=Ready --timeout=60s; echo ready");
-    lab.until("ready");
+    let mut lab = begin(&home);
     let mut next = 0;
     for nth in 0..KILLS {
         // Two commands that are waited for, and one that the kill may cut short.
@@ -110,8 +106,48 @@ fn killed_at_fifty_moments_nothing_acknowledged_is_lost() {
         next = again + 1;
     }
     verify(&mut lab, next - 1);
+    let killed = state(&mut lab);
     lab.kill();
-    let shown = home.run(&["progress", "show"], "", 20);
-    let said = text(&shown.stdout);
-    assert!(said.contains("(1 of "), "the step that was done is not: {said}");
+    let steps = text(&home.run(&["progress", "show"], "", 20).stdout);
+    assert!(steps.contains("(1 of "), "the step that was done is not: {steps}");
+
+    let calm = Home::new();
+    let mut lab = begin(&calm);
+    for n in 0..next {
+        lab.send(&format!("{}; echo done-{n}", command(n)));
+        lab.until(&format!("done-{n}"));
+    }
+    let never_killed = state(&mut lab);
+    lab.kill();
+    assert_eq!(killed, never_killed);
+    assert_eq!(steps, text(&calm.run(&["progress", "show"], "", 20).stdout));
+}
+
+/// A lab with its first step done and a pod to write files in.
+fn begin(home: &Home) -> Lab {
+    let mut lab = Lab::start(home);
+    lab.send("next; echo begun");
+    lab.send("kubectl run files --image=curlimages/curl:8.1.2 --restart=Never --command -- sleep 3600");
+    lab.send("kubectl wait pod/files --for=condition=Ready --timeout=60s; echo ready");
+    lab.until("ready");
+    lab
+}
+
+/// Objects, pod files and the lab's own files, with what is in them.
+fn state(lab: &mut Lab) -> String {
+    let objects = "{range .items[*]}{.metadata.name} {.metadata.labels} {.data.n}{\"\\n\"}{end}";
+    let asked = [
+        format!("kubectl get configmaps -o jsonpath='{objects}' | grep made | sort"),
+        "kubectl exec files -- sh -c 'cd /tmp; grep . made-*'".to_string(),
+        "grep . note-*.txt".to_string(),
+    ];
+    let mut state = String::new();
+    for (n, line) in asked.iter().enumerate() {
+        lab.send(&format!("{line}; echo state-{n}"));
+        let said = lab.until(&format!("state-{n}"));
+        // After a restart the current step is printed first; what was asked for is told by its names.
+        state.extend(said.lines().filter(|l| l.starts_with("made-") || l.starts_with("note-")).map(|l| format!("{l}\n")));
+    }
+    assert!(state.lines().count() > 100, "{state}");
+    state
 }
