@@ -1,4 +1,5 @@
-//! A script as values. Printing a script gives text that reads back as the same script.
+//! A script as values. Printing a script gives text that reads back as the same script (not so for a here-document inside a command
+//! substitution).
 
 use std::fmt;
 use std::sync::Arc;
@@ -277,6 +278,10 @@ impl Printer {
         match &literal {
             Some(text) => inner.out.push_str(text),
             None => inner.parts(word, Place::Here),
+        }
+        // A here-document that ended with the text has no newline of its own.
+        if !inner.out.is_empty() && !inner.out.ends_with('\n') {
+            inner.out.push('\n');
         }
         let mut mark = "EOF".to_string();
         while inner.out.lines().any(|line| line == mark) {
