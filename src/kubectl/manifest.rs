@@ -192,3 +192,14 @@ fn item(s: &Session<'_>, resources: &[Resource], source: &str, mut object: Value
     }
     Ok(Item { object, source: source.to_string(), resource: resource.clone(), namespace })
 }
+
+/// The objects that `-f` names, with their namespaces, for verbs that only need to know which they are.
+///
+/// # Errors
+/// As [`read`], and the first of the errors that it collects.
+pub async fn targets(s: &mut Session<'_>, p: &Parsed) -> Result<Vec<(super::select::Target, String)>> {
+    let (items, errors) = read(s, p).await?;
+    Error::all(errors)?;
+    let target = |item: Item| (super::select::Target { name: item.name().to_string(), resource: item.resource }, item.namespace);
+    Ok(items.into_iter().map(target).collect())
+}

@@ -80,10 +80,7 @@ fn body(s: &Session<'_>, p: &Parsed) -> Result<Value> {
 
 async fn targets(s: &mut Session<'_>, p: &Parsed) -> Result<Vec<(Target, String)>> {
     if p.given("filename") {
-        let (items, errors) = manifest::read(s, p).await?;
-        Error::all(errors)?;
-        let target = |i: manifest::Item| (Target { name: i.name().to_string(), resource: i.resource }, i.namespace);
-        return Ok(items.into_iter().map(target).collect());
+        return manifest::targets(s, p).await;
     }
     if p.operands.is_empty() {
         return Err(Error::plain("must specify the type of resource to patch"));

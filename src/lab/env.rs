@@ -4,6 +4,7 @@ pub mod sandbox;
 pub mod visited;
 
 use crate::base::clock::Time;
+use anyhow::Context;
 use futures::future::BoxFuture;
 
 /// A point to which an environment can be brought back.
@@ -43,4 +44,28 @@ pub trait Environment: Send + Sync {
 pub struct Probe {
     pub client: kube::Client,
     pub revision: Option<u64>,
+}
+
+/// A world that has not come to rest is waited for at most so long before a probe, in milliseconds.
+const SETTLE_LIMIT_MS: u64 = 8_000;
+
+/// Waits until no transition is pending; false when that did not happen within the limit.
+async fn wait_settled(env: &dyn Environment) -> bool {
+    let mut waited = 0;
+    while !env.settled().await {
+        if waited >= SETTLE_LIMIT_MS {
+            return false;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        waited += 50;
+    }
+    true
+}
+
+/// Puts the control workloads into the fork that a probe will look at.
+async fn place_controls(fork: &kube::Client) -> anyhow::Result<()> {
+    for object in crate::check::controls::objects() {
+        crate::lab::objects::replace(fork, &object.0).await.context("placing the control workloads")?;
+    }
+    Ok(())
 }

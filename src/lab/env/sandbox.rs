@@ -13,7 +13,7 @@ use crate::base::outcome::Outcome;
 use crate::base::paths::Paths;
 use crate::base::seed::Seed;
 use crate::k8s::Object;
-use crate::lab::env::{Checkpoint, Environment, Probe};
+use crate::lab::env::{Checkpoint, Environment, Probe, place_controls, wait_settled};
 use crate::lesson::model::{Fault, Lesson};
 use crate::outside::{Faults, OriginFault};
 use crate::sandbox::serve::{self, Folder, Handle, Identity, Local, Server};
@@ -24,10 +24,6 @@ use futures::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
-
-/// A settled world is waited for at most so long before a probe, at wall pace.
-const SETTLE_LIMIT_MS: u64 = 8_000;
 
 /// Why a world cannot be opened or served.
 pub type Refusal = serve::Error;
@@ -176,7 +172,6 @@ pub struct Sandbox {
     kubeconfig: Option<PathBuf>,
     /// The newest probe base: the revision it was made from, and the frozen world with the control workloads in it.
     base: tokio::sync::Mutex<Option<(u64, Handle)>>,
-    controls: Vec<serde_json::Value>,
 }
 
 /// A new world in its start state.
@@ -211,8 +206,7 @@ impl Sandbox {
     /// An environment on a world that runs already, without a socket.
     pub fn on(handle: Handle) -> Sandbox {
         let client = kube::Client::new(Local::new(handle.clone()), "default");
-        let controls = crate::check::controls::objects().into_iter().map(|object| object.0).collect();
-        Sandbox { handle, client, server: None, kubeconfig: None, base: tokio::sync::Mutex::default(), controls }
+        Sandbox { handle, client, server: None, kubeconfig: None, base: tokio::sync::Mutex::default() }
     }
 
     /// The port, if it is served.
@@ -248,7 +242,7 @@ impl Sandbox {
 
     /// The frozen world that probes work on: the head with the control workloads running. Made once per revision.
     async fn probe_base(&self) -> anyhow::Result<(u64, Handle)> {
-        let settled = self.wait_settled().await?;
+        let settled = wait_settled(self).await;
         let revision = self.handle.revision().await?;
         let mut base = self.base.lock().await;
         if let Some((made, handle)) = base.as_ref().filter(|(made, _)| *made == revision) {
@@ -258,26 +252,10 @@ impl Sandbox {
             return Ok((revision, self.fork_handle(Pace::Frozen).await?));
         }
         let work = Sandbox::on(self.fork_handle(Pace::Instant).await?);
-        for object in &self.controls {
-            crate::lab::objects::replace(&work.client, object).await.context("placing the control workloads")?;
-        }
+        place_controls(&work.client).await?;
         let frozen = work.fork_handle(Pace::Frozen).await?;
         *base = Some((revision, frozen.clone()));
         Ok((revision, frozen))
-    }
-
-    async fn wait_settled(&self) -> anyhow::Result<bool> {
-        let mut waited = 0;
-        loop {
-            if self.handle.settled().await? {
-                return Ok(true);
-            }
-            if waited >= SETTLE_LIMIT_MS {
-                return Ok(false);
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            waited += 50;
-        }
     }
 }
 

@@ -3,8 +3,7 @@
 
 use crate::base::clock::Time;
 use crate::base::seed::Seed;
-use crate::lab::env::{Checkpoint, Environment, Probe, sandbox::rebuild};
-use crate::lab::objects::replace;
+use crate::lab::env::{Checkpoint, Environment, Probe, place_controls, sandbox::rebuild, wait_settled};
 use crate::lab::target::Target;
 use crate::lesson::model::{Fault, Lesson};
 use anyhow::{Context, bail};
@@ -14,8 +13,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 const MARK: &str = "/.well-known/egress-lab";
-/// A settled world is waited for at most so long before a probe, in milliseconds.
-const SETTLE_LIMIT_MS: u64 = 8_000;
 
 /// See the module's text.
 pub struct Visited {
@@ -48,15 +45,9 @@ impl Visited {
     }
 
     async fn probed(&self) -> anyhow::Result<Probe> {
-        let mut waited = 0;
-        while !self.settled().await && waited < SETTLE_LIMIT_MS {
-            self.wait(50).await;
-            waited += 50;
-        }
+        wait_settled(self).await;
         let (work, prefix, revision) = self.fork(&self.target.client, "", "instant").await?;
-        for object in crate::check::controls::objects() {
-            replace(&work, &object.0).await.context("placing the control workloads")?;
-        }
+        place_controls(&work).await?;
         let (client, _, _) = self.fork(&work, &prefix, "frozen").await?;
         Ok(Probe { client, revision: Some(revision) })
     }
