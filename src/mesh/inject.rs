@@ -35,10 +35,13 @@ pub fn inject(pod: &Object, namespace: &str, snapshot: &Snapshot) -> Option<Obje
     Some(injected)
 }
 
-/// What a pod asks of injection that this program does not do; `None` when there is nothing of the sort.
-pub fn unsupported(pod: &Object) -> Option<String> {
+/// What a pod or the installation asks of injection that this program does not do; `None` when there is nothing of the sort.
+pub fn unsupported(pod: &Object, snapshot: &Snapshot) -> Option<String> {
     let templates = pod.annotation(TEMPLATES).unwrap_or("sidecar");
     match templates {
+        "sidecar" | "" if settings::foreign_template(snapshot) => {
+            Some(crate::base::not_simulated("the changed injection template `sidecar` of ConfigMap istio-sidecar-injector"))
+        }
         "sidecar" | "" => None,
         other => Some(crate::base::not_simulated(&format!("{TEMPLATES}: {other}"))),
     }

@@ -6,6 +6,7 @@ mod objects;
 mod operator;
 mod paths;
 
+pub(in crate::mesh) use objects::SIDECAR;
 pub use operator::{Operator, lay_over};
 
 use crate::k8s::Object;

@@ -2,7 +2,7 @@
 
 use crate::base::yaml;
 use crate::k8s::Snapshot;
-use crate::mesh::install::lay_over;
+use crate::mesh::install::{SIDECAR, lay_over};
 use crate::mesh::versions::{self, Release};
 use serde_json::{Value, json};
 
@@ -49,7 +49,7 @@ impl Settings {
             always: list("alwaysInjectSelector"),
             never: list("neverInjectSelector"),
             annotations: config["injectedAnnotations"].clone(),
-            template: document(config["templates"]["sidecar"].as_str().unwrap_or("")),
+            template: document(template(config["templates"]["sidecar"].as_str().unwrap_or(""))),
             native: native(snapshot, &release),
             values,
             proxy_config,
@@ -71,6 +71,24 @@ impl Settings {
         }
         config
     }
+}
+
+/// Whether a template is written in Go's template language, as those of a real istiod are.
+fn is_go(template: &str) -> bool {
+    template.contains("{{")
+}
+
+/// The template to fill. A real istiod's own is Go text that is not run here: the standard one has its rendition in this program.
+fn template(text: &str) -> &str {
+    if is_go(text) { SIDECAR } else { text }
+}
+
+/// Whether a template of this installation adds something else than the standard sidecar, so that no rendition of it is at hand.
+pub fn foreign_template(snapshot: &Snapshot) -> bool {
+    let map = snapshot.find("", "ConfigMap", "istio-system", "istio-sidecar-injector");
+    let config = map.and_then(|m| yaml::parse_documents(m.str_at(&["data", "config"])).ok()?.into_iter().next());
+    let text = config.as_ref().and_then(|c| c["templates"]["sidecar"].as_str()).unwrap_or("");
+    is_go(text) && !(text.contains("- name: istio-proxy") && text.contains("istio-init"))
 }
 
 /// ENABLE_NATIVE_SIDECARS of the running istiod, else the release's default; `auto` looks at the nodes.

@@ -220,9 +220,33 @@ fn the_policy_and_the_selectors_of_the_config_map_are_obeyed() {
 
 #[test]
 fn other_templates_are_not_simulated() {
-    assert_eq!(unsupported(&pod(json!({}), json!({}))), None);
+    let snapshot = demo("1.30", "v1.36.2", &[]);
+    assert_eq!(unsupported(&pod(json!({}), json!({})), &snapshot), None);
     let gateway = pod(json!({}), json!({"inject.istio.io/templates": "gateway"}));
-    assert_eq!(unsupported(&gateway).as_deref(), Some("not simulated here: inject.istio.io/templates: gateway"));
+    assert_eq!(unsupported(&gateway, &snapshot).as_deref(), Some("not simulated here: inject.istio.io/templates: gateway"));
+}
+
+/// What a real installer leaves in the ConfigMap is Go text, which is not run: the standard one has its rendition here.
+#[test]
+fn a_go_template_is_the_standard_one_or_not_simulated() {
+    let mut snapshot = demo("1.30", "v1.36.2", &[("ns", json!({"istio-injection": "enabled"}))]);
+    let mut injector = |template: &str| {
+        let config = json!({"policy": "enabled", "templates": {"sidecar": template}}).to_string();
+        let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "istio-sidecar-injector", "namespace": "istio-system"},
+            "data": {"config": config, "values": "{\"global\": {\"hub\": \"my.hub/x\", \"tag\": \"latest\"}}"}});
+        snapshot.put(std::sync::Arc::new(Object(map)));
+        snapshot.clone()
+    };
+    let standard =
+        injector("spec:\n  {{ if x }}\n  initContainers:\n  - name: istio-init\n  containers:\n  - name: istio-proxy\n");
+    let plain = pod(json!({}), json!({}));
+    assert_eq!(unsupported(&plain, &standard), None);
+    let injected = inject(&plain, "ns", &standard).expect("the pod is injected");
+    assert!(list(&injected, "initContainers").contains(&"istio-proxy".to_string()));
+    assert!(injected.0.to_string().contains("my.hub/x/proxyv2:latest"));
+    let changed = injector("spec:\n  containers:\n  - name: mine\n    image: {{ .Values.image }}\n");
+    let why = unsupported(&plain, &changed).expect("a changed template is refused");
+    assert!(why.starts_with("not simulated here: the changed injection template"), "{why}");
 }
 
 #[test]

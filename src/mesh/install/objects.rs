@@ -11,7 +11,8 @@ const BASE: &str = include_str!("../../../assets/istio/base.yaml");
 const ISTIOD: &str = include_str!("../../../assets/istio/istiod.yaml");
 const GATEWAY: &str = include_str!("../../../assets/istio/gateway.yaml");
 const WEBHOOKS: &str = include_str!("../../../assets/istio/webhooks.yaml");
-const SIDECAR: &str = include_str!("../../../assets/istio/sidecar.yaml");
+/// What injection adds to a pod, with placeholders: the standard template of the releases imitated.
+pub(in crate::mesh) const SIDECAR: &str = include_str!("../../../assets/istio/sidecar.yaml");
 
 static NULL: Value = Value::Null;
 

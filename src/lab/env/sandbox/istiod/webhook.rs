@@ -23,7 +23,7 @@ impl Webhook for Istiod {
 
 fn mutate(review: &Review<'_>) -> Admission {
     let object = inject::inject(review.object, review.namespace, review.snapshot);
-    match (object, inject::unsupported(review.object)) {
+    match (object, inject::unsupported(review.object, review.snapshot)) {
         (Some(_), Some(what)) => Admission::Deny { message: what, code: 501 },
         (object, _) => Admission::Allow { object, warnings: Vec::new() },
     }
