@@ -54,10 +54,11 @@ impl Target {
     }
 }
 
-/// The cluster that the flags and the environment name.
+/// The cluster that the flags and the environment name. Without any kubeconfig: one whose every request fails and says what to do,
+/// since many commands ask no server (`--dry-run=client`, `version --client`, `manifest generate`).
 ///
 /// # Errors
-/// No kubeconfig there, or it cannot be used; says what to do.
+/// A kubeconfig that cannot be used, or a named one that does not exist; says what to do.
 pub async fn from_flags(argv: &[String]) -> anyhow::Result<Target> {
     let flag = |name: &str| flag_value(argv, name);
     let files: Vec<PathBuf> = match flag("--kubeconfig") {
@@ -65,7 +66,35 @@ pub async fn from_flags(argv: &[String]) -> anyhow::Result<Target> {
         None if std::env::var_os("KUBECONFIG").is_some_and(|v| !v.is_empty()) => paths::user_kubeconfigs(),
         None => vec![Paths::from_environment().world("default").join("kubeconfig")],
     };
-    from_files(&files, flag("--context").as_deref(), false).await
+    let context = flag("--context");
+    match flag("--kubeconfig").is_none() && context.is_none() && !files.iter().any(|file| file.exists()) {
+        true => Ok(nowhere(&files)),
+        false => from_files(&files, context.as_deref(), false).await,
+    }
+}
+
+/// Where there is no kubeconfig.
+fn nowhere(files: &[PathBuf]) -> Target {
+    let why = missing(files);
+    let service = tower::service_fn(move |_: http::Request<kube::client::Body>| {
+        let why = why.clone();
+        async move { Err::<http::Response<kube::client::Body>, _>(std::io::Error::other(why)) }
+    });
+    Target {
+        client: kube::Client::new(service, "default"),
+        config: Config { contexts: Vec::new(), current: String::new(), changed: false },
+        connection: kube::Config::new(http::Uri::from_static("http://localhost:8080")),
+        files: files.to_vec(),
+    }
+}
+
+fn missing(files: &[PathBuf]) -> String {
+    let names: Vec<String> = files.iter().map(|f| f.display().to_string()).collect();
+    format!(
+        "there is no kubeconfig at {}; `egress-lab sandbox` serves a cluster and prints the export line, `egress-lab learn` makes the \
+         lab's own",
+        names.join(", ")
+    )
 }
 
 /// The named context of the user's own kubeconfigs (`--env context:NAME`).
@@ -106,12 +135,7 @@ async fn from_files(files: &[PathBuf], context: Option<&str>, trusted: bool) -> 
         found = true;
     }
     if !found {
-        let names: Vec<String> = files.iter().map(|f| f.display().to_string()).collect();
-        bail!(
-            "there is no kubeconfig at {}; `egress-lab sandbox` serves a cluster and prints the export line, `egress-lab learn` \
-             makes the lab's own",
-            names.join(", ")
-        );
+        bail!(missing(files));
     }
     let config = describe(&merged, context)?;
     if !trusted {

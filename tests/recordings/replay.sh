@@ -6,7 +6,8 @@ dialect=$1
 here=$(cd "$(dirname "$0")" && pwd)
 program=${2:-$here/../../target/debug/egress-lab}
 work=$(mktemp -d)
-trap 'kill "${server:-0}" 2>/dev/null || true; rm -rf "$work"' EXIT
+server=
+trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -rf "$work"' EXIT
 
 fits() { # whether a kubectl is of the dialect
   local minor
