@@ -103,8 +103,10 @@ pub enum Action {
         message: String,
         source: String,
     },
-    /// Wants to be run again at this moment even if nothing changes.
+    /// Wants to be run again at this moment even if nothing changes: a *transition*, which instant worlds fire at once in due order.
     Wake(Time),
+    /// Wants to be run again once the clock has passed this moment (a schedule, a deadline): instant worlds do not hurry to it.
+    Alarm(Time),
 }
 
 /// A control loop as a pure step: from what is to what should be written next. Called again until no controller has an action.
@@ -115,6 +117,12 @@ pub trait Controller: Send + Sync {
     /// [`Action::Wake`], it is not asked again.
     fn watches(&self) -> &'static [&'static str] {
         &[]
+    }
+    /// Whether a change may give it something to do: any change of a kind that it watches, unless it knows better. Cheap; called for
+    /// every change after its last rest.
+    fn concerns(&self, change: &store::Change) -> bool {
+        let watches = self.watches();
+        watches.is_empty() || watches.contains(&change.key.kind.kind.as_str())
     }
     /// The next actions, given the state. Must return nothing once the state is as wanted.
     fn reconcile(&self, state: &Snapshot, now: Time) -> Vec<Action>;

@@ -25,6 +25,9 @@ use crate::sandbox::{Controller, Dataplane, Pace, Parts, Program, Webhook, contr
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+/// At how many moments [`World::advance`] stops on its way; what falls due after them happens at its end.
+const STOP_LIMIT: usize = 1_000;
+
 /// How a world begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Config {
@@ -50,6 +53,8 @@ pub struct World {
     controllers: Vec<Arc<dyn Controller>>,
     /// The moment at which each controller wants to run again.
     wakes: Vec<Option<Time>>,
+    /// The schedule or deadline that each controller waits for.
+    alarms: Vec<Option<Time>>,
     /// The version at which each controller last had nothing to do.
     rested: Vec<Option<u64>>,
     exchanges: u64,
@@ -90,6 +95,7 @@ impl World {
             dataplane: parts.dataplane,
             programs: parts.programs,
             wakes: vec![None; loops.len()],
+            alarms: vec![None; loops.len()],
             rested: vec![None; loops.len()],
             controllers: loops,
             exchanges: 0,
@@ -137,7 +143,7 @@ impl World {
     pub fn next_due(&self) -> Option<Time> {
         match self.pace {
             Pace::Frozen => None,
-            _ => self.next_transition().into_iter().chain(self.node.next_timer()).min(),
+            _ => self.next_transition().into_iter().chain(self.node.next_timer()).chain(self.next_alarm()).min(),
         }
     }
 
@@ -173,11 +179,24 @@ impl World {
 
     /// Moves an instant world's clock on (a foreground wait of the lab); timers that pass fire. Other paces: nothing.
     pub fn advance(&mut self, ms: i64) {
-        if self.pace == Pace::Instant {
-            self.now = self.now.plus_ms(ms);
+        if self.pace != Pace::Instant {
+            return;
+        }
+        let end = self.now.plus_ms(ms);
+        // Schedules on the way, and ends of processes between them, happen at their own moments, as for a clock that runs.
+        for _ in 0..STOP_LIMIT {
+            let Some(alarm) = self.next_alarm() else { break };
+            let stop = self.node.next_timer().map_or(alarm, |timer| timer.min(alarm));
+            if stop > end || stop <= self.now {
+                break;
+            }
+            self.now = stop;
             self.settle();
             self.seal();
         }
+        self.now = self.now.max(end);
+        self.settle();
+        self.seal();
     }
 
     /// The data plane, for the lab that made it.

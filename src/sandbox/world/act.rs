@@ -37,7 +37,7 @@ impl World {
                 self.record_event(&about, warning, &reason, &message, &source);
                 Ok(())
             }
-            Action::Wake(_) => Ok(()),
+            Action::Wake(_) | Action::Alarm(_) => Ok(()),
         }
     }
 

@@ -87,6 +87,7 @@ impl World {
             programs: self.programs.clone(),
             controllers: self.controllers.clone(),
             wakes: vec![None; self.wakes.len()],
+            alarms: vec![None; self.alarms.len()],
             rested: vec![None; self.rested.len()],
             exchanges: settled.exchanges,
             sealed: 0,

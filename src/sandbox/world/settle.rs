@@ -45,9 +45,9 @@ impl World {
             let controller = self.controllers[i].clone();
             let version = self.store.version();
             let actions = controller.reconcile(self.store.snapshot(), self.now);
-            let idle = actions.iter().all(|action| matches!(action, Action::Wake(_)));
+            let idle = actions.iter().all(|action| matches!(action, Action::Wake(_) | Action::Alarm(_)));
             self.rested[i] = idle.then_some(version);
-            self.wakes[i] = None;
+            (self.wakes[i], self.alarms[i]) = (None, None);
             if self.act_all(actions, Some(i), failed) {
                 acted = Some(controller.name());
             }
@@ -62,15 +62,12 @@ impl World {
     /// Whether a controller had nothing to do and nothing that it watches has changed since.
     fn has_rested(&self, i: usize) -> bool {
         let Some(version) = self.rested[i] else { return false };
-        if self.wakes[i].is_some_and(|due| due <= self.now) {
+        let due = |moment: Option<Time>| moment.is_some_and(|due| due <= self.now);
+        if due(self.wakes[i]) || due(self.alarms[i]) {
             return false;
         }
-        let watches = self.controllers[i].watches();
         let Some(mut changes) = self.store.since(version) else { return false };
-        match watches.is_empty() {
-            true => changes.next().is_none(),
-            false => !changes.any(|change| watches.contains(&change.key.kind.kind.as_str())),
-        }
+        !changes.any(|change| self.controllers[i].concerns(change))
     }
 
     fn act_all(&mut self, actions: Vec<Action>, controller: Option<usize>, failed: &mut super::act::Failures) -> bool {
@@ -78,11 +75,12 @@ impl World {
         let mut refused = false;
         for action in actions {
             match action {
-                Action::Wake(at) => {
+                Action::Wake(at) | Action::Alarm(at) => {
                     if let Some(i) = controller
                         && at > self.now
                     {
-                        self.wakes[i] = Some(self.wakes[i].map_or(at, |other| other.min(at)));
+                        let moments = if matches!(action, Action::Wake(_)) { &mut self.wakes } else { &mut self.alarms };
+                        moments[i] = Some(moments[i].map_or(at, |other| other.min(at)));
                     }
                 }
                 // What would have been reported did not happen.
@@ -108,6 +106,11 @@ impl World {
             exchanges: &mut self.exchanges,
         };
         f(&mut self.node, &mut env)
+    }
+
+    /// The next schedule or deadline of a controller: fires only when the clock passes it.
+    pub(super) fn next_alarm(&self) -> Option<Time> {
+        self.alarms.iter().flatten().copied().min()
     }
 
     /// The next transition that will fire, `None` in a frozen world.

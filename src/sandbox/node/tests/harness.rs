@@ -104,7 +104,7 @@ impl Small {
                 }
             }
             Action::Event { reason, message, .. } => self.events.push((reason, message)),
-            Action::Wake(_) => (),
+            Action::Wake(_) | Action::Alarm(_) => (),
         }
     }
 
@@ -119,11 +119,11 @@ impl Small {
         let mut acted = false;
         for controller in controllers::all(Seed(1)) {
             let actions = controller.reconcile(&self.state, self.now);
-            acted |= actions.iter().any(|a| !matches!(a, Action::Event { .. } | Action::Wake(_)));
+            acted |= actions.iter().any(|a| !matches!(a, Action::Event { .. } | Action::Wake(_) | Action::Alarm(_)));
             actions.into_iter().for_each(|a| self.act(a));
         }
         let actions = self.with(|node, env| node.reconcile(env));
-        acted |= actions.iter().any(|a| !matches!(a, Action::Event { .. } | Action::Wake(_)));
+        acted |= actions.iter().any(|a| !matches!(a, Action::Event { .. } | Action::Wake(_) | Action::Alarm(_)));
         actions.into_iter().for_each(|a| self.act(a));
         acted
     }
