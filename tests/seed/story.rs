@@ -118,7 +118,9 @@ impl Story {
         let old = self.lab.k(&["get", "pods"]);
         assert!(old.lines().nth(1).unwrap().starts_with("test   1/1     Running"), "{old}");
         assert_eq!(self.statuses().1, [301, 200]);
-        assert_eq!(self.lab.k(&["delete", "pod", "test"]), "pod \"test\" deleted\n");
+        let gone = self.lab.k(&["delete", "pod", "test"]);
+        // From 1.34 on kubectl also says from where.
+        assert_eq!(gone.replace(" from default namespace", ""), "pod \"test\" deleted\n");
         self.run_pod("2/2");
     }
 

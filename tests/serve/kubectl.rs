@@ -73,7 +73,9 @@ async fn kubectl_makes_runs_and_deletes_a_pod() {
         lab.ok(&["exec", "test", "--", "curl", "-s", "http://a.test"], "");
         assert_eq!(lab.ok(&["logs", "test"], ""), "request 1 to a.test\n");
         let begun = Instant::now();
-        assert_eq!(lab.ok(&["delete", "pod", "test", "--now"], ""), "pod \"test\" deleted\n");
+        let gone = lab.ok(&["delete", "pod", "test", "--now"], "");
+        // From 1.34 on kubectl also says from where.
+        assert_eq!(gone.replace(" from default namespace", ""), "pod \"test\" deleted\n");
         assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
     })
     .await
