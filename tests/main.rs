@@ -2,6 +2,7 @@
 
 mod architecture;
 mod kubectl;
+mod probe;
 mod program;
 mod real;
 mod screen;

@@ -85,7 +85,11 @@ fn mark(world: &World) -> Answer {
 }
 
 fn resource(world: &mut World, call: &Call, target: &Target) -> Result<Answer, Refusal> {
-    rbac::authorize(world, call, target)?;
+    if let Err(refusal) = rbac::authorize(world, call, target) {
+        let mut answer = refusal.answer();
+        answer.headers.push(("x-content-type-options".into(), "nosniff".into()));
+        return Ok(answer);
+    }
     if !target.subresource.is_empty()
         && let Some(answer) = special::subresource(world, call, target)
     {

@@ -69,7 +69,9 @@ fn unknown(world: &World, group: &str) -> Answer {
 
 /// `404 page not found` as text.
 pub fn page_not_found() -> Answer {
-    Answer::text(404, "404 page not found\n")
+    let mut answer = Answer::text(404, "404 page not found\n");
+    answer.headers.push(("x-content-type-options".into(), "nosniff".into()));
+    answer
 }
 
 /// The refusal of a namespaced create without namespace in its path.

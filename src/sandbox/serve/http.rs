@@ -155,6 +155,9 @@ pub fn answer(answer: Answer) -> Response<Body> {
     for (name, value) in &answer.headers {
         response = response.header(name, value);
     }
+    if !answer.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("cache-control")) {
+        response = response.header("cache-control", "no-cache, private");
+    }
     let body = Full::new(Bytes::from(answer.body)).boxed();
     response.body(body).unwrap_or_else(|_| {
         let mut response = Response::new(empty());
