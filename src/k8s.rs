@@ -9,6 +9,7 @@ pub mod quantity;
 pub mod selector;
 pub mod snapshot;
 pub mod strategic;
+pub mod tree;
 pub mod types;
 
 pub use object::{Key, Kind, Object};

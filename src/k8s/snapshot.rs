@@ -1,66 +1,30 @@
 //! A set of objects at one moment: what the mesh compiles, what controllers look at. Cheap to clone.
 
+use super::tree::Tree;
 use super::{Key, Kind, Object};
-use std::borrow::Borrow;
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
-use std::ops::Bound;
 use std::sync::Arc;
 
-/// Objects by kind, then by (namespace, name). Look-ups copy no text: controllers make thousands for each write.
+/// Objects by kind, then by (namespace, name). Copies share everything until one is written; look-ups copy no text: controllers
+/// make thousands for each write.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
     /// Sorted by kind.
-    kinds: Vec<(Kind, Arc<BTreeMap<Place, Arc<Object>>>)>,
+    kinds: Arc<Vec<(Arc<Kind>, Objects)>>,
 }
 
+type Objects = Tree<Arc<Place>, Arc<Object>>;
+
 /// Namespace and name of an object.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
     namespace: String,
     name: String,
 }
 
-/// Namespace and name, owned or borrowed: what a look-up compares.
-trait Placed {
-    fn parts(&self) -> (&str, &str);
-}
-
-impl Placed for Place {
-    fn parts(&self) -> (&str, &str) {
-        (&self.namespace, &self.name)
-    }
-}
-
-impl Placed for (&str, &str) {
-    fn parts(&self) -> (&str, &str) {
-        *self
-    }
-}
-
-impl<'a> Borrow<dyn Placed + 'a> for Place {
-    fn borrow(&self) -> &(dyn Placed + 'a) {
-        self
-    }
-}
-
-impl PartialEq for dyn Placed + '_ {
-    fn eq(&self, other: &Self) -> bool {
-        self.parts() == other.parts()
-    }
-}
-
-impl Eq for dyn Placed + '_ {}
-
-impl PartialOrd for dyn Placed + '_ {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for dyn Placed + '_ {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.parts().cmp(&other.parts())
+impl Place {
+    fn against(&self, namespace: &str, name: &str) -> Ordering {
+        (self.namespace.as_str(), self.name.as_str()).cmp(&(namespace, name))
     }
 }
 
@@ -68,21 +32,22 @@ impl Snapshot {
     /// Adds or replaces an object at its own key.
     pub fn put(&mut self, object: Arc<Object>) {
         let key = object.key();
-        let at = match self.at(&key.kind.group, &key.kind.kind) {
+        let found = self.at(&key.kind.group, &key.kind.kind);
+        let kinds = Arc::make_mut(&mut self.kinds);
+        let at = match found {
             Ok(at) => at,
             Err(at) => {
-                self.kinds.insert(at, (key.kind, Arc::default()));
+                kinds.insert(at, (Arc::new(key.kind), Tree::default()));
                 at
             }
         };
-        Arc::make_mut(&mut self.kinds[at].1).insert(Place { namespace: key.namespace, name: key.name }, object);
+        kinds[at].1.insert(Arc::new(Place { namespace: key.namespace, name: key.name }), object);
     }
 
     /// Removes an object and gives it back.
     pub fn remove(&mut self, key: &Key) -> Option<Arc<Object>> {
         let at = self.at(&key.kind.group, &key.kind.kind).ok()?;
-        let place: &dyn Placed = &(key.namespace.as_str(), key.name.as_str());
-        Arc::make_mut(&mut self.kinds[at].1).remove(place)
+        Arc::make_mut(&mut self.kinds)[at].1.remove(|place| place.against(&key.namespace, &key.name))
     }
 
     /// One object.
@@ -92,29 +57,35 @@ impl Snapshot {
 
     /// One object by the parts of its key.
     pub fn find(&self, group: &str, kind: &str, namespace: &str, name: &str) -> Option<&Arc<Object>> {
-        let place: &dyn Placed = &(namespace, name);
-        self.of(group, kind)?.get(place)
+        self.of(group, kind)?.find(|place| place.against(namespace, name))
     }
 
     /// All objects of a kind, by namespace then name.
     pub fn list(&self, group: &str, kind: &str) -> impl Iterator<Item = &Arc<Object>> {
-        self.of(group, kind).into_iter().flat_map(|objects| objects.values())
+        self.of(group, kind).into_iter().flat_map(|objects| objects.iter().map(|(_, object)| object))
     }
 
     /// All objects of a kind in one namespace, by name.
     pub fn list_in<'a>(&'a self, group: &str, kind: &str, namespace: &'a str) -> impl Iterator<Item = &'a Arc<Object>> {
-        self.of(group, kind).into_iter().flat_map(move |objects| {
-            let first: &dyn Placed = &(namespace, "");
-            objects
-                .range::<dyn Placed, _>((Bound::Included(first), Bound::Unbounded))
-                .take_while(move |(place, _)| place.namespace == namespace)
-                .map(|(_, object)| object)
-        })
+        self.list_from(group, kind, namespace, "").take_while(move |(there, _)| *there == namespace).map(|(_, object)| object)
+    }
+
+    /// All objects of a kind from a place on, each with its namespace.
+    pub fn list_from(&self, group: &str, kind: &str, namespace: &str, name: &str) -> impl Iterator<Item = (&str, &Arc<Object>)> {
+        let objects = self.of(group, kind).into_iter();
+        objects
+            .flat_map(move |objects| objects.starting(|place| place.against(namespace, name)))
+            .map(|(place, object)| (place.namespace.as_str(), object))
+    }
+
+    /// How many objects of a kind there are.
+    pub fn count(&self, group: &str, kind: &str) -> usize {
+        self.of(group, kind).map_or(0, Tree::len)
     }
 
     /// Every object, by kind.
     pub fn all(&self) -> impl Iterator<Item = &Arc<Object>> {
-        self.kinds.iter().flat_map(|(_, objects)| objects.values())
+        self.kinds.iter().flat_map(|(_, objects)| objects.iter().map(|(_, object)| object))
     }
 
     /// How many objects there are.
@@ -127,8 +98,8 @@ impl Snapshot {
         self.len() == 0
     }
 
-    fn of(&self, group: &str, kind: &str) -> Option<&BTreeMap<Place, Arc<Object>>> {
-        self.at(group, kind).ok().map(|at| &*self.kinds[at].1)
+    fn of(&self, group: &str, kind: &str) -> Option<&Objects> {
+        self.at(group, kind).ok().map(|at| &self.kinds[at].1)
     }
 
     /// Where a kind is, or where it would be.

@@ -29,7 +29,7 @@ use crate::sandbox::call::{Answer, Call, Refusal};
 use crate::sandbox::node;
 use crate::sandbox::node::exec::Start;
 use crate::sandbox::node::logs::LogQuery;
-use crate::sandbox::world::World;
+use crate::sandbox::world::{View, World};
 use route::{Route, Target};
 use serde_json::json;
 
@@ -49,6 +49,7 @@ pub fn handle(world: &mut World, call: &Call) -> Answer {
         let message = format!("Request entity too large: limit is {BODY_LIMIT}");
         return Refusal::new(413, "RequestEntityTooLarge", message).answer();
     }
+    world.know_kinds();
     match route::route(world, call) {
         Err(answer) => answer,
         Ok(Route::Document(parts)) => document(world, call, &parts),
@@ -56,22 +57,66 @@ pub fn handle(world: &mut World, call: &Call) -> Answer {
     }
 }
 
+/// Answers what a committed state is enough for: documents, single objects, lists. `None`: the world itself has to be asked.
+pub fn look(view: &View, call: &Call) -> Option<Answer> {
+    if !matches!(call.method.as_str(), "GET" | "HEAD") || call.is_stream() {
+        return None;
+    }
+    match route::route(view, call) {
+        Err(answer) => Some(answer),
+        Ok(Route::Document(parts)) => published(view, call, &parts),
+        Ok(Route::Resource(target)) if matches!(target.subresource.as_str(), "" | "status") => {
+            let read = rbac::authorize(view, call, &target).and_then(|()| read(view, call, &target));
+            Some(read.unwrap_or_else(|refusal| refusal.answer()))
+        }
+        Ok(Route::Resource(_)) => None,
+    }
+}
+
+/// `GET` of an object or a collection.
+fn read(view: &View, call: &Call, target: &Target) -> Result<Answer, Refusal> {
+    let verb = if target.name.is_empty() { "list" } else { "get" };
+    if !target.resource.verbs.contains(&verb) {
+        return Err(status::method_not_allowed());
+    }
+    match verb {
+        "get" => read::get(view, call, target),
+        _ => read::list(view, call, target),
+    }
+}
+
+/// A watch over committed states.
+///
+/// # Errors
+/// The refusal to answer instead.
+pub fn watch(view: &View, call: &Call) -> Result<watch::Watch, Refusal> {
+    let target = streamed(view, call)?;
+    rbac::authorize(view, call, &target)?;
+    watch::open(view, call, &target)
+}
+
 fn document(world: &mut World, call: &Call, parts: &[String]) -> Answer {
-    world.crds.refresh(world.store.snapshot());
-    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     if call.method != "GET" && call.method != "HEAD" {
         return status::method_not_allowed().answer();
     }
-    match parts.as_slice() {
+    match parts {
+        [first, second] if first == ".well-known" && second == "egress-lab" => mark(world),
+        _ => published(world, call, parts).unwrap_or_else(route::page_not_found),
+    }
+}
+
+/// The documents that depend on nothing but the kinds there are.
+fn published(view: &View, call: &Call, parts: &[String]) -> Option<Answer> {
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    Some(match parts.as_slice() {
         ["version"] => discovery::version(),
         ["healthz" | "livez" | "readyz", ..] => Answer::text(200, "ok"),
-        [".well-known", "egress-lab"] => mark(world),
-        ["openapi", "v2"] => openapi::v2(world, call),
-        ["openapi", "v3", rest @ ..] => openapi::v3(world, rest),
-        ["api" | "apis", ..] => discovery::answer(world, call, &parts),
-        [] => discovery::paths(world),
-        _ => route::page_not_found(),
-    }
+        ["openapi", "v2"] => openapi::v2(view, call),
+        ["openapi", "v3", rest @ ..] => openapi::v3(view, rest),
+        ["api" | "apis", ..] => discovery::answer(view, call, &parts),
+        [] => discovery::paths(view),
+        _ => return None,
+    })
 }
 
 /// The sandbox's mark: how a client that holds the credential knows that this is no cluster.
@@ -109,8 +154,7 @@ fn resource(world: &mut World, call: &Call, target: &Target) -> Result<Answer, R
         return Err(status::method_not_allowed());
     }
     match verb {
-        "get" => read::get(world, call, target),
-        "list" => read::list(world, call, target),
+        "get" | "list" => read(world, call, target),
         "create" => special::review(world, call, target).unwrap_or_else(|| write::create(world, call, target)),
         "update" => write::update(world, call, target),
         "patch" => patch::patch(world, call, target),
@@ -124,17 +168,23 @@ fn resource(world: &mut World, call: &Call, target: &Target) -> Result<Answer, R
 /// # Errors
 /// The refusal to answer instead.
 pub fn open(world: &mut World, call: &Call) -> Result<Opened, Refusal> {
-    let target = match route::route(world, call) {
-        Ok(Route::Resource(target)) => target,
-        Ok(Route::Document(_)) => return Err(status::no_such_resource()),
-        Err(answer) => return Err(Refusal::new(answer.status, "NotFound", String::from_utf8_lossy(&answer.body))),
-    };
+    world.know_kinds();
+    let target = streamed(world, call)?;
     rbac::authorize(world, call, &target)?;
     match target.subresource.as_str() {
         "" => watch::open(world, call, &target).map(|watch| Opened::Watch(Box::new(watch))),
         "exec" | "attach" => Ok(Opened::Exec(special::exec_start(call, &target))),
         "log" => Ok(Opened::Log(special::log_query(call, &target)?)),
         other => Err(Refusal::not_simulated(other)),
+    }
+}
+
+/// The resource of a call that asks for a stream.
+fn streamed(view: &View, call: &Call) -> Result<Box<Target>, Refusal> {
+    match route::route(view, call) {
+        Ok(Route::Resource(target)) => Ok(target),
+        Ok(Route::Document(_)) => Err(status::no_such_resource()),
+        Err(answer) => Err(Refusal::new(answer.status, "NotFound", String::from_utf8_lossy(&answer.body))),
     }
 }
 

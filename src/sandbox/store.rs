@@ -1,8 +1,8 @@
 //! Objects, their versions, and what happened to them: the part of a world that watches and forks read.
 
-use crate::k8s::{Key, Object, Snapshot};
+use crate::k8s::tree::Tree;
+use crate::k8s::{Key, Kind, Object, Snapshot};
 use serde_json::json;
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// How many past changes a watch can resume from; older resource versions answer 410 Expired.
@@ -18,12 +18,15 @@ pub struct Change {
     pub after: Option<Arc<Object>>,
 }
 
-/// The objects of a world at their newest version, and the recent changes.
+/// The objects of a world at their newest version, and the recent changes. Copies are cheap and share everything.
 #[derive(Debug, Clone, Default)]
 pub struct Store {
     snapshot: Snapshot,
     version: u64,
-    changes: VecDeque<Arc<Change>>,
+    /// By version.
+    changes: Tree<u64, Arc<Change>>,
+    /// The same changes by kind, then by version.
+    by_kind: Arc<Vec<(Arc<Kind>, Tree<u64, Arc<Change>>)>>,
     /// Changes up to this version are forgotten.
     forgotten: u64,
 }
@@ -31,7 +34,7 @@ pub struct Store {
 impl Store {
     /// A store that continues from a state at `version`, without its past.
     pub fn at(snapshot: Snapshot, version: u64) -> Store {
-        Store { snapshot, version, changes: VecDeque::new(), forgotten: version }
+        Store { snapshot, version, forgotten: version, ..Store::default() }
     }
 
     /// The newest version: the resource version of lists.
@@ -71,8 +74,13 @@ impl Store {
 
     /// What happened after `version`, oldest first; `None` when that is forgotten.
     pub fn since(&self, version: u64) -> Option<impl Iterator<Item = &Arc<Change>>> {
-        let start = self.changes.partition_point(|change| change.version <= version);
-        (version >= self.forgotten).then(|| self.changes.range(start..))
+        (version >= self.forgotten).then(|| after(&self.changes, version))
+    }
+
+    /// What happened to objects of a kind after `version`, oldest first; `None` when that is forgotten.
+    pub fn since_of(&self, kind: &Kind, version: u64) -> Option<impl Iterator<Item = &Arc<Change>>> {
+        let changes = self.by_kind.iter().find(|(there, _)| **there == *kind).map(|(_, changes)| changes);
+        (version >= self.forgotten).then(|| changes.into_iter().flat_map(move |changes| after(changes, version)))
     }
 
     /// The newest version whose changes are forgotten.
@@ -81,13 +89,31 @@ impl Store {
     }
 
     fn note(&mut self, change: Change) {
-        self.changes.push_back(Arc::new(change));
-        if self.changes.len() > EVENT_LIMIT
-            && let Some(oldest) = self.changes.pop_front()
-        {
-            self.forgotten = oldest.version;
+        let (version, change) = (change.version, Arc::new(change));
+        self.changes.insert(version, change.clone());
+        let by_kind = Arc::make_mut(&mut self.by_kind);
+        match by_kind.iter_mut().find(|(kind, _)| **kind == change.key.kind) {
+            Some((_, changes)) => drop(changes.insert(version, change)),
+            None => by_kind.push((Arc::new(change.key.kind.clone()), Tree::from_iter([(version, change)]))),
+        }
+        if self.changes.len() > EVENT_LIMIT {
+            self.forget_oldest();
         }
     }
+
+    fn forget_oldest(&mut self) {
+        let Some((oldest, change)) = self.changes.first().map(|(version, change)| (*version, change.clone())) else { return };
+        self.changes.remove(|version| version.cmp(&oldest));
+        let mut kinds = Arc::make_mut(&mut self.by_kind).iter_mut();
+        if let Some((_, changes)) = kinds.find(|(kind, _)| **kind == change.key.kind) {
+            changes.remove(|version| version.cmp(&oldest));
+        }
+        self.forgotten = oldest;
+    }
+}
+
+fn after(changes: &Tree<u64, Arc<Change>>, version: u64) -> impl Iterator<Item = &Arc<Change>> {
+    changes.starting(move |there| there.cmp(&version.saturating_add(1))).map(|(_, change)| change)
 }
 
 #[cfg(test)]
@@ -118,7 +144,8 @@ mod tests {
         for i in 0..EVENT_LIMIT as i64 + 5 {
             store.put(object("x", i));
         }
-        assert!(store.since(4).is_none());
+        assert!(store.since(4).is_none() && store.since_of(&object("x", 0).key().kind, 4).is_none());
+        assert_eq!(store.since_of(&object("x", 0).key().kind, 5).expect("kept").count(), EVENT_LIMIT);
         assert_eq!(store.since(5).expect("kept").count(), EVENT_LIMIT);
     }
 }

@@ -11,18 +11,22 @@ mod start;
 mod streams;
 #[cfg(test)]
 mod tests;
+mod view;
 
 pub use saved::{Record, Saved};
+pub use view::View;
 
 use crate::base::clock::Time;
 use crate::base::seed::Seed;
-use crate::k8s::{Key, Snapshot};
-use crate::sandbox::api::{self, registry::CrdCache};
+use crate::k8s::Key;
+use crate::k8s::tree::Tree;
+use crate::sandbox::api;
 use crate::sandbox::call::{Answer, Call, Refusal, StreamId};
 use crate::sandbox::node::Node;
 use crate::sandbox::store::Store;
 use crate::sandbox::{Controller, Dataplane, Pace, Parts, Program, Webhook, controllers};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 /// At how many moments [`World::advance`] stops on its way; what falls due after them happens at its end.
@@ -39,15 +43,12 @@ pub struct Config {
 
 /// A world. See the module's text.
 pub struct World {
-    pub(in crate::sandbox) seed: Seed,
-    pub(in crate::sandbox) pace: Pace,
-    pub(in crate::sandbox) now: Time,
-    pub(in crate::sandbox) store: Store,
+    /// What readers see once it is committed.
+    view: View,
     pub(in crate::sandbox) node: Node,
-    pub(in crate::sandbox) crds: CrdCache,
     pub(in crate::sandbox) webhooks: Vec<Arc<dyn Webhook>>,
     /// How often each key was created: the n-th of a name has its own uid.
-    pub(in crate::sandbox) created: Arc<BTreeMap<Key, u32>>,
+    pub(in crate::sandbox) created: Tree<Key, u32>,
     dataplane: Box<dyn Dataplane>,
     programs: Vec<Arc<dyn Program>>,
     controllers: Vec<Arc<dyn Controller>>,
@@ -84,14 +85,10 @@ impl World {
         loops.extend(controllers::all(config.seed));
         loops.extend(parts.controllers);
         World {
-            seed: config.seed,
-            pace: config.pace,
-            now: config.start,
-            store: Store::default(),
+            view: View::new(config, Store::default()),
             node: Node::new(config.seed, config.pace),
-            crds: CrdCache::default(),
             webhooks: parts.webhooks,
-            created: Arc::default(),
+            created: Tree::default(),
             dataplane: parts.dataplane,
             programs: parts.programs,
             wakes: vec![None; loops.len()],
@@ -152,29 +149,10 @@ impl World {
         self.next_transition().is_none()
     }
 
-    /// The newest revision: the number that [`World::fork`] takes, and every object's upper bound of `resourceVersion`.
-    pub fn revision(&self) -> u64 {
-        self.store.version()
-    }
-
-    /// The objects at the newest revision.
-    pub fn snapshot(&self) -> &Snapshot {
-        self.store.snapshot()
-    }
-
-    /// The world's moment.
-    pub fn now(&self) -> Time {
-        self.now
-    }
-
-    /// What names, uids and addresses derive from.
-    pub fn seed(&self) -> Seed {
-        self.seed
-    }
-
-    /// How the world's time passes.
-    pub fn pace(&self) -> Pace {
-        self.pace
+    /// What readers may see: the committed state, with the kinds that its definitions make.
+    pub fn view(&mut self) -> &View {
+        self.view.know_kinds();
+        &self.view
     }
 
     /// Moves an instant world's clock on (a foreground wait of the lab); timers that pass fire. Other paces: nothing.
@@ -199,8 +177,30 @@ impl World {
         self.seal();
     }
 
+    /// Counts that an object was made under a key; how often before.
+    pub(in crate::sandbox) fn count_created(&mut self, key: Key) -> u32 {
+        let before = self.created.get(&key).copied().unwrap_or(0);
+        self.created.insert(key, before.saturating_add(1));
+        before
+    }
+
     /// The data plane, for the lab that made it.
     pub fn dataplane(&mut self) -> &mut dyn Dataplane {
         &mut *self.dataplane
+    }
+}
+
+/// A world reads as its view does.
+impl Deref for World {
+    type Target = View;
+
+    fn deref(&self) -> &View {
+        &self.view
+    }
+}
+
+impl DerefMut for World {
+    fn deref_mut(&mut self) -> &mut View {
+        &mut self.view
     }
 }

@@ -6,11 +6,11 @@ mod services;
 use crate::base::clock::Time;
 use crate::k8s::Object;
 use crate::sandbox::api::table::{age, human};
-use crate::sandbox::world::World;
+use crate::sandbox::world::View;
 use serde_json::{Value, json};
 
 /// All cells of an object.
-pub fn cells(world: &World, plural: &str, o: &Object) -> Vec<Value> {
+pub fn cells(world: &View, plural: &str, o: &Object) -> Vec<Value> {
     let now = world.now();
     let name = json!(o.name());
     let age_of = json!(age(o.str_at(&["metadata", "creationTimestamp"]), now));

@@ -194,7 +194,7 @@ pub fn delete_collection(world: &mut World, call: &Call, target: &Target) -> Res
 /// # Errors
 /// What the API server would refuse.
 pub fn delete_internal(world: &mut World, key: &Key) -> Result<(), Refusal> {
-    world.crds.refresh(world.store.snapshot());
+    world.know_kinds();
     let Some(old) = world.store.snapshot().get(key).cloned() else { return Ok(()) };
     let grace = (key.kind.kind == "Pod" && old.is_terminating()).then_some(0);
     if let Some(resource) = registry::by_kind(&world.crds, &key.kind) {

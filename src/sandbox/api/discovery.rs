@@ -3,7 +3,7 @@
 use crate::sandbox::api::registry::{self, Group, Resource};
 use crate::sandbox::api::route;
 use crate::sandbox::call::{Answer, Call};
-use crate::sandbox::world::World;
+use crate::sandbox::world::View;
 use serde_json::{Map, Value, json};
 
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
@@ -22,7 +22,7 @@ pub fn version() -> Answer {
 }
 
 /// `/`: the paths.
-pub fn paths(world: &World) -> Answer {
+pub fn paths(world: &View) -> Answer {
     let mut paths = vec!["/api".to_string(), "/api/v1".into(), "/apis".into()];
     for (group, versions) in registry::groups(&world.crds).into_iter().filter(|(group, _)| !group.is_empty()) {
         paths.push(format!("/apis/{group}"));
@@ -33,7 +33,7 @@ pub fn paths(world: &World) -> Answer {
 }
 
 /// `/api`, `/apis` and what is below them.
-pub fn answer(world: &World, call: &Call, parts: &[&str]) -> Answer {
+pub fn answer(world: &View, call: &Call, parts: &[&str]) -> Answer {
     let groups = registry::groups(&world.crds);
     let aggregated =
         call.header_value("accept").is_some_and(|accept| accept.contains("as=APIGroupDiscoveryList") && accept.contains("v=v2;"));

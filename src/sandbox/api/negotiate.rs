@@ -4,7 +4,7 @@ use crate::k8s::Object;
 use crate::sandbox::api::registry::Resource;
 use crate::sandbox::api::table;
 use crate::sandbox::call::{Answer, Call, Refusal};
-use crate::sandbox::world::World;
+use crate::sandbox::world::View;
 use serde_json::{Value, json};
 
 /// The form a client asks for.
@@ -42,7 +42,7 @@ pub fn form(call: &Call) -> Result<Form, Refusal> {
 }
 
 /// One object in the form asked for.
-pub fn object(world: &World, resource: &Resource, object: &Object, form: Form, call: &Call, code: u16) -> Answer {
+pub fn object(world: &View, resource: &Resource, object: &Object, form: Form, call: &Call, code: u16) -> Answer {
     let shown = resource.shown(object);
     match form {
         Form::Json => Answer::json(code, &shown.0),

@@ -6,17 +6,17 @@ use crate::k8s::types::{self, Field, Shape};
 use crate::sandbox::api::registry::{self, Group, Resource};
 use crate::sandbox::api::{discovery, route};
 use crate::sandbox::call::{Answer, Call};
-use crate::sandbox::world::World;
+use crate::sandbox::world::View;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// `/openapi/v2`: the smallest document that lets kubectl read lists.
-pub fn v2(world: &World, call: &Call) -> Answer {
+pub fn v2(world: &View, call: &Call) -> Answer {
     v2::answer(world, call)
 }
 
 /// `/openapi/v3` and the documents it names.
-pub fn v3(world: &World, rest: &[&str]) -> Answer {
+pub fn v3(world: &View, rest: &[&str]) -> Answer {
     let groups = registry::groups(&world.crds);
     match rest {
         [] => {

@@ -5,7 +5,7 @@ use crate::sandbox::api::registry::Resource;
 use crate::sandbox::api::route::Target;
 use crate::sandbox::api::status;
 use crate::sandbox::call::{Call, Refusal};
-use crate::sandbox::world::World;
+use crate::sandbox::world::View;
 use serde_json::Value;
 
 /// The user of a call and its groups.
@@ -25,7 +25,7 @@ pub fn identity(call: &Call) -> (String, Vec<String>) {
 ///
 /// # Errors
 /// 403 in the API server's words.
-pub fn authorize(world: &World, call: &Call, target: &Target) -> Result<(), Refusal> {
+pub fn authorize(world: &View, call: &Call, target: &Target) -> Result<(), Refusal> {
     if call.header_value("impersonate-user").is_none() {
         return Ok(());
     }
@@ -78,7 +78,7 @@ pub struct Ask<'a> {
 }
 
 /// Whether the rules in the store allow it. Everybody may ask about themselves.
-pub fn allowed(world: &World, user: &str, groups: &[String], ask: &Ask<'_>) -> bool {
+pub fn allowed(world: &View, user: &str, groups: &[String], ask: &Ask<'_>) -> bool {
     if groups.iter().any(|group| group == "system:masters") {
         return true;
     }
@@ -107,7 +107,7 @@ fn is_subject(subject: &Value, user: &str, groups: &[String]) -> bool {
     }
 }
 
-fn role(world: &World, binding: &Object) -> Option<std::sync::Arc<Object>> {
+fn role(world: &View, binding: &Object) -> Option<std::sync::Arc<Object>> {
     let (kind, name) = (binding.str_at(&["roleRef", "kind"]), binding.str_at(&["roleRef", "name"]));
     let namespace = if kind == "Role" { binding.namespace() } else { "" };
     world.store.snapshot().find("rbac.authorization.k8s.io", kind, namespace, name).cloned()

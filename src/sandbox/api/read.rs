@@ -8,7 +8,7 @@ use crate::sandbox::api::route::Target;
 use crate::sandbox::api::status::{self, Cause};
 use crate::sandbox::api::table;
 use crate::sandbox::call::{Answer, Call, Refusal};
-use crate::sandbox::world::World;
+use crate::sandbox::world::View;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// 404.
-pub fn find(world: &World, target: &Target) -> Result<Arc<Object>, Refusal> {
+pub fn find(world: &View, target: &Target) -> Result<Arc<Object>, Refusal> {
     let kind = target.resource.stored_kind();
     let found = world.store.snapshot().find(&kind.group, &kind.kind, &target.namespace, &target.name);
     found.cloned().ok_or_else(|| status::not_found(&target.resource, &target.name))
@@ -31,7 +31,7 @@ pub fn key(target: &Target) -> Key {
 ///
 /// # Errors
 /// 404, 406.
-pub fn get(world: &World, call: &Call, target: &Target) -> Result<Answer, Refusal> {
+pub fn get(world: &View, call: &Call, target: &Target) -> Result<Answer, Refusal> {
     let form = negotiate::form(call)?;
     let object = find(world, target)?;
     let mut answer = negotiate::object(world, &target.resource, &object, form, call, 200);
@@ -139,7 +139,7 @@ fn known_field(resource: &Resource, path: &str) -> Result<(), Refusal> {
 }
 
 /// The selected objects in order.
-pub fn select(world: &World, resource: &Resource, selection: &Selection) -> Vec<Arc<Object>> {
+pub fn select(world: &View, resource: &Resource, selection: &Selection) -> Vec<Arc<Object>> {
     let kind = resource.stored_kind();
     let snapshot = world.store.snapshot();
     let takes = |object: &&Arc<Object>| selection.takes(object);
@@ -153,7 +153,7 @@ pub fn select(world: &World, resource: &Resource, selection: &Selection) -> Vec<
 ///
 /// # Errors
 /// What is wrong with the query.
-pub fn list(world: &World, call: &Call, target: &Target) -> Result<Answer, Refusal> {
+pub fn list(world: &View, call: &Call, target: &Target) -> Result<Answer, Refusal> {
     let form = negotiate::form(call)?;
     check_options(call, false)?;
     let selection = Selection::read(call, target)?;
@@ -187,7 +187,7 @@ pub fn list(world: &World, call: &Call, target: &Target) -> Result<Answer, Refus
     Ok(answer)
 }
 
-fn render(world: &World, target: &Target, objects: &[Arc<Object>], meta: Value, form: Form, call: &Call) -> Answer {
+fn render(world: &View, target: &Target, objects: &[Arc<Object>], meta: Value, form: Form, call: &Call) -> Answer {
     let resource = &target.resource;
     if form == Form::Table {
         let shown: Vec<&Object> = objects.iter().map(|o| &**o).collect();

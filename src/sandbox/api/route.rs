@@ -3,7 +3,7 @@
 use crate::sandbox::api::registry::{self, Resource};
 use crate::sandbox::api::status;
 use crate::sandbox::call::{Answer, Call, Refusal};
-use crate::sandbox::world::World;
+use crate::sandbox::world::View;
 
 /// Where a resource request points.
 #[derive(Debug, Clone)]
@@ -24,18 +24,17 @@ pub enum Route {
     Resource(Box<Target>),
 }
 
-/// Reads a path.
+/// Reads a path. The view has to know its custom kinds.
 ///
 /// # Errors
 /// The 404 of an unknown path: text below an unknown group version, a Status below a known one.
-pub fn route(world: &mut World, call: &Call) -> Result<Route, Answer> {
+pub fn route(world: &View, call: &Call) -> Result<Route, Answer> {
     let parts: Vec<&str> = call.path.split('/').filter(|part| !part.is_empty()).collect();
     let (group, version, rest) = match parts.as_slice() {
         ["api", version, rest @ ..] if !rest.is_empty() => ("", *version, rest),
         ["apis", group, version, rest @ ..] if !rest.is_empty() => (*group, *version, rest),
         _ => return Ok(Route::Document(parts.into_iter().map(String::from).collect())),
     };
-    world.crds.refresh(world.store.snapshot());
     if !registry::has_version(&world.crds, group, version) {
         return Err(page_not_found());
     }
@@ -62,7 +61,7 @@ pub fn route(world: &mut World, call: &Call) -> Result<Route, Answer> {
 }
 
 /// A group that only custom kinds fill is served by another part of a real server, which answers in text.
-fn unknown(world: &World, group: &str) -> Answer {
+fn unknown(world: &View, group: &str) -> Answer {
     let custom = world.crds.all().any(|kind| kind.group == group);
     if custom { page_not_found() } else { status::no_such_resource().answer() }
 }

@@ -4,7 +4,7 @@ use crate::base::clock::Time;
 use crate::k8s::Object;
 use crate::sandbox::api::columns;
 use crate::sandbox::api::registry::Resource;
-use crate::sandbox::world::World;
+use crate::sandbox::world::View;
 use serde_json::{Value, json};
 use std::sync::LazyLock;
 
@@ -13,7 +13,7 @@ static COLUMNS: LazyLock<Value> =
 
 /// A `meta.k8s.io/v1` Table of objects. `include`: the query's includeObject. Without `with_columns` the definitions are null.
 pub fn table(
-    world: &World,
+    world: &View,
     resource: &Resource,
     objects: &[&Object],
     meta: Value,
@@ -61,7 +61,7 @@ fn definitions(resource: &Resource) -> Value {
     columns
 }
 
-fn cells(world: &World, resource: &Resource, object: &Object) -> Vec<Value> {
+fn cells(world: &View, resource: &Resource, object: &Object) -> Vec<Value> {
     let now = world.now();
     let mut cells = vec![json!(object.name())];
     match resource.custom.as_ref().and_then(|custom| custom.version(&resource.version)) {

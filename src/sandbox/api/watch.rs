@@ -10,7 +10,7 @@ use crate::sandbox::api::route::Target;
 use crate::sandbox::api::table;
 use crate::sandbox::call::{Call, Refusal, StreamOutput};
 use crate::sandbox::store::Change;
-use crate::sandbox::world::World;
+use crate::sandbox::world::View;
 use serde_json::{Value, json};
 
 /// The most bytes that one poll gives.
@@ -40,7 +40,7 @@ pub struct Watch {
 ///
 /// # Errors
 /// What is wrong with the query.
-pub fn open(world: &World, call: &Call, target: &Target) -> Result<Watch, Refusal> {
+pub fn open(world: &View, call: &Call, target: &Target) -> Result<Watch, Refusal> {
     let form = negotiate::form(call)?;
     read::check_options(call, true)?;
     let mut selection = Selection::read(call, target)?;
@@ -82,31 +82,28 @@ pub fn open(world: &World, call: &Call, target: &Target) -> Result<Watch, Refusa
 
 impl Watch {
     /// The next bytes of the answer.
-    pub fn poll(&mut self, world: &World) -> StreamOutput {
+    pub fn poll(&mut self, world: &View) -> StreamOutput {
         if let Some(version) = self.expired {
             return self.end_expired(world, version);
         }
         if !self.first.is_empty() {
             return StreamOutput::Body(std::mem::take(&mut self.first));
         }
-        let Some(changes) = world.store.since(self.version) else { return self.end_expired(world, self.version) };
         let kind = self.resource.stored_kind();
-        let changes: Vec<_> = changes.cloned().collect();
+        let Some(changes) = world.store.since_of(&kind, self.version) else { return self.end_expired(world, self.version) };
         let mut out = Vec::new();
         for change in changes {
             if out.len() > CHUNK {
                 return StreamOutput::Body(out);
             }
             self.version = change.version;
-            if change.key.kind == kind {
-                out.extend(self.change(world, &change));
-            }
+            out.extend(self.change(world, change));
         }
         self.version = self.version.max(world.revision());
         if out.is_empty() { self.idle(world) } else { StreamOutput::Body(out) }
     }
 
-    fn idle(&mut self, world: &World) -> StreamOutput {
+    fn idle(&mut self, world: &View) -> StreamOutput {
         if self.ends.is_some_and(|end| end <= world.now()) {
             return StreamOutput::End;
         }
@@ -119,7 +116,7 @@ impl Watch {
         StreamOutput::Pending { until: self.ends.into_iter().chain(bookmark).min().filter(|_| wall) }
     }
 
-    fn end_expired(&mut self, world: &World, version: u64) -> StreamOutput {
+    fn end_expired(&mut self, world: &View, version: u64) -> StreamOutput {
         if self.version == u64::MAX {
             return StreamOutput::End;
         }
@@ -131,7 +128,7 @@ impl Watch {
     }
 
     /// What a change means for those who see only what they select.
-    fn change(&mut self, world: &World, change: &Change) -> Vec<u8> {
+    fn change(&mut self, world: &View, change: &Change) -> Vec<u8> {
         let takes = |object: &Object| self.selection.takes(object);
         let before = change.before.as_deref().filter(|object| takes(object));
         let after = change.after.as_deref().filter(|object| takes(object));
@@ -147,7 +144,7 @@ impl Watch {
         }
     }
 
-    fn event(&mut self, world: &World, kind: &str, object: &Object) -> Vec<u8> {
+    fn event(&mut self, world: &View, kind: &str, object: &Object) -> Vec<u8> {
         let shown = self.resource.shown(object);
         let object = match self.form {
             Form::Json | Form::Yaml => shown.0,

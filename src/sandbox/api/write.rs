@@ -121,7 +121,7 @@ pub fn update_internal(world: &mut World, mut object: Object, subresource: Optio
 }
 
 fn resource_of(world: &mut World, object: &Object) -> Result<Resource, Refusal> {
-    world.crds.refresh(world.store.snapshot());
+    world.know_kinds();
     registry::by_kind(&world.crds, &object.key().kind).ok_or_else(status::no_such_resource)
 }
 
@@ -155,8 +155,7 @@ pub fn create_object(
     if dry_run {
         return Ok(Written { object: Arc::new(object), warnings });
     }
-    let created = Arc::make_mut(&mut world.created);
-    *created.entry(key).or_default() += 1;
+    world.count_created(key);
     Ok(Written { object: world.store.put(object), warnings })
 }
 
@@ -205,7 +204,7 @@ fn generated(world: &World, resource: &Resource, prefix: &str, namespace: &str) 
     let kind = resource.stored_kind();
     let taken = |name: &str| {
         let key = Key { kind: kind.clone(), namespace: namespace.into(), name: name.into() };
-        world.created.contains_key(&key)
+        world.created.get(&key).is_some()
     };
     // Names given once are not given again, so a replaced pod has a new name.
     (0_u32..100_000)

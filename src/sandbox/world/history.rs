@@ -1,15 +1,14 @@
 //! Revisions: sealing, forking, going back.
 
 use crate::base::clock::Time;
+use crate::k8s::tree::Tree;
 use crate::k8s::{Key, Object, Snapshot};
-use crate::sandbox::api::registry::CrdCache;
 use crate::sandbox::node::Node;
 use crate::sandbox::store::Store;
-use crate::sandbox::world::World;
+use crate::sandbox::world::{Config, View, World};
 use crate::sandbox::{Changes, Pace};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 /// How many settled revisions can be forked or returned to; pinned ones are kept beyond that.
 pub const REVISION_LIMIT: usize = 1_024;
@@ -22,7 +21,7 @@ pub(super) struct Settled {
     node: Node,
     now: Time,
     exchanges: u64,
-    created: Arc<BTreeMap<Key, u32>>,
+    created: Tree<Key, u32>,
 }
 
 impl World {
@@ -36,7 +35,7 @@ impl World {
             self.store.since(self.sealed).map(|changes| changes.map(|change| change.key.clone()).collect()).unwrap_or_default();
         let changed: Vec<Key> = changed.into_iter().collect();
         if !changed.is_empty() {
-            self.dataplane.update(&Changes { snapshot: self.store.snapshot(), changed: &changed });
+            self.dataplane.update(&Changes { snapshot: self.view.snapshot(), changed: &changed });
         }
         self.note_record(&changed);
         self.sealed = version;
@@ -74,13 +73,11 @@ impl World {
         let (at, settled) = self.history.range(..=revision).next_back()?;
         let mut dataplane = self.dataplane.fork();
         dataplane.update(&Changes { snapshot: &settled.snapshot, changed: &[] });
+        let start = settled.now.max(if *at == self.sealed { self.now } else { settled.now });
+        let config = Config { seed: self.seed, pace, start };
         let mut fork = World {
-            seed: self.seed,
-            pace,
-            now: settled.now.max(if *at == self.sealed { self.now } else { settled.now }),
-            store: Store::at(settled.snapshot.clone(), *at),
+            view: View::new(config, Store::at(settled.snapshot.clone(), *at)),
             node: settled.node.fork(pace),
-            crds: CrdCache::default(),
             webhooks: self.webhooks.clone(),
             created: settled.created.clone(),
             dataplane,

@@ -73,13 +73,13 @@ impl World {
         let mut snapshot: crate::k8s::Snapshot = saved.objects.into_iter().map(Object).collect();
         world.exchanges = saved.exchanges;
         let created = saved.created.into_iter().map(|(group, kind, ns, name, n)| (key(&group, &kind, ns, name), n));
-        world.created = Arc::new(created.collect());
+        world.created = created.collect();
         for record in records.into_iter().filter(|record| record.revision > saved.revision) {
             record.removed.into_iter().for_each(|(group, kind, ns, name)| drop(snapshot.remove(&key(&group, &kind, ns, name))));
             for value in record.put {
                 let object = Object(value);
                 if snapshot.get(&object.key()).is_none() {
-                    *Arc::make_mut(&mut world.created).entry(object.key()).or_default() += 1;
+                    world.count_created(object.key());
                 }
                 snapshot.put(Arc::new(object));
             }
@@ -88,7 +88,7 @@ impl World {
         world.now = start.max(Time(now));
         world.store = crate::sandbox::store::Store::at(snapshot, revision);
         world.node.restore(&node, Time(now), world.now);
-        world.dataplane.update(&Changes { snapshot: world.store.snapshot(), changed: &[] });
+        world.dataplane.update(&Changes { snapshot: world.view.snapshot(), changed: &[] });
         world.settle();
         world.seal();
         world
@@ -100,7 +100,7 @@ impl World {
         let mut node = crate::sandbox::node::Node::new(self.seed, self.pace);
         node.restore(&saved.node, Time(saved.now_ms), self.now);
         let created = saved.created.into_iter().map(|(group, kind, ns, name, n)| (key(&group, &kind, ns, name), n));
-        self.created = Arc::new(created.collect());
+        self.created = created.collect();
         self.take_over(&snapshot, node);
         self.revision()
     }

@@ -60,14 +60,19 @@ impl World {
     }
 
     /// Whether a controller had nothing to do and nothing that it watches has changed since.
-    fn has_rested(&self, i: usize) -> bool {
+    fn has_rested(&mut self, i: usize) -> bool {
         let Some(version) = self.rested[i] else { return false };
         let due = |moment: Option<Time>| moment.is_some_and(|due| due <= self.now);
         if due(self.wakes[i]) || due(self.alarms[i]) {
             return false;
         }
-        let Some(mut changes) = self.store.since(version) else { return false };
-        !changes.any(|change| self.controllers[i].concerns(change))
+        let controller = &self.controllers[i];
+        let rested = self.store.since(version).is_some_and(|mut changes| !changes.any(|change| controller.concerns(change)));
+        if rested {
+            // What has been looked at is not looked at again.
+            self.rested[i] = Some(self.store.version());
+        }
+        rested
     }
 
     fn act_all(&mut self, actions: Vec<Action>, controller: Option<usize>, failed: &mut super::act::Failures) -> bool {
@@ -99,8 +104,8 @@ impl World {
     /// Lends the node what it works with.
     pub(super) fn with_node<T>(&mut self, f: impl FnOnce(&mut crate::sandbox::node::Node, &mut Env<'_>) -> T) -> T {
         let mut env = Env {
-            state: self.store.snapshot(),
-            now: &mut self.now,
+            state: self.view.store.snapshot(),
+            now: &mut self.view.now,
             dataplane: &mut *self.dataplane,
             programs: &self.programs,
             exchanges: &mut self.exchanges,

@@ -2,13 +2,13 @@
 
 use crate::sandbox::api::registry;
 use crate::sandbox::call::{Answer, Call};
-use crate::sandbox::world::World;
+use crate::sandbox::world::View;
 use serde_json::json;
 
 const MEDIA: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 
 /// The document, as protobuf or as JSON.
-pub fn answer(world: &World, call: &Call) -> Answer {
+pub fn answer(world: &View, call: &Call) -> Answer {
     let kinds: Vec<(String, String, String)> = registry::groups(&world.crds)
         .into_iter()
         .flat_map(|(_, versions)| versions.into_iter().flat_map(|(_, resources)| resources))
