@@ -102,6 +102,8 @@ pub enum Action {
         reason: String,
         message: String,
         source: String,
+        /// The part of the object that it is about: `spec.containers{web}`, else empty.
+        field: String,
     },
     /// Wants to be run again at this moment even if nothing changes: a *transition*, which instant worlds fire at once in due order.
     Wake(Time),

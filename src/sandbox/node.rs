@@ -103,8 +103,6 @@ pub struct Node {
     pace: Pace,
     /// By uid.
     pods: BTreeMap<String, Arc<PodLife>>,
-    /// Images pulled so far.
-    present: Arc<BTreeSet<String>>,
     sessions: BTreeMap<exec::ProcessId, exec::Session>,
     next_session: u64,
 }
@@ -112,20 +110,19 @@ pub struct Node {
 impl Node {
     /// A node without pods.
     pub fn new(seed: Seed, pace: Pace) -> Node {
-        Node { seed, pace, pods: BTreeMap::new(), present: Arc::default(), sessions: BTreeMap::new(), next_session: 1 }
+        Node { seed, pace, pods: BTreeMap::new(), sessions: BTreeMap::new(), next_session: 1 }
     }
 
     /// An independent copy at another pace, without the running exec processes (they belong to their connections).
     pub fn fork(&self, pace: Pace) -> Node {
         let next_session = self.next_session;
-        Node { pods: self.pods.clone(), present: self.present.clone(), next_session, ..Node::new(self.seed, pace) }
+        Node { pods: self.pods.clone(), next_session, ..Node::new(self.seed, pace) }
     }
 
     /// The kubelet's next writes: called in every round after the controllers, until nobody has an action.
     pub fn reconcile(&mut self, env: &mut Env<'_>) -> Vec<Action> {
         let mut actions = Vec::new();
         let mut lines = Vec::new();
-        let mut present = (*self.present).clone();
         let bound: Vec<Arc<Object>> =
             env.state.list("", "Pod").filter(|p| !p.str_at(&["spec", "nodeName"]).is_empty()).cloned().collect();
         let uids: BTreeSet<&str> = bound.iter().map(|p| p.uid()).collect();
@@ -138,8 +135,7 @@ impl Node {
             }
             let mut life = Arc::unwrap_or_clone(taken);
             let timing = Timing::of(self.pace);
-            let mut out =
-                Out { seed: self.seed, pace: self.pace, timing, actions: &mut actions, logs: &mut lines, present: &mut present };
+            let mut out = Out { seed: self.seed, pace: self.pace, timing, actions: &mut actions, logs: &mut lines };
             let (had_ip, had_due) = (life.ip.is_some(), life.sandbox_due);
             life::advance(&mut life, pod, env, &mut out);
             if !had_ip && had_due.is_some_and(|due| due <= *env.now) && life.sandbox_due.is_none() && life.gone_at.is_none() {
@@ -155,9 +151,6 @@ impl Node {
                 actions.push(Action::UpdateStatus(new));
             }
             self.pods.insert(pod.uid().into(), Arc::new(life));
-        }
-        if present.len() != self.present.len() {
-            self.present = Arc::new(present);
         }
         self.append_at(&lines);
         actions

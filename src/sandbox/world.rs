@@ -59,6 +59,8 @@ pub struct World {
     /// The version at which each controller last had nothing to do.
     rested: Vec<Option<u64>>,
     exchanges: u64,
+    /// Where the event with a mark is: the same event again raises its count. `None`: to be built from the store.
+    events: Option<BTreeMap<u64, Key>>,
     /// The version up to which the data plane was updated and history is written.
     sealed: u64,
     history: BTreeMap<u64, history::Settled>,
@@ -96,6 +98,7 @@ impl World {
             rested: vec![None; loops.len()],
             controllers: loops,
             exchanges: 0,
+            events: None,
             sealed: 0,
             history: BTreeMap::new(),
             pins: BTreeSet::new(),

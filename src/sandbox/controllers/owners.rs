@@ -52,7 +52,7 @@ pub fn selects(selector: &Value, object: &Object) -> bool {
 
 /// An event about an object.
 pub fn event(about: &Object, warning: bool, reason: &str, message: String, source: &str) -> Action {
-    Action::Event { about: about.key(), warning, reason: reason.into(), message, source: source.into() }
+    Action::Event { about: about.key(), warning, reason: reason.into(), message, source: source.into(), field: String::new() }
 }
 
 /// Sets a condition; `lastTransitionTime` moves only when the status does. Returns whether anything changed.

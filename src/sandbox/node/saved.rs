@@ -19,7 +19,7 @@ impl Node {
     /// Everything that a restart needs.
     pub fn save(&self) -> Value {
         let pods: Map<String, Value> = self.pods.iter().map(|(uid, life)| (uid.clone(), save_life(life))).collect();
-        json!({"pods": pods, "present": *self.present})
+        json!({"pods": pods})
     }
 
     /// Takes a saved state over. Clocks of processes stood still from `then` to `now`.
@@ -27,8 +27,6 @@ impl Node {
         let shift = now.since(then);
         let pods = saved["pods"].as_object().into_iter().flatten();
         self.pods = pods.map(|(uid, v)| (uid.clone(), Arc::new(load_life(uid, v, shift, now)))).collect();
-        let present = saved["present"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        self.present = Arc::new(present.map(str::to_string).collect());
     }
 }
 

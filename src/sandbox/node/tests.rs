@@ -17,7 +17,7 @@ fn a_pod_becomes_ready_and_says_how() {
     assert_eq!(test.str_at(&["status", "phase"]), "Running");
     assert!(test.str_at(&["status", "podIP"]).starts_with("10.244."));
     let reasons: Vec<&str> = world.events.iter().map(|(reason, _)| reason.as_str()).collect();
-    assert_eq!(reasons, ["Scheduled", "Pulling", "Pulled", "Created", "Started"]);
+    assert_eq!(reasons, ["Scheduled", "Pulled", "Created", "Started"]);
     let status = test.at(&["status", "containerStatuses"])[0].clone();
     assert_eq!((&status["ready"], &status["restartCount"]), (&json!(true), &json!(0)));
     assert_eq!(world.node.next_timer().map(|t| t.since(world.now)), Some(3_600_000));

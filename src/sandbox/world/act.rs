@@ -1,13 +1,13 @@
 //! Carrying out what controllers ask for, under the API's own rules.
 
+use crate::base::seed::Seed;
 use crate::k8s::{Key, Object};
 use crate::sandbox::Action;
 use crate::sandbox::api::{delete, write};
 use crate::sandbox::call::Refusal;
 use crate::sandbox::world::World;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Events of one kind are kept up to this number; the oldest goes first.
 const EVENT_OBJECTS: usize = 1_000;
@@ -26,15 +26,15 @@ impl World {
                     && refusal.reason != "AlreadyExists"
                     && failed.0.insert((owner.to_string(), refusal.message.clone()))
                 {
-                    self.record_event(&owner, true, "FailedCreate", &format!("Error creating: {}", refusal.message), "");
+                    self.record_event(&owner, true, "FailedCreate", &format!("Error creating: {}", refusal.message), "", "");
                 }
                 result.map(drop)
             }
             Action::Update(object) => write::update_internal(self, object, None).map(drop),
             Action::UpdateStatus(object) => write::update_internal(self, object, Some("status")).map(drop),
             Action::Delete(key) => delete::delete_internal(self, &key),
-            Action::Event { about, warning, reason, message, source } => {
-                self.record_event(&about, warning, &reason, &message, &source);
+            Action::Event { about, warning, reason, message, source, field } => {
+                self.record_event(&about, warning, &reason, &message, &source, &field);
                 Ok(())
             }
             Action::Wake(_) | Action::Alarm(_) => Ok(()),
@@ -42,64 +42,87 @@ impl World {
     }
 
     /// Records an event about an object; the same event again raises its count.
-    fn record_event(&mut self, about: &Key, warning: bool, reason: &str, message: &str, source: &str) {
+    fn record_event(&mut self, about: &Key, warning: bool, reason: &str, message: &str, source: &str, field: &str) {
         let Some(subject) = self.store.snapshot().get(about).cloned() else { return };
         let namespace = if about.namespace.is_empty() { "default" } else { &about.namespace };
         let source = if source.is_empty() { controller_of(&about.kind.kind) } else { source };
         let now = self.now.rfc3339();
-        let same = |e: &&Arc<Object>| {
-            e.str_at(&["involvedObject", "uid"]) == subject.uid()
-                && e.str_at(&["reason"]) == reason
-                && e.str_at(&["message"]) == message
-        };
-        let known = self.store.snapshot().list_in("", "Event", namespace).find(same).cloned();
-        let event = match known {
-            Some(old) => {
-                let mut event = (*old).clone();
-                let count = event.at(&["count"]).as_i64().unwrap_or(1) + 1;
-                event.set(&["count"], json!(count));
-                event.set(&["lastTimestamp"], json!(now));
-                event
-            }
-            None => {
-                self.make_room_for_event();
-                // As on a cluster, the name ends in the moment: events of one second list in the order in which they happened.
-                let moment = self.now.0.unsigned_abs() * 1_000_000 + self.store.version() % 1_000_000;
-                let name = format!("{}.{moment:016x}", about.name);
-                Object(json!({
-                    "apiVersion": "v1", "kind": "Event",
-                    "metadata": {"name": name, "namespace": namespace, "creationTimestamp": now,
-                                 "uid": self.seed.uuid(&["Event", namespace, &name])},
-                    "involvedObject": involved(&subject, about),
-                    "reason": reason, "message": message, "type": if warning { "Warning" } else { "Normal" },
-                    "source": source_of(source), "firstTimestamp": now, "lastTimestamp": now, "count": 1,
-                    "eventTime": Value::Null, "reportingComponent": source,
-                    "reportingInstance": if source == "kubelet" { "sandbox-node" } else { "" },
-                }))
-            }
-        };
+        let mark = event_mark(subject.uid(), reason, message, field);
+        let known = self.event_index().get(&mark).cloned().and_then(|key| self.store.snapshot().get(&key).cloned());
+        if let Some(old) = known {
+            let mut event = (*old).clone();
+            let count = event.at(&["count"]).as_i64().unwrap_or(1) + 1;
+            event.set(&["count"], json!(count));
+            event.set(&["lastTimestamp"], json!(now));
+            self.store.put(event);
+            return;
+        }
+        self.make_room_for_event();
+        // As on a cluster, the name ends in the moment: events of one second list in the order in which they happened.
+        let moment = self.now.0.unsigned_abs() * 1_000_000 + self.store.version() % 1_000_000;
+        let name = format!("{}.{moment:016x}", about.name);
+        let event = Object(json!({
+            "apiVersion": "v1", "kind": "Event",
+            "metadata": {"name": name, "namespace": namespace, "creationTimestamp": now,
+                         "uid": self.seed.uuid(&["Event", namespace, &name])},
+            "involvedObject": involved(&subject, about, field),
+            "reason": reason, "message": message, "type": if warning { "Warning" } else { "Normal" },
+            "source": source_of(source), "firstTimestamp": now, "lastTimestamp": now, "count": 1,
+            "eventTime": Value::Null, "reportingComponent": source,
+            "reportingInstance": if source == "kubelet" { "sandbox-node" } else { "" },
+        }));
+        self.event_index().insert(mark, event.key());
         self.store.put(event);
     }
 
+    /// Where the event with a mark is; built from the store after a fork, a reset or a start.
+    fn event_index(&mut self) -> &mut BTreeMap<u64, Key> {
+        let store = &self.view.store;
+        self.events.get_or_insert_with(|| {
+            let mark = |e: &Object| {
+                let about = e.at(&["involvedObject"]);
+                let text = |key: &str| about[key].as_str().unwrap_or("");
+                event_mark(text("uid"), e.str_at(&["reason"]), e.str_at(&["message"]), text("fieldPath"))
+            };
+            store.snapshot().list("", "Event").map(|e| (mark(e), e.key())).collect()
+        })
+    }
+
+    /// At the limit the oldest tenth goes, so that a full store does not look for the oldest at every event.
     fn make_room_for_event(&mut self) {
-        let events: Vec<&Arc<Object>> = self.store.snapshot().list("", "Event").collect();
-        if events.len() < EVENT_OBJECTS {
+        if self.event_index().len() < EVENT_OBJECTS {
             return;
         }
-        let oldest = events.into_iter().min_by_key(|event| event.str_at(&["lastTimestamp"])).map(|event| event.key());
-        if let Some(key) = oldest {
+        let mut events: Vec<(String, Key)> = self
+            .store
+            .snapshot()
+            .list("", "Event")
+            .map(|event| (event.str_at(&["lastTimestamp"]).to_string(), event.key()))
+            .collect();
+        events.sort();
+        let extra = (events.len() + EVENT_OBJECTS / 10).saturating_sub(EVENT_OBJECTS);
+        for (_, key) in events.into_iter().take(extra) {
             self.store.remove(&key);
         }
+        self.events = None;
     }
 }
 
-fn involved(subject: &Object, about: &Key) -> Value {
+/// What makes two events the same.
+fn event_mark(uid: &str, reason: &str, message: &str, field: &str) -> u64 {
+    Seed(0).hash(&["event", uid, reason, message, field])
+}
+
+fn involved(subject: &Object, about: &Key, field: &str) -> Value {
     let mut reference = json!({
         "kind": about.kind.kind, "name": about.name, "apiVersion": subject.api_version(), "uid": subject.uid(),
         "resourceVersion": subject.str_at(&["metadata", "resourceVersion"]),
     });
     if !about.namespace.is_empty() {
         reference["namespace"] = json!(about.namespace);
+    }
+    if !field.is_empty() {
+        reference["fieldPath"] = json!(field);
     }
     reference
 }

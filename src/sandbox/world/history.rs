@@ -87,6 +87,7 @@ impl World {
             alarms: vec![None; self.alarms.len()],
             rested: vec![None; self.rested.len()],
             exchanges: settled.exchanges,
+            events: None,
             sealed: 0,
             history: BTreeMap::new(),
             pins: BTreeSet::new(),
@@ -141,6 +142,7 @@ impl World {
             }
         }
         self.node = node;
+        self.events = None;
         self.store.touch();
         self.end_streams_of_node();
         self.settle();

@@ -1,5 +1,6 @@
 //! The start world: what a fresh cluster of one node has.
 
+use crate::base::seed::Seed;
 use crate::k8s::Object;
 use crate::sandbox::api::write;
 use crate::sandbox::node::HOST_IP;
@@ -31,7 +32,8 @@ pub(super) fn populate(world: &mut World) {
         );
     }
     let now = world.now().rfc3339();
-    put(world, node(&now));
+    let node = node(world.seed(), &now);
+    put(world, node);
 }
 
 fn put(world: &mut World, object: Value) {
@@ -41,7 +43,7 @@ fn put(world: &mut World, object: Value) {
     }
 }
 
-fn node(now: &str) -> Value {
+fn node(seed: Seed, now: &str) -> Value {
     json!({
         "apiVersion": "v1", "kind": "Node",
         "metadata": {"name": "sandbox-node", "labels": {
@@ -49,13 +51,14 @@ fn node(now: &str) -> Value {
             "kubernetes.io/hostname": "sandbox-node", "kubernetes.io/os": "linux", "node-role.kubernetes.io/control-plane": ""},
             "annotations": {"node.alpha.kubernetes.io/ttl": "0"}},
         "spec": {"podCIDR": "10.244.0.0/24", "podCIDRs": ["10.244.0.0/24"]},
-        "status": node_status(now),
+        "status": node_status(seed, now),
     })
 }
 
-fn node_status(now: &str) -> Value {
+fn node_status(seed: Seed, now: &str) -> Value {
+    let machine = seed.uuid(&["machine"]);
     let condition = |kind: &str, status: &str, reason: &str, message: &str| json!({"type": kind, "status": status, "reason": reason, "message": message, "lastHeartbeatTime": now, "lastTransitionTime": now});
-    let size = json!({"cpu": "4", "memory": "8145000Ki", "pods": "110", "ephemeral-storage": "61255492Ki"});
+    let size = json!({"cpu": "4", "memory": "8Gi", "pods": "110", "ephemeral-storage": "61255492Ki"});
     json!({
         "addresses": [{"type": "InternalIP", "address": HOST_IP}, {"type": "Hostname", "address": "sandbox-node"}],
         "capacity": size, "allocatable": size,
@@ -66,9 +69,9 @@ fn node_status(now: &str) -> Value {
             condition("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
         ],
         "nodeInfo": {
-            "architecture": "amd64", "operatingSystem": "linux", "osImage": "egress-lab sandbox", "kernelVersion": "sandbox",
-            "containerRuntimeVersion": "egress-lab://1", "kubeletVersion": "v1.36.2", "kubeProxyVersion": "v1.36.2",
-            "machineID": "", "systemUUID": "", "bootID": "",
+            "architecture": "amd64", "operatingSystem": "linux", "osImage": "Sandbox Linux", "kernelVersion": "6.1.0",
+            "containerRuntimeVersion": "containerd://2.0.0", "kubeletVersion": "v1.36.2", "kubeProxyVersion": "",
+            "machineID": machine.replace('-', ""), "systemUUID": machine, "bootID": seed.uuid(&["boot"]),
         },
     })
 }

@@ -6,7 +6,7 @@ use crate::base::clock::Time;
 use crate::k8s::Object;
 use crate::sandbox::Action;
 use crate::sandbox::node::Env;
-use crate::sandbox::node::spec::Role;
+use crate::sandbox::node::spec::{self, Role};
 
 /// Sets the end of a pod whose containers will not run again.
 pub fn finish(life: &mut PodLife, pod: &Object, env: &mut Env<'_>) {
@@ -37,9 +37,10 @@ fn kill(run: &mut Run, now: Time, code: i32) {
 pub fn stop(life: &mut PodLife, pod: &Object, env: &mut Env<'_>, out: &mut Out<'_>) {
     let now = *env.now;
     let Some(gone_at) = life.gone_at else {
-        let running: Vec<String> = life.runs.iter().filter(|(_, r)| r.is_running()).map(|(n, _)| n.clone()).collect();
-        for name in &running {
-            out.event(pod, false, "Killing", format!("Stopping container {name}"));
+        let containers = spec::containers(pod);
+        let running: Vec<_> = containers.iter().filter(|c| life.run(c.name()).is_some_and(Run::is_running)).collect();
+        for container in &running {
+            out.told(pod, container, false, "Killing", format!("Stopping container {}", container.name()));
         }
         let grace = pod.at(&["metadata", "deletionGracePeriodSeconds"]).as_i64().unwrap_or(30) * 1000;
         let deaf = life.runs.values().any(|r| r.main.as_ref().is_some_and(|m| m.process.is_some()));

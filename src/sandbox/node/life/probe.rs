@@ -36,7 +36,7 @@ pub fn probe(life: &mut PodLife, pod: &Object, container: &Container<'_>, env: &
         && life.told.insert(format!("{name} {text}"))
     {
         let text = if text.contains("probe failed") { text } else { format!("{kind} probe failed: {text}") };
-        out.event(pod, true, "Unhealthy", text);
+        out.told(pod, container, true, "Unhealthy", text);
     }
 }
 

@@ -24,14 +24,27 @@ pub struct Out<'o> {
     pub actions: &'o mut Vec<Action>,
     /// Lines for other pods' logs.
     pub logs: &'o mut Vec<(Time, LogLine)>,
-    /// Images that were pulled before.
-    pub present: &'o mut std::collections::BTreeSet<String>,
 }
 
 impl Out<'_> {
+    /// An event about the pod as a whole.
     pub(super) fn event(&mut self, pod: &Object, warning: bool, reason: &str, message: String) {
+        self.push(pod, warning, reason, message, String::new());
+    }
+
+    /// An event about one container.
+    pub(super) fn told(&mut self, pod: &Object, container: &Container<'_>, warning: bool, reason: &str, message: String) {
+        let list = match container.role {
+            Role::Init | Role::Sidecar => "initContainers",
+            Role::App => "containers",
+            Role::Ephemeral => "ephemeralContainers",
+        };
+        self.push(pod, warning, reason, message, format!("spec.{list}{{{}}}", container.name()));
+    }
+
+    fn push(&mut self, pod: &Object, warning: bool, reason: &str, message: String, field: String) {
         let source = "kubelet".to_string();
-        self.actions.push(Action::Event { about: pod.key(), warning, reason: reason.into(), message, source });
+        self.actions.push(Action::Event { about: pod.key(), warning, reason: reason.into(), message, source, field });
     }
 }
 
@@ -129,13 +142,13 @@ fn start(life: &mut PodLife, pod: &Object, container: &Container<'_>, env: &mut 
         run.retry = None;
         run.due = Some(now);
     }
-    let Some(image) = container.known() else { return no_image(run, pod, &image_name, now, out) };
+    let Some(image) = container.known() else { return no_image(run, pod, container, now, out) };
     if run.waiting() == Some(CONFIG_ERROR) {
         launch(life, pod, container, image, env, out);
         return life.run(container.name()).is_some_and(|r| r.waiting().is_none());
     }
     let Some(due) = run.due else {
-        run.due = Some(begin(run, pod, &image_name, now, out));
+        run.due = Some(begin(run, pod, container, now, out));
         return false;
     };
     if now < due {
@@ -143,12 +156,12 @@ fn start(life: &mut PodLife, pod: &Object, container: &Container<'_>, env: &mut 
     }
     if !run.pulled {
         run.pulled = true;
-        if out.present.insert(image_name.clone()) {
+        if pulls(container) {
             let took = out.timing.pull_ms;
             let text = format!(
                 "Successfully pulled image \"{image_name}\" in {took}ms ({took}ms including waiting). Image size: 12345678 bytes."
             );
-            out.event(pod, false, "Pulled", text);
+            out.told(pod, container, false, "Pulled", text);
         }
         run.due = Some(now.plus_ms(out.timing.start_ms));
         return now >= now.plus_ms(out.timing.start_ms);
@@ -158,34 +171,41 @@ fn start(life: &mut PodLife, pod: &Object, container: &Container<'_>, env: &mut 
     true
 }
 
+/// Whether the kubelet asks the registry: every image of the catalogue is on this machine, so only where the policy says Always.
+fn pulls(container: &Container<'_>) -> bool {
+    container.spec["imagePullPolicy"] == "Always"
+}
+
 /// Asks for the image; gives the moment at which it is there.
-fn begin(run: &mut Run, pod: &Object, image: &str, now: Time, out: &mut Out<'_>) -> Time {
+fn begin(run: &mut Run, pod: &Object, container: &Container<'_>, now: Time, out: &mut Out<'_>) -> Time {
+    let image = container.image();
     if run.pulled {
         return now.plus_ms(out.timing.start_ms);
     }
-    if out.present.contains(image) {
-        out.event(pod, false, "Pulled", format!("Container image \"{image}\" already present on machine"));
+    if !pulls(container) {
+        out.told(pod, container, false, "Pulled", format!("Container image \"{image}\" already present on machine"));
         return now;
     }
-    out.event(pod, false, "Pulling", format!("Pulling image \"{image}\""));
+    out.told(pod, container, false, "Pulling", format!("Pulling image \"{image}\""));
     now.plus_ms(out.timing.pull_ms)
 }
 
 /// An image outside the catalogue: the first answer, then the back-off.
-fn no_image(run: &mut Run, pod: &Object, image: &str, now: Time, out: &mut Out<'_>) -> bool {
+fn no_image(run: &mut Run, pod: &Object, container: &Container<'_>, now: Time, out: &mut Out<'_>) -> bool {
+    let image = container.image();
     let what = crate::base::not_simulated(&format!("image {image}; available here: {}", images::names()));
     match (run.tries, run.due) {
         (0, _) => {
-            out.event(pod, false, "Pulling", format!("Pulling image \"{image}\""));
-            out.event(pod, true, "Failed", format!("Failed to pull image \"{image}\": {what}"));
-            out.event(pod, true, "Failed", "Error: ErrImagePull".into());
+            out.told(pod, container, false, "Pulling", format!("Pulling image \"{image}\""));
+            out.told(pod, container, true, "Failed", format!("Failed to pull image \"{image}\": {what}"));
+            out.told(pod, container, true, "Failed", "Error: ErrImagePull".into());
             run.wait("ErrImagePull", what);
             run.tries = 1;
             run.due = Some(now.plus_ms(out.timing.start_ms * 4));
         }
         (1, Some(due)) if now >= due => {
-            out.event(pod, false, "BackOff", format!("Back-off pulling image \"{image}\""));
-            out.event(pod, true, "Failed", "Error: ImagePullBackOff".into());
+            out.told(pod, container, false, "BackOff", format!("Back-off pulling image \"{image}\""));
+            out.told(pod, container, true, "Failed", "Error: ImagePullBackOff".into());
             run.wait("ImagePullBackOff", format!("Back-off pulling image \"{image}\": ErrImagePull: {what}"));
             run.tries = 2;
             run.due = None;
@@ -211,7 +231,7 @@ fn launch(
         Ok(vars) => vars,
         Err(what) => {
             if life.told.insert(what.clone()) {
-                out.event(pod, true, "Failed", format!("Error: {what}"));
+                out.told(pod, container, true, "Failed", format!("Error: {what}"));
             }
             let Some(run) = life.run_mut(&name) else { return };
             run.wait(CONFIG_ERROR, what);
@@ -221,7 +241,7 @@ fn launch(
     let argv = spec::command(container, image, &vars);
     let restarts = life.run(&name).map_or(0, |r| r.restarts).to_string();
     let id = container_id(out.seed, &life.uid, &name, &restarts);
-    out.event(pod, false, "Created", format!("Created container: {name}"));
+    out.told(pod, container, false, "Created", format!("Created container: {name}"));
     let program = env.programs.iter().find(|p| p.runs(container.image())).cloned();
     let known = argv.first().is_some_and(|c| space::command_path(image, c).is_some());
     let serves = image.main == What::Serves && (container.spec["command"].is_null() || is_own(image, &argv));
@@ -229,9 +249,9 @@ fn launch(
     let Some(run) = life.run_mut(&name) else { return };
     (run.argv, run.id) = (argv.clone(), id);
     if !known && !serves {
-        return no_command(run, pod, &name, &argv, now, out);
+        return no_command(run, pod, container, &argv, now, out);
     }
-    out.event(pod, false, "Started", format!("Started container {name}"));
+    out.told(pod, container, false, "Started", format!("Started container {name}"));
     let tty = container.spec["tty"] == true;
     let cwd = container.spec["workingDir"].as_str().unwrap_or(if image.uid == 0 { "/" } else { image.home });
     let process = (!serves).then(|| Process::new(&argv, &vars, cwd, container.spec["stdin"] == true, tty, true));
@@ -267,7 +287,7 @@ fn own_start_lines(image: &Image, argv: &[String]) -> Vec<String> {
     }
 }
 
-fn no_command(run: &mut Run, pod: &Object, name: &str, argv: &[String], now: Time, out: &mut Out<'_>) {
+fn no_command(run: &mut Run, pod: &Object, container: &Container<'_>, argv: &[String], now: Time, out: &mut Out<'_>) {
     let word = argv.first().map_or("", String::as_str);
     let why = match word.contains('/') {
         true => format!("stat {word}: no such file or directory"),
@@ -277,8 +297,7 @@ fn no_command(run: &mut Run, pod: &Object, name: &str, argv: &[String], now: Tim
         "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to \
          start container process: error during container init: exec: \"{word}\": {why}"
     );
-    out.event(pod, true, "Failed", format!("Error: {message}"));
-    let _ = name;
+    out.told(pod, container, true, "Failed", format!("Error: {message}"));
     run.state =
         State::Ended(Ended { code: 128, reason: "StartError".into(), message, started: None, finished: now, id: run.id.clone() });
     run.due = None;
@@ -289,7 +308,7 @@ fn go_on(life: &mut PodLife, pod: &Object, container: &Container<'_>, env: &mut 
     let name = container.name();
     let now = *env.now;
     if let Some(code) = run_main(life, pod, container, env, out) {
-        return ended(life, pod, container, code, now);
+        return ended(life, container, code, now);
     }
     let Some(run) = life.run_mut(name) else { return false };
     let due = run.due.is_none_or(|due| now >= due);
@@ -298,7 +317,7 @@ fn go_on(life: &mut PodLife, pod: &Object, container: &Container<'_>, env: &mut 
     }
     let serves = run.main.as_ref().is_some_and(|m| m.process.is_none());
     if container.role == Role::Init && serves {
-        return due && ended(life, pod, container, 0, now);
+        return due && ended(life, container, 0, now);
     }
     if due {
         probe(life, pod, container, env, out);
@@ -371,8 +390,7 @@ pub fn with_address(pod: &Object, ip: Option<&str>) -> Object {
     pod
 }
 
-fn ended(life: &mut PodLife, pod: &Object, container: &Container<'_>, code: i32, now: Time) -> bool {
-    let _ = pod;
+fn ended(life: &mut PodLife, container: &Container<'_>, code: i32, now: Time) -> bool {
     let Some(run) = life.run_mut(container.name()) else { return false };
     let reason = if code == 0 { "Completed" } else { "Error" };
     run.state = State::Ended(Ended {
@@ -420,7 +438,13 @@ fn again(life: &mut PodLife, pod: &Object, container: &Container<'_>, env: &mut 
     let short = format!("back-off {} restarting failed container={name} pod={pod_name}_{ns}({uid})", span(seconds));
     run.wait("CrashLoopBackOff", short);
     run.retry = Some(now.plus_ms(seconds * 1000));
-    out.event(pod, true, "BackOff", format!("Back-off restarting failed container {name} in pod {pod_name}_{ns}({uid})"));
+    out.told(
+        pod,
+        container,
+        true,
+        "BackOff",
+        format!("Back-off restarting failed container {name} in pod {pod_name}_{ns}({uid})"),
+    );
     false
 }
 
