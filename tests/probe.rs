@@ -31,7 +31,7 @@ pub async fn lab(pace: Pace) -> Lab {
     let handle = serve::handle(pace);
     let folder = tempfile::tempdir().unwrap();
     let identity = Identity::fresh(SystemClock.now()).unwrap();
-    let options = Options { port: 0, kubeconfig: folder.path().join("kubeconfig") };
+    let options = Options { port: 0, kubeconfig: folder.path().join("kubeconfig"), ..Default::default() };
     let server = Server::start(handle.clone(), &identity, &options).await.unwrap();
     Lab { client: Client::new(&server, identity.token()), handle, _server: server, _folder: folder }
 }

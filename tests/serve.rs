@@ -80,7 +80,7 @@ pub fn local(handle: &Handle) -> kube::Client {
 pub async fn server(handle: &Handle) -> (Server, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let identity = Identity::fresh(SystemClock.now()).unwrap();
-    let options = Options { port: 0, kubeconfig: folder.path().join("kubeconfig") };
+    let options = Options { port: 0, kubeconfig: folder.path().join("kubeconfig"), ..Default::default() };
     (Server::start(handle.clone(), &identity, &options).await.unwrap(), folder)
 }
 

@@ -66,8 +66,8 @@ pub fn look(view: &View, call: &Call) -> Option<Answer> {
         Err(answer) => Some(answer),
         Ok(Route::Document(parts)) => published(view, call, &parts),
         Ok(Route::Resource(target)) if matches!(target.subresource.as_str(), "" | "status") => {
-            let read = rbac::authorize(view, call, &target).and_then(|()| read(view, call, &target));
-            Some(read.unwrap_or_else(|refusal| refusal.answer()))
+            let read = may(view, call, &target).and_then(|()| read(view, call, &target).map_err(|refusal| refusal.answer()));
+            Some(read.unwrap_or_else(|answer| answer))
         }
         Ok(Route::Resource(_)) => None,
     }
@@ -89,10 +89,19 @@ fn read(view: &View, call: &Call, target: &Target) -> Result<Answer, Refusal> {
 ///
 /// # Errors
 /// The refusal to answer instead.
-pub fn watch(view: &View, call: &Call) -> Result<watch::Watch, Refusal> {
-    let target = streamed(view, call)?;
-    rbac::authorize(view, call, &target)?;
-    watch::open(view, call, &target)
+pub fn watch(view: &View, call: &Call) -> Result<watch::Watch, Answer> {
+    let target = streamed(view, call).map_err(|refusal| refusal.answer())?;
+    may(view, call, &target)?;
+    watch::open(view, call, &target).map_err(|refusal| refusal.answer())
+}
+
+/// Lets a call pass or not, in the answer that a real server gives.
+fn may(view: &View, call: &Call, target: &Target) -> Result<(), Answer> {
+    rbac::authorize(view, call, target).map_err(|refusal| {
+        let mut answer = refusal.answer();
+        answer.headers.push(("x-content-type-options".into(), "nosniff".into()));
+        answer
+    })
 }
 
 fn document(world: &mut World, call: &Call, parts: &[String]) -> Answer {
@@ -130,9 +139,7 @@ fn mark(world: &World) -> Answer {
 }
 
 fn resource(world: &mut World, call: &Call, target: &Target) -> Result<Answer, Refusal> {
-    if let Err(refusal) = rbac::authorize(world, call, target) {
-        let mut answer = refusal.answer();
-        answer.headers.push(("x-content-type-options".into(), "nosniff".into()));
+    if let Err(answer) = may(world, call, target) {
         return Ok(answer);
     }
     if !target.subresource.is_empty()

@@ -4,10 +4,12 @@
 //! bytes, [`Server`] puts TLS and a port in front, [`Local`] is a client that needs neither.
 
 mod actor;
+mod board;
 mod folder;
 mod http;
 mod keys;
 mod local;
+mod patient;
 mod pump;
 mod server;
 mod socket;
@@ -15,7 +17,7 @@ mod visitors;
 
 pub use actor::{Gone, Handle};
 pub use folder::Folder;
-pub use http::{Door, connection};
+pub use http::{Door, Limits, connection};
 pub use keys::Identity;
 pub use local::Local;
 pub use server::{Options, Server};

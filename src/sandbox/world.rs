@@ -10,7 +10,7 @@ mod settle;
 mod start;
 mod streams;
 #[cfg(test)]
-mod tests;
+pub(in crate::sandbox) mod tests;
 mod view;
 
 pub use saved::{Record, Saved};

@@ -44,7 +44,7 @@ async fn a_body_that_is_too_large_is_refused() {
     let handle = handle(WALL);
     let folder = tempfile::tempdir().unwrap();
     let identity = Identity::fresh(SystemClock.now()).unwrap();
-    let options = Options { port: 0, kubeconfig: folder.path().join("k") };
+    let options = Options { port: 0, kubeconfig: folder.path().join("k"), ..Default::default() };
     let server = Server::start(handle.clone(), &identity, &options).await.unwrap();
     let head = format!(
         "POST /api/v1/namespaces HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
@@ -61,7 +61,7 @@ async fn a_taken_port_is_named_and_the_kubeconfig_is_private() {
     let (server, folder) = server(&handle).await;
     let port = server.address().port();
     let identity = Identity::fresh(SystemClock.now()).unwrap();
-    let options = Options { port, kubeconfig: folder.path().join("other") };
+    let options = Options { port, kubeconfig: folder.path().join("other"), ..Default::default() };
     match Server::start(handle.clone(), &identity, &options).await {
         Err(Error::PortInUse { port: named }) => assert_eq!(named, port),
         other => panic!("{:?}", other.map(|s| s.address())),

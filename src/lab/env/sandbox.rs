@@ -152,7 +152,12 @@ pub async fn throw_away(seed: Seed) -> Result<ThrowAway, serve::Error> {
 impl Served {
     async fn start(handle: Handle, identity: &Identity, port: u16, folder: &Path, moved: bool) -> Result<Served, serve::Error> {
         let kubeconfig = folder.join("kubeconfig");
-        let server = Server::start(handle.clone(), identity, &serve::Options { port, kubeconfig: kubeconfig.clone() }).await?;
+        let server = Server::start(
+            handle.clone(),
+            identity,
+            &serve::Options { port, kubeconfig: kubeconfig.clone(), ..Default::default() },
+        )
+        .await?;
         let url = format!("https://{}", server.address());
         let client = door::https_client(identity, &url).map_err(|e| serve::Error::Certificate(e.to_string()))?;
         let sandbox = Sandbox { client, server: Some(server), kubeconfig: Some(kubeconfig.clone()), ..Sandbox::on(handle) };

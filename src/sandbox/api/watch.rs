@@ -1,7 +1,7 @@
 //! Watches: cursors over the store's changes.
 
 use crate::base::clock::Time;
-use crate::k8s::Object;
+use crate::k8s::{Kind, Object};
 use crate::sandbox::Pace;
 use crate::sandbox::api::negotiate::{self, Form};
 use crate::sandbox::api::read::{self, Selection};
@@ -12,9 +12,10 @@ use crate::sandbox::call::{Call, Refusal, StreamOutput};
 use crate::sandbox::store::Change;
 use crate::sandbox::world::View;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// The most bytes that one poll gives.
-const CHUNK: usize = 256 * 1024;
+const CHUNK: usize = 64 * 1024;
 /// How often a watch that allows bookmarks gets one, in milliseconds.
 const BOOKMARK_EVERY_MS: i64 = 60_000;
 
@@ -26,14 +27,24 @@ pub struct Watch {
     include: Option<String>,
     /// Changes up to this version were sent.
     version: u64,
-    /// Events to send before the changes.
-    first: Vec<u8>,
+    /// Objects to send before the changes.
+    first: std::vec::IntoIter<Arc<Object>>,
+    /// The bookmark that ends the first part, if it is still to be sent.
+    opening: Option<u64>,
     bookmarks: bool,
     next_bookmark: Time,
     /// When the client asked it to end (wall and instant clocks alike).
     ends: Option<Time>,
     columns_sent: bool,
     expired: Option<u64>,
+}
+
+/// Which changes somebody wants to hear of: of a kind, in a namespace, of a name; "" is any, no kind is everything.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Interest {
+    pub kind: Option<Kind>,
+    pub namespace: String,
+    pub name: String,
 }
 
 /// Opens a watch.
@@ -57,7 +68,8 @@ pub fn open(world: &View, call: &Call, target: &Target) -> Result<Watch, Refusal
         form,
         include: call.param("includeObject").map(String::from),
         version: asked.filter(|_| !initial).unwrap_or_else(|| world.revision()),
-        first: Vec::new(),
+        first: Vec::new().into_iter(),
+        opening: None,
         bookmarks: call.flag("allowWatchBookmarks"),
         next_bookmark: world.now().plus_ms(BOOKMARK_EVERY_MS),
         ends: seconds.map(|s| world.now().plus_ms(s * 1000)),
@@ -65,14 +77,10 @@ pub fn open(world: &View, call: &Call, target: &Target) -> Result<Watch, Refusal
         expired: None,
     };
     if asked.is_none() || initial {
-        for object in read::select(world, &watch.resource, &watch.selection) {
-            let event = watch.event(world, "ADDED", &object);
-            watch.first.extend(event);
-        }
+        watch.first = read::select(world, &watch.resource, &watch.selection).into_iter();
     }
     if initial && watch.bookmarks {
-        let bookmark = watch.bookmark(world.revision(), true);
-        watch.first.extend(bookmark);
+        watch.opening = Some(world.revision());
     }
     if watch.version < world.store.forgotten() {
         watch.expired = Some(watch.version);
@@ -86,8 +94,11 @@ impl Watch {
         if let Some(version) = self.expired {
             return self.end_expired(world, version);
         }
-        if !self.first.is_empty() {
-            return StreamOutput::Body(std::mem::take(&mut self.first));
+        if self.first.len() > 0 {
+            return StreamOutput::Body(self.first_part(world));
+        }
+        if let Some(version) = self.opening.take() {
+            return StreamOutput::Body(self.bookmark(version, true));
         }
         let kind = self.resource.stored_kind();
         let Some(changes) = world.store.since_of(&kind, self.version) else { return self.end_expired(world, self.version) };
@@ -101,6 +112,32 @@ impl Watch {
         }
         self.version = self.version.max(world.revision());
         if out.is_empty() { self.idle(world) } else { StreamOutput::Body(out) }
+    }
+
+    /// Some of the objects that were there when the watch began: as many as fit.
+    fn first_part(&mut self, world: &View) -> Vec<u8> {
+        let mut out = Vec::new();
+        while out.len() < CHUNK
+            && let Some(object) = self.first.next()
+        {
+            out.extend(self.event(world, "ADDED", &object));
+        }
+        out
+    }
+
+    /// Whose changes it has to hear of.
+    pub fn interest(&self, world: &View) -> Interest {
+        // A logical clock moves with every commit, and the client's time may run out with it.
+        if self.ends.is_some() && !matches!(world.pace(), Pace::Wall { .. }) {
+            return Interest::default();
+        }
+        let fixed = |path: &str| self.selection.fields.0.iter().find(|field| field.equal && field.path == path);
+        let namespace = match self.selection.namespace.as_str() {
+            "" => fixed("metadata.namespace").map_or("", |field| &field.value),
+            namespace => namespace,
+        };
+        let name = fixed("metadata.name").map_or("", |field| &field.value);
+        Interest { kind: Some(self.resource.stored_kind()), namespace: namespace.into(), name: name.into() }
     }
 
     fn idle(&mut self, world: &View) -> StreamOutput {

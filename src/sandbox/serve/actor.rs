@@ -1,11 +1,13 @@
 //! The task that owns a world.
 
+use super::board::Board;
 use super::folder::Folder;
 use crate::base::clock::{Clock, Time};
 use crate::k8s::Snapshot;
-use crate::sandbox::Pace;
+use crate::sandbox::api::watch::Watch;
 use crate::sandbox::call::{Answer, Call, Refusal};
-use crate::sandbox::world::World;
+use crate::sandbox::world::{View, World};
+use crate::sandbox::{Pace, api};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +40,7 @@ pub struct Handle {
     news: watch::Receiver<u64>,
     stop: Arc<watch::Sender<bool>>,
     clock: Arc<dyn Clock>,
+    board: Arc<Board>,
     forks: super::visitors::Forks,
 }
 
@@ -50,9 +53,10 @@ impl Handle {
         let (jobs, inbox) = mpsc::channel(QUEUE);
         let (news_out, news) = watch::channel(0);
         let (stop, stopped) = watch::channel(false);
-        let owner = Owner { world, clock: clock.clone(), folder, news: news_out, failed: None };
+        let board = Board::new(world.view().clone());
+        let owner = Owner { world, clock: clock.clone(), folder, news: news_out, board: board.clone(), failed: None };
         tokio::spawn(owner.run(inbox, stopped));
-        Handle { jobs, news, stop: Arc::new(stop), clock, forks: Default::default() }
+        Handle { jobs, news, stop: Arc::new(stop), clock, board, forks: Default::default() }
     }
 
     /// Does something with the world, in turn.
@@ -69,10 +73,43 @@ impl Handle {
         rx.await.map_err(|_| if *self.stop.borrow() { Gone::Stopped } else { Gone::Failed })
     }
 
-    /// Answers one request that is not a stream.
+    /// The newest committed state, as it is seen now.
+    pub fn view(&self) -> View {
+        let view = self.board.view();
+        match view.pace() {
+            Pace::Wall { .. } => view.at(self.clock.now()),
+            _ => view,
+        }
+    }
+
+    /// Where committed states are posted.
+    pub(super) fn board(&self) -> &Arc<Board> {
+        &self.board
+    }
+
+    /// Answers one request that is not a stream. Reads do not wait for the world: they are answered from the last committed state.
     pub async fn handle(&self, call: Call) -> Answer {
+        if *self.stop.borrow() {
+            return failure(&Gone::Stopped);
+        }
+        match catch_unwind(AssertUnwindSafe(|| api::look(&self.view(), &call))) {
+            Ok(Some(answer)) => return answer,
+            Ok(None) => (),
+            Err(_) => return failure(&Gone::Failed),
+        }
         let answer = self.with(move |world| world.handle(&call)).await;
         answer.unwrap_or_else(|gone| failure(&gone))
+    }
+
+    /// Opens a watch on the committed states.
+    ///
+    /// # Errors
+    /// The answer to give instead.
+    pub(super) fn watch(&self, call: &Call) -> Result<Watch, Answer> {
+        match catch_unwind(AssertUnwindSafe(|| api::watch(&self.view(), call))) {
+            Ok(opened) => opened,
+            Err(_) => Err(failure(&Gone::Failed)),
+        }
     }
 
     /// Changes whenever something was committed or a timer fired.
@@ -195,6 +232,7 @@ struct Owner {
     clock: Arc<dyn Clock>,
     folder: Option<Folder>,
     news: watch::Sender<u64>,
+    board: Arc<Board>,
     /// Why commits can no longer be saved.
     failed: Option<String>,
 }
@@ -236,7 +274,9 @@ impl Owner {
         let due = self.world.next_due().is_some_and(|due| due <= now);
         let done = catch_unwind(AssertUnwindSafe(|| self.world.tick(now)));
         if due || done.is_err() {
-            let _ = self.save();
+            if self.save() {
+                self.board.post(self.world.view().clone());
+            }
             self.news.send_modify(|n| *n += 1);
         }
     }
@@ -247,6 +287,9 @@ impl Owner {
         let reply = catch_unwind(AssertUnwindSafe(|| job(&mut self.world)));
         let changed = self.world.revision() != before;
         let saved = self.save();
+        if changed && saved {
+            self.board.post(self.world.view().clone());
+        }
         // A job that panicked, or a commit that is not on disk, is not answered: the caller sees `Gone::Failed`.
         if let (Ok(reply), true) = (reply, saved || !changed) {
             reply();

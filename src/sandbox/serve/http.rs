@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,9 +21,35 @@ pub const BODY_LIMIT: usize = 3 * 1024 * 1024;
 const REFUSED_BODY: usize = 64 * 1024 * 1024;
 /// How long that may take.
 const REFUSED_FOR: Duration = Duration::from_secs(2);
+/// The largest request line with headers, in bytes. A real API server takes 1 MiB; clients of ours need a few KiB.
+const HEAD_LIMIT: usize = 128 * 1024;
+/// The most headers (impersonated groups and extras are headers).
+const HEADERS: usize = 256;
 
 /// Every response's body.
 pub type Body = BoxBody<Bytes, Infallible>;
+
+/// What a connection may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections at the same time; more wait in the system's queue.
+    pub connections: usize,
+    /// How long a client may take to greet (TLS).
+    pub greeting: Duration,
+    /// How long a connection may be idle, or take to send a request's head (a real API server closes idle ones after 90 s).
+    pub head: Duration,
+    /// How long a request's body may take.
+    pub body: Duration,
+    /// How long a client may read nothing while something waits for it; someone may look at a pager for a while.
+    pub stall: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        let seconds = Duration::from_secs;
+        Limits { connections: 4_096, greeting: seconds(10), head: seconds(90), body: seconds(60), stall: seconds(600) }
+    }
+}
 
 /// Who may come in.
 #[derive(Clone)]
@@ -58,13 +84,15 @@ fn same(given: &[u8], wanted: &[u8]) -> bool {
 }
 
 /// Serves one connection until it ends. The server half of [`super::Local`], and what stands behind TLS in [`super::Server`].
-pub async fn connection(io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, handle: Handle, door: Door) {
+pub async fn connection(io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, handle: Handle, door: Door, limits: Limits) {
     let mut stopped = handle.stopped();
     let service = service_fn(move |request| {
         let (handle, door) = (handle.clone(), door.clone());
-        async move { Ok::<_, Infallible>(respond(request, handle, door).await) }
+        async move { Ok::<_, Infallible>(respond(request, handle, door, limits).await) }
     });
-    let serving = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(io), service).with_upgrades();
+    let mut http = hyper::server::conn::http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(HEAD_LIMIT).max_headers(HEADERS);
+    let serving = http.serve_connection(TokioIo::new(io), service).with_upgrades();
     tokio::pin!(serving);
     tokio::select! {
         // What goes wrong on a connection is between it and its client.
@@ -76,7 +104,7 @@ pub async fn connection(io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static
     }
 }
 
-async fn respond(mut request: Request<Incoming>, handle: Handle, door: Door) -> Response<Body> {
+async fn respond(mut request: Request<Incoming>, handle: Handle, door: Door, limits: Limits) -> Response<Body> {
     let Some(user) = door.user(&request) else {
         return answer(Refusal::new(401, "Unauthorized", "Unauthorized").answer());
     };
@@ -93,11 +121,14 @@ async fn respond(mut request: Request<Incoming>, handle: Handle, door: Door) -> 
     if let Some(protocol) = call.header_value("upgrade").map(str::to_ascii_lowercase) {
         return socket::upgrade(call, &protocol, upgrade, handle).await;
     }
-    let Some(whole) = whole(body).await else {
-        let message = format!("Request entity too large: limit is {BODY_LIMIT}");
-        return answer(Refusal::new(413, "RequestEntityTooLarge", message).answer());
+    call.body = match tokio::time::timeout(limits.body, whole(body)).await {
+        Ok(Some(whole)) => whole,
+        Ok(None) => {
+            let message = format!("Request entity too large: limit is {BODY_LIMIT}");
+            return answer(Refusal::new(413, "RequestEntityTooLarge", message).answer());
+        }
+        Err(_) => return too_slow(),
     };
-    call.body = whole;
     if let Some(answered) = visitors::answer(&call, &handle).await {
         return answer(answered);
     }
@@ -108,17 +139,30 @@ async fn respond(mut request: Request<Incoming>, handle: Handle, door: Door) -> 
     if matches!(tail.as_str(), "exec" | "attach" | "portforward") {
         return answer(socket::refuse_plain(call, &handle).await);
     }
-    let kind = if tail == "log" { "text/plain" } else { "application/json" };
+    if tail != "log" {
+        return match handle.watch(&call) {
+            Ok(watch) => streaming("application/json", pump::watch(handle, watch)),
+            Err(refusal) => answer(refusal),
+        };
+    }
     let opened = handle.with(move |world| world.open(&call)).await;
     match opened {
-        Ok(Ok(id)) => {
-            let response =
-                Response::builder().status(200).header("content-type", kind).header("cache-control", "no-cache, private");
-            response.body(pump::body(handle, id)).unwrap_or_else(|_| Response::new(empty()))
-        }
+        Ok(Ok(id)) => streaming("text/plain", pump::body(handle, id)),
         Ok(Err(refusal)) => answer(refusal),
         Err(gone) => answer(failure(&gone)),
     }
+}
+
+/// A body that does not come: the connection ends with the answer, what still comes is not the next request.
+fn too_slow() -> Response<Body> {
+    let mut response = answer(Refusal::new(408, "Timeout", "the request's body did not arrive in time").answer());
+    response.headers_mut().insert("connection", hyper::header::HeaderValue::from_static("close"));
+    response
+}
+
+fn streaming(kind: &str, body: Body) -> Response<Body> {
+    let response = Response::builder().status(200).header("content-type", kind).header("cache-control", "no-cache, private");
+    response.body(body).unwrap_or_else(|_| Response::new(empty()))
 }
 
 /// A body, or `None` when it is too large: when that was announced, before it is sent.

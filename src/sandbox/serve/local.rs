@@ -2,7 +2,7 @@
 //! `kube::Client` can be put on any world: `kube::Client::new(Local::new(handle), "default")`.
 
 use super::actor::Handle;
-use super::http::{Door, connection};
+use super::http::{Door, Limits, connection};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
@@ -30,7 +30,7 @@ impl Local {
     /// The client half of a new connection; the server half runs as a task of the current runtime.
     pub fn connect(&self) -> DuplexStream {
         let (client, server) = tokio::io::duplex(PIPE);
-        tokio::spawn(connection(server, self.handle.clone(), Door::Open(self.user.clone())));
+        tokio::spawn(connection(server, self.handle.clone(), Door::Open(self.user.clone()), Limits::default()));
         client
     }
 

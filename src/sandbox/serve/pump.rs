@@ -1,7 +1,10 @@
-//! Watches and followed logs as response bodies: polled when there is news, as fast as the client reads.
+//! Watches and followed logs as response bodies: polled when there is news, as fast as the client reads. Watches read the committed
+//! states on the board, logs ask the world.
 
 use super::actor::{Handle, stop};
+use super::board::Waiter;
 use super::http::Body;
+use crate::sandbox::api::watch::Watch;
 use crate::sandbox::call::{StreamId, StreamOutput};
 use bytes::Bytes;
 use futures::StreamExt;
@@ -63,7 +66,40 @@ pub async fn pause(left: Option<i64>) {
     tokio::time::sleep(Duration::from_millis(left.unwrap_or(10_000).clamp(1, 10_000) as u64)).await;
 }
 
-/// The response body of a watch or a followed log.
+/// The response body of a watch. It works when the client takes what is there, and only then: no buffer grows for a slow one.
+pub fn watch(handle: Handle, watch: Watch) -> Body {
+    let waiter = handle.board().wait_for(watch.interest(&handle.view()));
+    let stopped = handle.stopped();
+    let state = Watching { handle, watch, waiter, stopped };
+    stream(futures::stream::unfold(state, |mut state| async move { state.next().await.map(|bytes| (bytes, state)) }).boxed())
+}
+
+struct Watching {
+    handle: Handle,
+    watch: Watch,
+    waiter: Waiter,
+    stopped: tokio::sync::watch::Receiver<bool>,
+}
+
+impl Watching {
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            let view = self.handle.view();
+            let until = match self.watch.poll(&view) {
+                StreamOutput::Body(bytes) => return Some(Bytes::from(bytes)),
+                StreamOutput::Pending { until } => until.map(|moment| moment.since(view.now())),
+                _ => return None,
+            };
+            tokio::select! {
+                () = self.waiter.news() => (),
+                () = pause(until), if until.is_some() => (),
+                () = stop(&mut self.stopped) => return None,
+            }
+        }
+    }
+}
+
+/// The response body of a followed log.
 pub fn body(handle: Handle, id: StreamId) -> Body {
     let (tx, rx) = mpsc::channel::<Bytes>(AHEAD);
     tokio::spawn(async move {
@@ -71,7 +107,11 @@ pub fn body(handle: Handle, id: StreamId) -> Body {
         let _ = handle.with(move |world| world.close(id)).await;
     });
     let frames = futures::stream::unfold(rx, |mut rx| async move { rx.recv().await.map(|bytes| (bytes, rx)) });
-    BodyExt::boxed(StreamBody::new(SyncStream(frames.map(|bytes| Ok::<_, Infallible>(Frame::data(bytes))).boxed().into())))
+    stream(frames.boxed())
+}
+
+fn stream(pieces: futures::stream::BoxStream<'static, Bytes>) -> Body {
+    BodyExt::boxed(StreamBody::new(SyncStream(pieces.map(|bytes| Ok::<_, Infallible>(Frame::data(bytes))).boxed().into())))
 }
 
 /// A stream behind a lock that nobody contends for: response bodies have to be `Sync`.

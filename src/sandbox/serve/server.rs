@@ -2,17 +2,15 @@
 
 use super::Error;
 use super::actor::{Handle, stop};
-use super::http::{Door, connection};
+use super::http::{Door, Limits, connection};
 use super::keys::{Identity, write_private};
+use super::patient::Patient;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
-
-/// Connections at the same time; more wait in the system's queue.
-const CONNECTIONS: usize = 512;
 
 /// How to serve.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +19,7 @@ pub struct Options {
     pub port: u16,
     /// Where the kubeconfig is written.
     pub kubeconfig: PathBuf,
+    pub limits: Limits,
 }
 
 /// A running HTTPS server. It ends with its world or when dropped.
@@ -48,7 +47,7 @@ impl Server {
         }
         write_private(&options.kubeconfig, identity.kubeconfig(address.port()).as_bytes())?;
         let door = Door::Token { token: identity.token().into(), user: "learner".into() };
-        let task = tokio::spawn(accept(listener, acceptor, handle, door));
+        let task = tokio::spawn(accept(listener, Guests { acceptor, handle, door, limits: options.limits }));
         Ok(Server { address, kubeconfig: options.kubeconfig.clone(), task })
     }
 
@@ -69,9 +68,18 @@ impl Drop for Server {
     }
 }
 
-async fn accept(listener: TcpListener, acceptor: TlsAcceptor, handle: Handle, door: Door) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    let mut stopped = handle.stopped();
+/// How guests are received.
+#[derive(Clone)]
+struct Guests {
+    acceptor: TlsAcceptor,
+    handle: Handle,
+    door: Door,
+    limits: Limits,
+}
+
+async fn accept(listener: TcpListener, guests: Guests) {
+    let places = Arc::new(Semaphore::new(guests.limits.connections));
+    let mut stopped = guests.handle.stopped();
     loop {
         let Ok(place) = places.clone().acquire_owned().await else { return };
         let accepted = tokio::select! {
@@ -83,18 +91,19 @@ async fn accept(listener: TcpListener, acceptor: TlsAcceptor, handle: Handle, do
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
             continue;
         };
-        let (acceptor, handle, door) = (acceptor.clone(), handle.clone(), door.clone());
+        let guests = guests.clone();
         tokio::spawn(async move {
-            greet(stream, acceptor, handle, door).await;
+            greet(stream, guests).await;
             drop(place);
         });
     }
 }
 
-async fn greet(stream: TcpStream, acceptor: TlsAcceptor, handle: Handle, door: Door) {
+async fn greet(stream: TcpStream, guests: Guests) {
     let _ = stream.set_nodelay(true);
-    let shaken = tokio::time::timeout(std::time::Duration::from_secs(10), acceptor.accept(stream)).await;
+    let stream = Patient::new(stream, guests.limits.stall);
+    let shaken = tokio::time::timeout(guests.limits.greeting, guests.acceptor.accept(stream)).await;
     if let Ok(Ok(stream)) = shaken {
-        connection(stream, handle, door).await;
+        connection(stream, guests.handle, guests.door, guests.limits).await;
     }
 }

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// A network in which nothing answers.
-pub(super) struct Silence;
+pub(in crate::sandbox) struct Silence;
 
 impl Dataplane for Silence {
     fn update(&mut self, _: &Changes<'_>) {}
@@ -38,15 +38,15 @@ impl Dataplane for Silence {
     }
 }
 
-pub(super) fn parts(webhooks: Vec<Arc<dyn Webhook>>) -> Parts {
+pub(in crate::sandbox) fn parts(webhooks: Vec<Arc<dyn Webhook>>) -> Parts {
     Parts { dataplane: Box::new(Silence), webhooks, controllers: Vec::new(), programs: Vec::new() }
 }
 
-pub(super) fn world_with(webhooks: Vec<Arc<dyn Webhook>>) -> World {
+pub(in crate::sandbox) fn world_with(webhooks: Vec<Arc<dyn Webhook>>) -> World {
     World::new(Config { seed: Seed(1), pace: Pace::Instant, start: Time::LOGICAL_START }, parts(webhooks))
 }
 
-pub(super) fn world() -> World {
+pub(in crate::sandbox) fn world() -> World {
     world_with(Vec::new())
 }
 

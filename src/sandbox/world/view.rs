@@ -5,8 +5,9 @@ use crate::base::seed::Seed;
 use crate::k8s::Snapshot;
 use crate::sandbox::Pace;
 use crate::sandbox::api::registry::CrdCache;
-use crate::sandbox::store::Store;
+use crate::sandbox::store::{Change, Store};
 use crate::sandbox::world::Config;
+use std::sync::Arc;
 
 /// The readable part of a world. A copy is cheap, shares everything and never changes: the state at one moment.
 #[derive(Debug, Clone)]
@@ -52,6 +53,11 @@ impl View {
     /// What names, uids and addresses derive from.
     pub fn seed(&self) -> Seed {
         self.seed
+    }
+
+    /// What was changed after a revision, oldest first; `None` when that is forgotten.
+    pub fn changes_since(&self, revision: u64) -> Option<impl Iterator<Item = &Arc<Change>>> {
+        self.store.since(revision)
     }
 
     /// How the world's time passes.
