@@ -1,7 +1,10 @@
 //! Kubernetes as plain values: objects, keys, kinds, selectors, patches, quantities. No client, no server, no I/O.
 
 pub mod base64;
+pub mod fields;
 pub mod kinds;
+pub mod managed;
+
 pub mod jsonpath;
 pub mod object;
 pub mod patch;
@@ -10,6 +13,7 @@ pub mod selector;
 pub mod snapshot;
 pub mod strategic;
 pub mod tree;
+pub mod typed;
 pub mod types;
 
 pub use object::{Key, Kind, Object};

@@ -24,6 +24,20 @@ pub struct Merge {
     pub key: Option<&'static str>,
 }
 
+/// What server-side apply takes for one field: `x-kubernetes-list-type` and `x-kubernetes-map-type`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Ownership {
+    /// A list with one owner, a map or object with an owner per member.
+    #[default]
+    Usual,
+    /// A list of scalars that each have an owner.
+    Set,
+    /// A list whose elements are told apart by these members.
+    Keyed(Vec<&'static str>),
+    /// A map with one owner.
+    Atomic,
+}
+
 /// One field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
@@ -38,6 +52,9 @@ pub struct Field {
     /// `string`, `int32`, ..., or a message's name.
     pub of: &'static str,
     pub merge: Merge,
+    pub ownership: Ownership,
+    /// A struct that Go writes even when nobody set it: it is never added or removed, only its members are.
+    pub by_value: bool,
 }
 
 /// A message: an object type.
@@ -47,6 +64,8 @@ pub struct Message {
     pub wire: Vec<Field>,
     /// As in JSON, in order.
     pub fields: Vec<Field>,
+    /// Server-side apply takes the whole object for one field.
+    pub atomic: bool,
     names: HashMap<&'static str, usize>,
 }
 
@@ -71,16 +90,52 @@ pub fn names() -> Vec<&'static str> {
     names
 }
 
+/// Structs that Go's types hold by value, beside every kind's `metadata`, `spec` and `status`.
+const BY_VALUE: &[&str] = &[
+    "DaemonSetSpec.template",
+    "DaemonSetSpec.updateStrategy",
+    "DeploymentSpec.strategy",
+    "DeploymentSpec.template",
+    "StatefulSetSpec.template",
+    "StatefulSetSpec.updateStrategy",
+    "JobSpec.template",
+    "CronJobSpec.jobTemplate",
+    "JobTemplateSpec.metadata",
+    "JobTemplateSpec.spec",
+    "PodTemplateSpec.metadata",
+    "PodTemplateSpec.spec",
+    "PodTemplate.template",
+    "Container.resources",
+    "EphemeralContainer.resources",
+    "ContainerStatus.state",
+    "ContainerStatus.lastState",
+    "NodeStatus.daemonEndpoints",
+    "NodeStatus.nodeInfo",
+    "NodeDaemonEndpoints.kubeletEndpoint",
+    "ServiceStatus.loadBalancer",
+    "IngressStatus.loadBalancer",
+    "PersistentVolumeClaimSpec.resources",
+    "NetworkPolicySpec.podSelector",
+    "HorizontalPodAutoscalerSpec.scaleTargetRef",
+    "CustomResourceDefinitionSpec.names",
+    "CustomResourceDefinitionStatus.acceptedNames",
+    "MutatingWebhook.clientConfig",
+    "ValidatingWebhook.clientConfig",
+];
+
 fn load() -> HashMap<&'static str, Message> {
-    let merges: HashMap<&str, Merge> =
-        include_str!("../../assets/kubernetes/merge-keys.txt").lines().filter_map(read_merge).collect();
+    let table = || include_str!("../../assets/kubernetes/merge-keys.txt").lines();
+    let atomic = |name: &str| {
+        table().any(|line| line.strip_prefix("TYPE ").and_then(|l| l.strip_suffix(": map-type=atomic")) == Some(name))
+    };
+    let merges: HashMap<&str, (Merge, Ownership)> = table().filter_map(read_merge).collect();
     let lines = include_str!("../../assets/kubernetes/types.txt").lines().filter(|line| !line.starts_with('#'));
     let wires: HashMap<&'static str, Vec<Field>> = lines.filter_map(|line| read_message(line, &merges)).collect();
     let flat = |name: &'static str| -> Message {
         let wire = wires.get(name).cloned().unwrap_or_default();
         let fields: Vec<Field> = wire.iter().flat_map(|field| flatten(field, &wires)).collect();
         let names = fields.iter().enumerate().map(|(i, field)| (field.name, i)).collect();
-        Message { wire, fields, names }
+        Message { wire, fields, names, atomic: atomic(name) }
     };
     wires.keys().map(|name| (*name, flat(name))).collect()
 }
@@ -92,23 +147,30 @@ fn flatten(field: &Field, wires: &HashMap<&'static str, Vec<Field>>) -> Vec<Fiel
     }
 }
 
-/// `apps.v1.DeploymentSpec.strategy: smp=retainKeys key=- | ...`.
-fn read_merge(line: &'static str) -> Option<(&'static str, Merge)> {
+/// `core.v1.ServiceSpec.ports: smp=merge key=port | ssa list-type=map keys=port,protocol`.
+fn read_merge(line: &'static str) -> Option<(&'static str, (Merge, Ownership))> {
     let (path, rest) = line.split_once(": smp=")?;
     let (strategy, rest) = rest.split_once(" key=")?;
     let key = rest.split(' ').next().filter(|key| *key != "-");
     let merge = Merge { merge: strategy.contains("merge"), retain_keys: strategy.contains("retainKeys"), key };
-    Some((path, merge))
+    let word = |name: &str| rest.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+    let ownership = match (word("list-type"), word("map-type")) {
+        (Some("set"), _) => Ownership::Set,
+        (Some("map"), _) => Ownership::Keyed(word("keys").into_iter().flat_map(|keys| keys.split(',')).collect()),
+        (_, Some("atomic")) => Ownership::Atomic,
+        _ => Ownership::Usual,
+    };
+    Some((path, (merge, ownership)))
 }
 
-fn read_message(line: &'static str, merges: &HashMap<&str, Merge>) -> Option<(&'static str, Vec<Field>)> {
+fn read_message(line: &'static str, merges: &HashMap<&str, (Merge, Ownership)>) -> Option<(&'static str, Vec<Field>)> {
     let (name, rest) = line.split_once(':')?;
     let fields = rest.split_whitespace().filter_map(|field| read_field(field, name, merges));
     Some((name, fields.collect()))
 }
 
 /// `11=labels:{string}`, `1=containers:core.v1.Container[]`, `phase:string`.
-fn read_field(text: &'static str, parent: &str, merges: &HashMap<&str, Merge>) -> Option<Field> {
+fn read_field(text: &'static str, parent: &str, merges: &HashMap<&str, (Merge, Ownership)>) -> Option<Field> {
     let (left, of) = text.split_once(':')?;
     let (number, name) = left.split_once('=').unwrap_or(("0", left));
     let bare = name.trim_end_matches(['*', '^']);
@@ -117,9 +179,12 @@ fn read_field(text: &'static str, parent: &str, merges: &HashMap<&str, Merge>) -
         (_, Some(of)) => (Shape::Map, of.trim_end_matches('}')),
         _ => (Shape::One, of),
     };
-    let merge = merges.get(format!("{parent}.{bare}").as_str()).copied().unwrap_or_default();
+    let (merge, ownership) = merges.get(format!("{parent}.{bare}").as_str()).cloned().unwrap_or_default();
     let (optional, embedded) = (name.ends_with('*'), name.ends_with('^'));
-    Some(Field { name: bare, number: number.parse().ok()?, optional, embedded, shape, of, merge })
+    let short = parent.rsplit('.').next().unwrap_or(parent);
+    let part = shape == Shape::One && matches!(bare, "metadata" | "spec" | "status") && of.contains('.');
+    let by_value = part || BY_VALUE.iter().any(|known| known.split_once('.') == Some((short, bare)));
+    Some(Field { name: bare, number: number.parse().ok()?, optional, embedded, shape, of, merge, ownership, by_value })
 }
 
 #[cfg(test)]
@@ -134,6 +199,12 @@ mod tests {
         assert_eq!(volume.field("projected").map(|f| f.of), Some("core.v1.ProjectedVolumeSource"));
         assert!(volume.wire.iter().any(|f| f.embedded));
         assert!(message("apps.v1.DeploymentSpec").and_then(|m| m.field("strategy")).expect("known").merge.retain_keys);
+        let ports = message("core.v1.ServiceSpec").and_then(|m| m.field("ports")).expect("known");
+        assert_eq!(ports.ownership, Ownership::Keyed(vec!["port", "protocol"]));
+        let selector = message("core.v1.ServiceSpec").and_then(|m| m.field("selector")).expect("known");
+        assert_eq!(selector.ownership, Ownership::Atomic);
+        assert!(message("meta.v1.LabelSelector").expect("known").atomic);
+        assert!(message("apps.v1.Deployment").and_then(|m| m.field("spec")).expect("known").by_value);
     }
 
     #[test]
