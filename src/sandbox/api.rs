@@ -121,7 +121,7 @@ fn published(view: &View, call: &Call, parts: &[String]) -> Option<Answer> {
         ["version"] => discovery::version(),
         ["healthz" | "livez" | "readyz", ..] => Answer::text(200, "ok"),
         ["openapi", "v2"] => openapi::v2(view, call),
-        ["openapi", "v3", rest @ ..] => openapi::v3(view, rest),
+        ["openapi", "v3", rest @ ..] => openapi::v3(view, call, rest),
         ["api" | "apis", ..] => discovery::answer(view, call, &parts),
         [] => discovery::paths(view),
         _ => return None,

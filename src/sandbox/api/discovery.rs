@@ -139,7 +139,7 @@ fn names(resource: &Resource, value: Option<&mut Map<String, Value>>) {
 }
 
 /// The group, version and kind that a subresource speaks.
-fn sub_kind<'a>(resource: &'a Resource, sub: &str) -> (&'a str, &'a str, &'a str) {
+pub fn sub_kind<'a>(resource: &'a Resource, sub: &str) -> (&'a str, &'a str, &'a str) {
     match sub {
         "scale" => ("autoscaling", "v1", "Scale"),
         "token" => ("authentication.k8s.io", "v1", "TokenRequest"),
@@ -152,7 +152,8 @@ fn sub_kind<'a>(resource: &'a Resource, sub: &str) -> (&'a str, &'a str, &'a str
     }
 }
 
-fn sub_verbs(sub: &str) -> &'static [&'static str] {
+/// What can be done with a subresource.
+pub fn sub_verbs(sub: &str) -> &'static [&'static str] {
     match sub {
         "status" | "scale" | "ephemeralcontainers" | "resize" | "approval" => &["get", "patch", "update"],
         "exec" | "attach" | "portforward" => &["create", "get"],

@@ -1,14 +1,26 @@
-//! OpenAPI documents: what `apply`, `create -f` and `explain` of kubectl read.
+//! OpenAPI documents: what `apply`, `create -f` and `explain` of kubectl read. They are made for each request from constant tables
+//! and the definitions in the store; nothing is kept.
 
+mod builtin;
+mod described;
+mod paths;
 mod v2;
 
-use crate::k8s::types::{self, Field, Shape};
+use crate::k8s::types;
 use crate::sandbox::api::registry::{self, Group, Resource};
 use crate::sandbox::api::{discovery, route};
 use crate::sandbox::call::{Answer, Call};
 use crate::sandbox::world::View;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+/// What the API server calls itself in its documents.
+const TITLE: &str = "Kubernetes";
+const VERSION: &str = "v1.36.2";
+
+/// How long an unchanging document may be kept: one year, in milliseconds.
+const YEAR_MS: i64 = 31_536_000_000;
 
 /// `/openapi/v2`: the smallest document that lets kubectl read lists.
 pub fn v2(world: &View, call: &Call) -> Answer {
@@ -16,174 +28,162 @@ pub fn v2(world: &View, call: &Call) -> Answer {
 }
 
 /// `/openapi/v3` and the documents it names.
-pub fn v3(world: &View, rest: &[&str]) -> Answer {
+pub fn v3(world: &View, call: &Call, rest: &[&str]) -> Answer {
     let groups = registry::groups(&world.crds);
     match rest {
-        [] => {
-            let mut paths = BTreeMap::new();
-            for (group, versions) in &groups {
-                for (version, resources) in versions {
-                    let path = path(group, version);
-                    let url = format!("/openapi/v3/{path}?hash={}", hash(group, version, resources));
-                    paths.insert(path, json!({"serverRelativeURL": url}));
-                }
-            }
-            Answer::json(200, &json!({"paths": paths}))
-        }
-        ["api", version] => document(&groups, "", version),
-        ["apis", group, version] => document(&groups, group, version),
+        [] => index(call, &groups),
+        ["api", version] => published(call, world, &groups, "", version),
+        ["apis", group, version] if !group.is_empty() => published(call, world, &groups, group, version),
         _ => route::page_not_found(),
     }
+}
+
+/// The documents there are, each with the hash of its content.
+fn index(call: &Call, groups: &[Group]) -> Answer {
+    let mut paths = BTreeMap::new();
+    for (group, versions) in groups {
+        for (version, resources) in versions {
+            let url = url(group, version, &hash(group, version, resources));
+            paths.insert(path(group, version), json!({"serverRelativeURL": url}));
+        }
+    }
+    let mut answer = Answer::json(200, &json!({"paths": paths}));
+    let tag = format!("\"{}\"", discovery::digest(&answer.body));
+    answer.headers.extend([("etag".into(), tag.clone()), ("vary".into(), "Accept".into())]);
+    if call.header_value("if-none-match") == Some(tag.as_str()) { unchanged(answer) } else { answer }
+}
+
+/// 304 with the headers of the full answer.
+fn unchanged(full: Answer) -> Answer {
+    let headers = full.headers.into_iter().filter(|(name, _)| name != "content-type").collect();
+    Answer { status: 304, headers, body: Vec::new() }
 }
 
 fn path(group: &str, version: &str) -> String {
     if group.is_empty() { format!("api/{version}") } else { format!("apis/{group}/{version}") }
 }
 
-/// Changes when the document does: built-in documents change with the program, custom ones with their definitions.
+fn url(group: &str, version: &str, hash: &str) -> String {
+    format!("/openapi/v3/{}?hash={hash}", path(group, version))
+}
+
+/// Changes with everything that built-in schemas are made from.
+static TABLES: LazyLock<String> = LazyLock::new(|| {
+    let assets =
+        [include_str!("../../../assets/kubernetes/types.txt"), include_str!("../../../assets/kubernetes/merge-keys.txt")];
+    let all: String = assets.into_iter().chain(described::all()).chain([env!("CARGO_PKG_VERSION")]).collect();
+    discovery::digest(all.as_bytes())
+});
+
+/// Changes when the document does: built-in documents change with the tables, custom ones with their definitions.
 fn hash(group: &str, version: &str, resources: &[Resource]) -> String {
-    let mut text = format!("{group}/{version} {}", env!("CARGO_PKG_VERSION"));
+    let mut text = format!("{group}/{version} {}", *TABLES);
     for custom in resources.iter().filter_map(|resource| resource.custom.as_ref()) {
         text.push_str(custom.digest());
     }
     discovery::digest(text.as_bytes())
 }
 
-fn document(groups: &[Group], group: &str, version: &str) -> Answer {
+/// A document with the headers by which clients keep it: for ever under its hash, else with a tag. An old hash is sent on to the new.
+fn published(call: &Call, world: &View, groups: &[Group], group: &str, version: &str) -> Answer {
     let found = groups.iter().find(|(g, _)| g == group).and_then(|(_, versions)| versions.iter().find(|(v, _)| v == version));
     let Some((_, resources)) = found else { return route::page_not_found() };
+    let hash = hash(group, version, resources);
+    let tag = format!("\"{hash}\"");
+    let mut headers = vec![
+        ("content-type".to_string(), "application/json".to_string()),
+        ("etag".into(), tag.clone()),
+        ("vary".into(), "Accept".into()),
+    ];
+    match call.param("hash") {
+        Some(asked) if asked != hash => {
+            let location = ("location".into(), url(group, version, &hash));
+            return Answer { status: 301, headers: vec![location, ("vary".into(), "Accept".into())], body: Vec::new() };
+        }
+        Some(_) => {
+            headers.push(("cache-control".into(), "public, immutable".into()));
+            headers.push(("expires".into(), world.now().plus_ms(YEAR_MS).http_date()));
+        }
+        None => headers.push(("cache-control".into(), "no-cache, private".into())),
+    }
+    let answer = Answer { status: 200, headers, body: Vec::new() };
+    if call.header_value("if-none-match") == Some(tag.as_str()) {
+        return unchanged(answer);
+    }
+    Answer { body: serde_json::to_vec(&document(resources)).unwrap_or_default(), ..answer }
+}
+
+/// The document of one group and version.
+fn document(resources: &[Resource]) -> Value {
     let (mut paths, mut schemas) = (Map::new(), Map::new());
-    let mut wanted: BTreeSet<&'static str> = ["meta.v1.ObjectMeta"].into();
+    let always = ["meta.v1.ObjectMeta", "meta.v1.ListMeta", "meta.v1.Status", "meta.v1.DeleteOptions", "meta.v1.Patch"];
+    let mut wanted: BTreeSet<String> = always.map(String::from).into();
+    let mut kinds: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for resource in resources {
-        let scope = if resource.namespaced { "/namespaces/{namespace}" } else { "" };
-        let path = format!("/{}{scope}/{}/{{name}}", path(group, version), resource.plural);
-        paths.insert(path, operations(resource));
-        match (&resource.custom, resource.message()) {
-            (Some(_), _) => drop(schemas.insert(custom_name(resource), custom_schema(resource))),
-            (None, Some(message)) => wanted.extend(types::names().into_iter().filter(|name| *name == message)),
-            _ => (),
+        let name = schema_name(resource);
+        let reference = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
+        let list = format!("{name}List");
+        paths.extend(paths::of(resource, &reference(&name), &reference(&list)));
+        if resource.verbs.contains(&"list") {
+            let mut schema = builtin::list(&resource.kind, &reference(&name));
+            schema["x-kubernetes-group-version-kind"] = json!([gvk(&resource.group, &resource.version, &resource.list_kind)]);
+            schemas.insert(list, schema);
         }
-    }
-    let kinds: BTreeMap<String, &Resource> = resources.iter().filter_map(|r| Some((r.message()?, r))).collect();
-    for name in reachable(wanted) {
-        let mut schema = message_schema(name);
-        if let Some(resource) = kinds.get(name) {
-            schema["x-kubernetes-group-version-kind"] = json!([gvk(resource)]);
-        }
-        schemas.insert(definition_name(name), schema);
-    }
-    let info = json!({"title": "Kubernetes", "version": "v1.36.2"});
-    let document = json!({"openapi": "3.0.0", "info": info, "paths": paths, "components": {"schemas": schemas}});
-    let mut answer = Answer::json(200, &document);
-    answer.headers.push(("cache-control".into(), "public, immutable".into()));
-    answer
-}
-
-fn gvk(resource: &Resource) -> Value {
-    json!({"group": resource.group, "version": resource.version, "kind": resource.kind})
-}
-
-fn operations(resource: &Resource) -> Value {
-    let query = |name: &str| json!({"name": name, "in": "query", "schema": {"type": "string", "uniqueItems": true}});
-    let parameters: Vec<Value> = ["dryRun", "fieldManager", "fieldValidation"].into_iter().map(query).collect();
-    let operation = |action: &str| {
-        json!({"x-kubernetes-action": action, "x-kubernetes-group-version-kind": gvk(resource), "parameters": parameters,
-               "responses": {"200": {"description": "OK"}}})
-    };
-    json!({"patch": operation("patch"), "put": operation("put")})
-}
-
-/// `io.istio.networking.v1.ServiceEntry`.
-fn custom_name(resource: &Resource) -> String {
-    let reversed: Vec<&str> = resource.group.split('.').rev().collect();
-    format!("{}.{}.{}", reversed.join("."), resource.version, resource.kind)
-}
-
-fn custom_schema(resource: &Resource) -> Value {
-    let version = resource.custom.as_ref().and_then(|custom| custom.version(&resource.version));
-    let mut schema = version.map(|v| v.schema.clone()).unwrap_or_else(|| json!({"type": "object"}));
-    let meta = json!({"$ref": format!("#/components/schemas/{}", definition_name("meta.v1.ObjectMeta"))});
-    let text = |description: &str| json!({"type": "string", "description": description});
-    schema["properties"]["apiVersion"] = text(API_VERSION);
-    schema["properties"]["kind"] = text(KIND);
-    let about = "Standard object's metadata. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata";
-    schema["properties"]["metadata"] = json!({"allOf": [meta], "description": about});
-    schema["x-kubernetes-group-version-kind"] = json!([gvk(resource)]);
-    schema
-}
-
-const API_VERSION: &str = "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources";
-const KIND: &str = "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds";
-
-/// All messages that these use, themselves included.
-fn reachable(start: BTreeSet<&'static str>) -> BTreeSet<&'static str> {
-    let mut found = start.clone();
-    let mut todo: Vec<&'static str> = start.into_iter().collect();
-    while let Some(name) = todo.pop() {
-        for field in types::message(name).into_iter().flat_map(|m| &m.fields) {
-            if types::message(field.of).is_some() && found.insert(field.of) {
-                todo.push(field.of);
+        match resource.message() {
+            None => drop(schemas.insert(name, custom_schema(resource))),
+            Some(message) => {
+                kinds.entry(message.clone()).or_default().push(gvk(&resource.group, &resource.version, &resource.kind));
+                wanted.insert(message);
             }
         }
-    }
-    found
-}
-
-/// `core.v1.Pod` is `io.k8s.api.core.v1.Pod`, `meta.v1.ObjectMeta` is in apimachinery.
-fn definition_name(message: &str) -> String {
-    match message.split('.').next() {
-        Some("meta") => format!("io.k8s.apimachinery.pkg.apis.{message}"),
-        Some("apiextensions") => format!("io.k8s.apiextensions-apiserver.pkg.apis.{message}"),
-        _ => format!("io.k8s.api.{message}"),
-    }
-}
-
-fn message_schema(name: &str) -> Value {
-    let mut properties = Map::new();
-    let Some(message) = types::message(name) else { return json!({"type": "object"}) };
-    let is_kind = message.field("metadata").is_some_and(|f| f.of == "meta.v1.ObjectMeta");
-    if is_kind {
-        properties.insert("apiVersion".into(), json!({"type": "string", "description": API_VERSION}));
-        properties.insert("kind".into(), json!({"type": "string", "description": KIND}));
-    }
-    for field in &message.fields {
-        properties.insert(field.name.into(), field_schema(field));
-    }
-    json!({"type": "object", "properties": properties})
-}
-
-fn field_schema(field: &Field) -> Value {
-    let one = scalar(field.of);
-    let mut schema = match field.shape {
-        Shape::One => one,
-        Shape::List => json!({"type": "array", "items": one}),
-        Shape::Map => json!({"type": "object", "additionalProperties": one}),
-    };
-    let merge = field.merge;
-    if merge.merge || merge.retain_keys {
-        let words: Vec<&str> =
-            [(merge.merge, "merge"), (merge.retain_keys, "retainKeys")].iter().filter(|(on, _)| *on).map(|(_, w)| *w).collect();
-        schema["x-kubernetes-patch-strategy"] = json!(words.join(","));
-    }
-    if let Some(key) = merge.key {
-        schema["x-kubernetes-patch-merge-key"] = json!(key);
-    }
-    schema
-}
-
-fn scalar(of: &str) -> Value {
-    match of {
-        "string" => json!({"type": "string"}),
-        "bytes" => json!({"type": "string", "format": "byte"}),
-        "int32" | "int64" => json!({"type": "integer", "format": of}),
-        "double" => json!({"type": "number", "format": "double"}),
-        "bool" => json!({"type": "boolean"}),
-        "meta.v1.Time" | "meta.v1.MicroTime" => json!({"type": "string", "format": "date-time"}),
-        "api.resource.Quantity" => json!({"type": "string"}),
-        "util.intstr.IntOrString" => json!({"type": "string", "format": "int-or-string"}),
-        of if types::message(of).is_some() => {
-            json!({"allOf": [{"$ref": format!("#/components/schemas/{}", definition_name(of))}]})
+        for sub in &resource.subresources {
+            let Some(message) = paths::sub_message(sub) else { continue };
+            let (group, version, kind) = discovery::sub_kind(resource, sub);
+            let spoken = gvk(group, version, kind);
+            let known = kinds.entry(message.to_string()).or_default();
+            if !known.contains(&spoken) {
+                known.push(spoken);
+            }
+            wanted.insert(message.to_string());
         }
-        _ => json!({"type": "object"}),
     }
+    for message in builtin::reachable(&wanted) {
+        let mut schema = builtin::schema(&message);
+        if let Some(kinds) = kinds.remove(&message) {
+            schema["x-kubernetes-group-version-kind"] = json!(kinds);
+        }
+        schemas.insert(builtin::definition_name(&message), schema);
+    }
+    let info = json!({"title": TITLE, "version": VERSION});
+    json!({"openapi": "3.0.0", "info": info, "paths": paths, "components": {"schemas": schemas}})
+}
+
+fn gvk(group: &str, version: &str, kind: &str) -> Value {
+    json!({"group": group, "version": version, "kind": kind})
+}
+
+/// `io.k8s.api.core.v1.Pod`, `io.istio.networking.v1.ServiceEntry`.
+fn schema_name(resource: &Resource) -> String {
+    let message = resource.message().filter(|message| types::message(message).is_some());
+    message.map(|message| builtin::definition_name(&message)).unwrap_or_else(|| {
+        let reversed: Vec<&str> = resource.group.split('.').rev().collect();
+        format!("{}.{}.{}", reversed.join("."), resource.version, resource.kind)
+    })
+}
+
+/// The definition's own schema with what every object has.
+fn custom_schema(resource: &Resource) -> Value {
+    let version = resource.custom.as_ref().and_then(|custom| custom.version(&resource.version));
+    let mut schema = version.map(|v| v.schema.clone()).filter(Value::is_object).unwrap_or_else(|| json!({"type": "object"}));
+    if !schema["properties"].is_object() {
+        schema["properties"] = json!({});
+    }
+    let text = |name: &str| described::field("meta.v1.Status", name).map(|words| words.text);
+    for own in ["apiVersion", "kind"] {
+        schema["properties"][own] = json!({"type": "string", "description": text(own)});
+    }
+    let meta = builtin::reference("meta.v1.ObjectMeta");
+    schema["properties"]["metadata"] = json!({"allOf": [meta], "description": text("metadata")});
+    schema["x-kubernetes-group-version-kind"] = json!([gvk(&resource.group, &resource.version, &resource.kind)]);
+    schema
 }
