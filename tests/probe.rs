@@ -1,6 +1,7 @@
 //! The API rules, proven against raw recordings of a real API server 1.36 (tests/recordings/kubectl/probe.txt): the same requests in
 //! the same order, the same answers but for what no two servers share.
 
+mod access;
 mod compare;
 mod recorded;
 mod wire;
@@ -21,7 +22,7 @@ const KNOWN: &str = include_str!("recordings/kubectl/probe-known.txt");
 /// A served world with a client that may do everything.
 pub struct Lab {
     pub client: Client,
-    #[allow(dead_code)] // for tests that look inside
+
     pub handle: Handle,
     _server: Server,
     _folder: tempfile::TempDir,

@@ -50,11 +50,23 @@ pub fn handle(world: &mut World, call: &Call) -> Answer {
         return Refusal::new(413, "RequestEntityTooLarge", message).answer();
     }
     world.know_kinds();
-    match route::route(world, call) {
+    let answer = match route::route(world, call) {
         Err(answer) => answer,
-        Ok(Route::Document(parts)) => document(world, call, &parts),
+        Ok(Route::Document(parts)) => match rbac::authorize_path(world, call) {
+            Ok(()) => document(world, call, &parts),
+            Err(refusal) => unauthorized(&refusal),
+        },
         Ok(Route::Resource(target)) => resource(world, call, &target).unwrap_or_else(|refusal| refusal.answer()),
-    }
+    };
+    world.actor = None;
+    answer
+}
+
+/// A refusal of the authorizer.
+fn unauthorized(refusal: &Refusal) -> Answer {
+    let mut answer = refusal.answer();
+    answer.headers.push(("x-content-type-options".into(), "nosniff".into()));
+    answer
 }
 
 /// Answers what a committed state is enough for: documents, single objects, lists. `None`: the world itself has to be asked.
@@ -64,9 +76,12 @@ pub fn look(view: &View, call: &Call) -> Option<Answer> {
     }
     match route::route(view, call) {
         Err(answer) => Some(answer),
-        Ok(Route::Document(parts)) => published(view, call, &parts),
+        Ok(Route::Document(parts)) => match rbac::authorize_path(view, call) {
+            Ok(()) => published(view, call, &parts),
+            Err(refusal) => Some(unauthorized(&refusal)),
+        },
         Ok(Route::Resource(target)) if matches!(target.subresource.as_str(), "" | "status") => {
-            let read = may(view, call, &target).and_then(|()| read(view, call, &target).map_err(|refusal| refusal.answer()));
+            let read = may(view, call, &target).and_then(|_| read(view, call, &target).map_err(|refusal| refusal.answer()));
             Some(read.unwrap_or_else(|answer| answer))
         }
         Ok(Route::Resource(_)) => None,
@@ -96,12 +111,8 @@ pub fn watch(view: &View, call: &Call) -> Result<watch::Watch, Answer> {
 }
 
 /// Lets a call pass or not, in the answer that a real server gives.
-fn may(view: &View, call: &Call, target: &Target) -> Result<(), Answer> {
-    rbac::authorize(view, call, target).map_err(|refusal| {
-        let mut answer = refusal.answer();
-        answer.headers.push(("x-content-type-options".into(), "nosniff".into()));
-        answer
-    })
+fn may(view: &View, call: &Call, target: &Target) -> Result<rbac::User, Answer> {
+    rbac::authorize(view, call, target).map_err(|refusal| unauthorized(&refusal))
 }
 
 fn document(world: &mut World, call: &Call, parts: &[String]) -> Answer {
@@ -109,7 +120,7 @@ fn document(world: &mut World, call: &Call, parts: &[String]) -> Answer {
         return status::method_not_allowed().answer();
     }
     match parts {
-        [first, second] if first == ".well-known" && second == "egress-lab" => mark(world),
+        [first, second] if first == ".well-known" && second == "egress-lab" && rbac::is_master(world, call) => mark(world),
         _ => published(world, call, parts).unwrap_or_else(route::page_not_found),
     }
 }
@@ -139,8 +150,9 @@ fn mark(world: &World) -> Answer {
 }
 
 fn resource(world: &mut World, call: &Call, target: &Target) -> Result<Answer, Refusal> {
-    if let Err(answer) = may(world, call, target) {
-        return Ok(answer);
+    match may(world, call, target) {
+        Ok(user) => world.actor = Some(user),
+        Err(answer) => return Ok(answer),
     }
     if !target.subresource.is_empty()
         && let Some(answer) = special::subresource(world, call, target)
@@ -162,7 +174,7 @@ fn resource(world: &mut World, call: &Call, target: &Target) -> Result<Answer, R
     }
     match verb {
         "get" | "list" => read(world, call, target),
-        "create" => special::review(world, call, target).unwrap_or_else(|| write::create(world, call, target)),
+        "create" => rbac::review(world, call, target).unwrap_or_else(|| write::create(world, call, target)),
         "update" => write::update(world, call, target),
         "patch" => patch::patch(world, call, target),
         "delete" => delete::delete(world, call, target),

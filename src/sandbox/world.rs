@@ -70,6 +70,8 @@ pub struct World {
     /// `Some` while a saved world is being kept: what was committed since the last take.
     records: Option<Vec<Record>>,
     trouble: Option<String>,
+    /// Who makes the present request; nobody while controllers write.
+    pub(in crate::sandbox) actor: Option<api::rbac::User>,
 }
 
 impl World {
@@ -83,7 +85,8 @@ impl World {
     }
 
     fn empty(config: Config, parts: Parts) -> World {
-        let mut loops: Vec<Arc<dyn Controller>> = vec![Arc::new(api::establish::Establish)];
+        let mut loops: Vec<Arc<dyn Controller>> =
+            vec![Arc::new(api::establish::Establish), Arc::new(api::rbac::aggregate::Aggregate)];
         loops.extend(controllers::all(config.seed));
         loops.extend(parts.controllers);
         World {
@@ -106,6 +109,7 @@ impl World {
             next_stream: 1,
             records: None,
             trouble: None,
+            actor: None,
         }
     }
 

@@ -49,7 +49,6 @@ impl Client {
     }
 
     /// The same client with another bearer token.
-    #[allow(dead_code)] // for tests with other users
     pub fn with_token(&self, token: &str) -> Client {
         Client { address: self.address, connector: self.connector.clone(), token: token.into() }
     }

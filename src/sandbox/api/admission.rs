@@ -2,6 +2,7 @@
 
 use crate::k8s::Object;
 use crate::k8s::selector::LabelSelector;
+use crate::sandbox::api::rbac::escalate;
 use crate::sandbox::api::registry::Resource;
 use crate::sandbox::api::status;
 use crate::sandbox::call::Refusal;
@@ -68,6 +69,9 @@ pub fn validate(
     subresource: &str,
 ) -> Result<Vec<String>, Refusal> {
     let mut warnings = Vec::new();
+    if let Some(user) = world.actor.clone().filter(|_| operation != Operation::Delete) {
+        escalate::check(world, &user, resource, object, old)?;
+    }
     let write = Write { resource, old, operation, subresource };
     for hook in hooks(world, "ValidatingWebhookConfiguration") {
         if write.matches(world, &hook, object)

@@ -1,8 +1,8 @@
 //! Subresources and the kinds that are questions rather than objects.
 
 use crate::base::clock::Time;
-use crate::k8s::{Object, base64};
-use crate::sandbox::api::rbac::{self, Ask};
+use crate::k8s::Object;
+use crate::sandbox::api::rbac;
 use crate::sandbox::api::route::Target;
 use crate::sandbox::api::status::{self, Cause};
 use crate::sandbox::api::{body, columns, delete, negotiate, patch, read, write};
@@ -21,7 +21,7 @@ pub fn subresource(world: &mut World, call: &Call, target: &Target) -> Option<Re
         ("exec" | "attach" | "portforward", _) => exec_refused(world, target),
         ("binding", "POST") => bind(world, call, target),
         ("eviction", "POST") => evict(world, target),
-        ("token", "POST") => token(world, call, target),
+        ("token", "POST") => rbac::token::request(world, call, target),
         ("finalize", "PUT") => return None,
         ("ephemeralcontainers", "GET") => return None,
         ("ephemeralcontainers" | "resize" | "approval", _) => {
@@ -155,77 +155,4 @@ fn bind(world: &mut World, call: &Call, target: &Target) -> Result<Answer, Refus
 fn evict(world: &mut World, target: &Target) -> Result<Answer, Refusal> {
     delete::evict(world, target)?;
     Ok(Answer::json(201, &json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201})))
-}
-
-/// A token that looks like one and opens nothing.
-fn token(world: &mut World, call: &Call, target: &Target) -> Result<Answer, Refusal> {
-    let account = read::find(world, target)?;
-    let (mut request, _) = body::read_value(call, "TokenRequest")?;
-    let seconds = request["spec"]["expirationSeconds"].as_i64().unwrap_or(3600);
-    let expires = world.now().plus_ms(seconds * 1000);
-    let part =
-        |value: &Value| base64::encode(value.to_string().as_bytes()).trim_end_matches('=').replace('+', "-").replace('/', "_");
-    let subject = format!("system:serviceaccount:{}:{}", target.namespace, target.name);
-    let claims = json!({"sub": subject, "exp": expires.0 / 1000, "note": crate::base::not_simulated("service account tokens as credentials")});
-    let signature = world.seed.hash(&["token", account.uid(), &expires.rfc3339()]);
-    let token = format!("{}.{}.{}", part(&json!({"alg": "none"})), part(&claims), part(&json!(signature)));
-    request["kind"] = json!("TokenRequest");
-    request["apiVersion"] = json!("authentication.k8s.io/v1");
-    request["metadata"]["name"] = json!(target.name);
-    request["metadata"]["namespace"] = json!(target.namespace);
-    request["spec"]["expirationSeconds"] = json!(seconds);
-    request["status"] = json!({"token": token, "expirationTimestamp": expires.rfc3339()});
-    Ok(Answer::json(201, &request))
-}
-
-/// Answers a create of a kind that is a question; `None` for ordinary kinds.
-pub fn review(world: &mut World, call: &Call, target: &Target) -> Option<Result<Answer, Refusal>> {
-    let (user, groups) = rbac::identity(call);
-    let kind = target.resource.kind.as_str();
-    let status: &dyn Fn(&World, &Value) -> Value = match (target.resource.group.as_str(), kind) {
-        ("authorization.k8s.io", "SelfSubjectRulesReview") => &|_, _| rules(&groups),
-        ("authorization.k8s.io", _) => &|world, request| access(world, request, &user, &groups),
-        ("authentication.k8s.io", "SelfSubjectReview") => &|_, _| json!({"userInfo": {"username": user, "groups": groups}}),
-        ("authentication.k8s.io", _) => return Some(Err(Refusal::not_simulated(kind))),
-        ("", "Binding") => return Some(Err(Refusal::not_simulated(kind))),
-        _ => return None,
-    };
-    Some(body::read_value(call, kind).map(|(mut request, _)| {
-        request["kind"] = json!(kind);
-        request["apiVersion"] = json!(target.resource.api_version());
-        if request["metadata"].is_null() {
-            request["metadata"] = json!({});
-        }
-        request["metadata"]["creationTimestamp"] = Value::Null;
-        request["status"] = status(world, &request);
-        Answer::json(201, &request)
-    }))
-}
-
-fn access(world: &World, request: &Value, user: &str, groups: &[String]) -> Value {
-    let spec = &request["spec"];
-    let asked_user = spec["user"].as_str().map(String::from);
-    let asked_groups: Option<Vec<String>> =
-        spec["groups"].as_array().map(|list| list.iter().filter_map(|g| g.as_str().map(String::from)).collect());
-    let (user, groups) = match asked_user {
-        Some(user) if user != "learner" => (user, asked_groups.unwrap_or_default()),
-        _ => (user.to_string(), groups.to_vec()),
-    };
-    let ask = &spec["resourceAttributes"];
-    let text = |field: &str| ask[field].as_str().unwrap_or("");
-    let resource = match text("subresource") {
-        "" => text("resource").to_string(),
-        sub => format!("{}/{sub}", text("resource")),
-    };
-    let question =
-        Ask { verb: text("verb"), group: text("group"), resource: &resource, name: text("name"), namespace: text("namespace") };
-    json!({"allowed": rbac::allowed(world, &user, &groups, &question)})
-}
-
-fn rules(groups: &[String]) -> Value {
-    if !groups.iter().any(|g| g == "system:masters") {
-        return json!({"resourceRules": [], "nonResourceRules": [], "incomplete": false});
-    }
-    json!({"resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}],
-           "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}], "incomplete": false})
 }

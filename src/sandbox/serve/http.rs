@@ -2,6 +2,7 @@
 
 use super::actor::{Handle, failure, stop};
 use super::{pump, socket, visitors};
+use crate::sandbox::api::rbac::token::authenticate;
 use crate::sandbox::call::{Answer, Call, Refusal};
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
@@ -104,8 +105,21 @@ pub async fn connection(io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static
     }
 }
 
+/// The user behind a bearer token of a service account in the world.
+async fn account(request: &Request<Incoming>, handle: &Handle) -> Option<Arc<str>> {
+    let given = request.headers().get("authorization")?.to_str().ok()?;
+    let (scheme, token) = given.split_once(' ')?;
+    let token = scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_string())?;
+    let user = handle.with(move |world| authenticate(world, &token)).await.ok()??;
+    Some(user.into())
+}
+
 async fn respond(mut request: Request<Incoming>, handle: Handle, door: Door, limits: Limits) -> Response<Body> {
-    let Some(user) = door.user(&request) else {
+    let known = match door.user(&request) {
+        Some(user) => Some(user),
+        None => account(&request, &handle).await,
+    };
+    let Some(user) = known else {
         return answer(Refusal::new(401, "Unauthorized", "Unauthorized").answer());
     };
     let upgrade = hyper::upgrade::on(&mut request);

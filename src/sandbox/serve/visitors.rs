@@ -3,6 +3,7 @@
 
 use super::actor::{Gone, Handle};
 use crate::sandbox::Pace;
+use crate::sandbox::api::rbac::authorize_path;
 use crate::sandbox::call::{Answer, Call, Refusal};
 use crate::sandbox::world::Saved;
 use serde_json::json;
@@ -58,6 +59,13 @@ pub(super) fn route(mut call: Call, mut handle: Handle) -> Result<(Call, Handle)
 /// Answers what only visitors ask; `None` for everything else.
 pub(super) async fn answer(call: &Call, handle: &Handle) -> Option<Answer> {
     let what = call.path.strip_prefix(MARK).filter(|_| call.method == "POST")?;
+    // Whole states go in and out here: that is for those who may do everything.
+    let asked = call.clone();
+    match handle.with(move |world| authorize_path(world, &asked)).await {
+        Ok(Ok(())) => (),
+        Ok(Err(refusal)) => return Some(refusal.answer()),
+        Err(gone) => return Some(super::actor::failure(&gone)),
+    }
     let answer = match what {
         "forks" => fork(call, handle).await,
         "state" => take_over(call, handle).await,

@@ -95,6 +95,7 @@ impl World {
             next_stream: 1,
             records: None,
             trouble: None,
+            actor: None,
         };
         fork.crds = self.crds.clone();
         fork.sealed = *at;

@@ -2,6 +2,7 @@
 
 use crate::base::seed::Seed;
 use crate::k8s::Object;
+use crate::sandbox::api::rbac::bootstrap;
 use crate::sandbox::api::write;
 use crate::sandbox::node::HOST_IP;
 use crate::sandbox::world::World;
@@ -30,6 +31,9 @@ pub(super) fn populate(world: &mut World) {
             json!({"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": name}, "value": value,
                    "globalDefault": global, "preemptionPolicy": "PreemptLowerPriority"}),
         );
+    }
+    for object in bootstrap::objects() {
+        put(world, object);
     }
     let now = world.now().rfc3339();
     let node = node(world.seed(), &now);
