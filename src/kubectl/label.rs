@@ -2,12 +2,10 @@
 
 use super::apply::{DryRun, manager};
 use super::error::{Error, Result};
-use super::fetch::{self, Filter};
 use super::flags::{Flag, Parsed, Takes, flag};
-use super::manifest;
 use super::print::output::Output;
-use super::select;
 use super::session::{Ask, MERGE, Session};
+use super::subject::{self, Subject};
 use serde_json::{Map, Value, json};
 
 pub const FLAGS: &[Flag] = &[
@@ -43,13 +41,6 @@ struct Changes {
     remove: Vec<String>,
 }
 
-/// An object, its type and its namespace.
-struct Subject {
-    resource: super::discovery::Resource,
-    namespace: String,
-    object: Value,
-}
-
 /// Runs `kubectl label`.
 pub async fn run(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
     run_for(s, p, Which::Labels).await
@@ -66,7 +57,7 @@ pub async fn run_for(s: &mut Session<'_>, p: &Parsed, which: Which) -> Result<i3
     }
     let dry_run = DryRun::of(p)?;
     let output = Output::parse(p)?;
-    let subjects = subjects(s, p, &operands).await?;
+    let subjects = subject::subjects(s, p, &operands).await?;
     let mut printed = Vec::new();
     for subject in subjects {
         if p.on("list") {
@@ -77,16 +68,12 @@ pub async fn run_for(s: &mut Session<'_>, p: &Parsed, which: Which) -> Result<i3
         }
         let (word, object) = change(s, p, which, &changes, &subject, dry_run).await?;
         match output.is_human() {
-            true => s.say(&format!("{}/{} {word}{}", subject.resource.printed(), name(&object), dry_run.suffix())),
+            true => s.say(&format!("{} {word}{}", subject.printed(), dry_run.suffix())),
             false => printed.push(object),
         }
     }
     super::apply::print_objects(s, p, &output, printed).await?;
     Ok(0)
-}
-
-fn name(object: &Value) -> &str {
-    object["metadata"]["name"].as_str().unwrap_or("")
 }
 
 /// Operands that look like changes are changes; all that come first name objects.
@@ -129,40 +116,6 @@ fn check(which: Which, key: &str, value: &str) -> Result<()> {
             format!("{key}={value}")
         ))),
     }
-}
-
-async fn subjects(s: &mut Session<'_>, p: &Parsed, operands: &[String]) -> Result<Vec<Subject>> {
-    if p.given("filename") {
-        let (items, errors) = manifest::read(s, p).await?;
-        Error::all(errors)?;
-        let mut found = Vec::new();
-        for item in items {
-            let object = super::apply::live(s, &item).await?;
-            found.push(Subject { resource: item.resource, namespace: item.namespace, object });
-        }
-        return Ok(found);
-    }
-    if operands.is_empty() {
-        return Err(Error::plain("one or more resources must be specified as <resource> <name> or <resource>/<name>"));
-    }
-    let targets = select::targets(s, operands).await?;
-    select::no_name_with_selector(p, &targets)?;
-    let filter = Filter::of(s, p);
-    let mut found = Vec::new();
-    for target in targets.items {
-        let objects = match target.name.is_empty() {
-            true if p.on("all") || p.given("selector") || p.given("field-selector") => {
-                fetch::objects(s, &target.resource, &filter).await?
-            }
-            true => return Err(Error::plain("resource(s) were provided, but no name was specified")),
-            false => vec![fetch::object(s, &target.resource, &filter.namespace, &target.name).await?],
-        };
-        for object in objects {
-            let namespace = object["metadata"]["namespace"].as_str().unwrap_or("").to_string();
-            found.push(Subject { resource: target.resource.clone(), namespace, object });
-        }
-    }
-    Ok(found)
 }
 
 async fn change(
@@ -214,7 +167,7 @@ async fn change(
         body["metadata"]["resourceVersion"] = json!(version);
     }
     let default = if which == Which::Labels { "kubectl-label" } else { "kubectl-annotate" };
-    let ask = Ask::patch(subject.resource.object_path(&subject.namespace, name(&subject.object)), MERGE, &body)
+    let ask = Ask::patch(subject.path(), MERGE, &body)
         .query("dryRun", dry_run.query())
         .query("fieldManager", manager(p, default));
     Ok((word, s.json(ask).await?))

@@ -1,6 +1,8 @@
 //! The three-way difference of `apply`: what was applied last, what is to be, what is. Strategic for the core kinds, JSON merge for
 //! custom resources. After k8s.io/apimachinery `strategicpatch` and `jsonmergepatch`.
 
+use crate::k8s::kinds;
+use crate::k8s::types::{self, Field, Message, Shape};
 use serde_json::{Map, Value, json};
 
 /// How a list is merged.
@@ -14,38 +16,34 @@ enum List {
     ByKey(&'static str),
 }
 
-/// The merge rule of a list by its field and the field that holds the object around it (`merge-keys.txt` of the API's types).
-fn list_rule(parent: &str, field: &str) -> List {
-    let in_container = matches!(parent, "containers" | "initContainers" | "ephemeralContainers");
-    match field {
-        "containers"
-        | "initContainers"
-        | "ephemeralContainers"
-        | "volumes"
-        | "imagePullSecrets"
-        | "webhooks"
-        | "matchConditions"
-        | "resourceClaims"
-        | "schedulingGates" => List::ByKey("name"),
-        "env" if in_container => List::ByKey("name"),
-        "ports" if in_container => List::ByKey("containerPort"),
-        "ports" if parent == "spec" => List::ByKey("port"),
-        "volumeMounts" => List::ByKey("mountPath"),
-        "volumeDevices" => List::ByKey("devicePath"),
-        "hostAliases" => List::ByKey("ip"),
-        "topologySpreadConstraints" => List::ByKey("topologyKey"),
-        "secrets" if parent.is_empty() => List::ByKey("name"),
-        "conditions" | "addresses" if parent == "status" => List::ByKey("type"),
-        "ownerReferences" => List::ByKey("uid"),
-        "finalizers" if parent == "metadata" => List::Set,
-        "podCIDRs" => List::Set,
+/// The type around a field; unknown inside custom data and maps.
+type Type = Option<&'static Message>;
+
+/// The merge rule of a list field.
+fn list_rule(of: Type, field: &str) -> List {
+    match of.and_then(|message| message.field(field)).map(|field| field.merge) {
+        Some(merge) if merge.merge => merge.key.map_or(List::Set, List::ByKey),
         _ => List::Atomic,
     }
 }
 
+/// The type of a member: of the object itself, or of a list's elements. Maps (labels) have none.
+fn inner(of: Type, field: &str) -> Type {
+    types::message(of?.field(field).filter(|field| field.shape != Shape::Map)?.of)
+}
+
+/// The type of a whole object, by its `apiVersion` and `kind`.
+fn type_of(object: &Value) -> Type {
+    let (group, version) = match object["apiVersion"].as_str()?.split_once('/') {
+        Some((group, version)) => (group, version),
+        None => ("", object["apiVersion"].as_str()?),
+    };
+    types::message(&kinds::find(group, object["kind"].as_str()?)?.message(version))
+}
+
 /// Whether keys that a change does not name are dropped (`$retainKeys`).
-fn retains_keys(parent: &str, field: &str) -> bool {
-    matches!((parent, field), ("spec", "strategy") | ("volumes", _))
+fn retains_keys(field: Option<&Field>) -> bool {
+    field.is_some_and(|field| field.merge.retain_keys)
 }
 
 /// Which half of the three-way difference is made.
@@ -59,9 +57,10 @@ enum Half {
 
 /// The strategic merge patch that makes `current` be as `modified`, where `original` was applied last. `{}`: nothing to do.
 pub fn strategic(original: &Value, modified: &Value, current: &Value) -> Value {
-    let changes = diff("", "", current, modified, Half::Changes);
-    let deletions = diff("", "", original, modified, Half::Deletions);
-    Value::Object(combine("", deletions, changes))
+    let of = type_of(modified);
+    let changes = diff(of, None, current, modified, Half::Changes);
+    let deletions = diff(of, None, original, modified, Half::Deletions);
+    Value::Object(combine(of, deletions, changes))
 }
 
 /// The strategic merge patch between two versions (edit).
@@ -69,7 +68,7 @@ pub fn strategic_two_way(from: &Value, to: &Value) -> Value {
     strategic(from, to, from)
 }
 
-fn diff(parent: &str, field: &str, from: &Value, to: &Value, half: Half) -> Map<String, Value> {
+fn diff(of: Type, field: Option<&Field>, from: &Value, to: &Value, half: Half) -> Map<String, Value> {
     let empty = Map::new();
     let (from, to) = (from.as_object().unwrap_or(&empty), to.as_object().unwrap_or(&empty));
     let mut patch = Map::new();
@@ -80,28 +79,28 @@ fn diff(parent: &str, field: &str, from: &Value, to: &Value, half: Half) -> Map<
             }
             (None, Half::Deletions) => (),
             (Some(old), _) if old == new => (),
-            (Some(old), _) => diff_member(field, key, old, new, half, &mut patch),
+            (Some(old), _) => diff_member(of, key, old, new, half, &mut patch),
         }
     }
     if half == Half::Deletions {
         patch.extend(from.keys().filter(|k| !to.contains_key(*k)).map(|k| (k.clone(), Value::Null)));
     }
-    if !patch.is_empty() && retains_keys(parent, field) {
+    if !patch.is_empty() && retains_keys(field) {
         patch.insert("$retainKeys".into(), json!(to.keys().collect::<Vec<_>>()));
     }
     patch
 }
 
-fn diff_member(parent: &str, key: &str, old: &Value, new: &Value, half: Half, patch: &mut Map<String, Value>) {
+fn diff_member(of: Type, key: &str, old: &Value, new: &Value, half: Half, patch: &mut Map<String, Value>) {
     match (old, new) {
         (Value::Object(_), Value::Object(_)) => {
-            let sub = diff(parent, key, old, new, half);
+            let sub = diff(inner(of, key), of.and_then(|m| m.field(key)), old, new, half);
             if !sub.is_empty() {
                 patch.insert(key.to_string(), Value::Object(sub));
             }
         }
-        (Value::Array(old), Value::Array(new)) => match list_rule(parent, key) {
-            List::ByKey(merge_key) => diff_objects(key, merge_key, old, new, half, patch),
+        (Value::Array(old), Value::Array(new)) => match list_rule(of, key) {
+            List::ByKey(merge_key) => diff_objects(of, key, merge_key, (old, new), half, patch),
             List::Set => diff_set(key, old, new, half, patch),
             List::Atomic if half == Half::Changes => {
                 patch.insert(key.to_string(), json!(new));
@@ -115,14 +114,21 @@ fn diff_member(parent: &str, key: &str, old: &Value, new: &Value, half: Half, pa
     }
 }
 
-fn diff_objects(key: &str, merge_key: &str, old: &[Value], new: &[Value], half: Half, patch: &mut Map<String, Value>) {
+fn diff_objects(
+    of: Type,
+    key: &str,
+    merge_key: &str,
+    (old, new): (&[Value], &[Value]),
+    half: Half,
+    patch: &mut Map<String, Value>,
+) {
     let mut list = Vec::new();
     for item in new {
         match old.iter().find(|o| o[merge_key] == item[merge_key]) {
             Some(before) if before == item => (),
             Some(before) => {
-                // Inside an element the element's own list is the parent: containers[].ports.
-                let mut sub = diff(key, key, before, item, half);
+                // What a list's elements retain is declared on the list (volumes).
+                let mut sub = diff(inner(of, key), of.and_then(|m| m.field(key)), before, item, half);
                 if !sub.is_empty() {
                     sub.insert(merge_key.to_string(), item[merge_key].clone());
                     list.push(Value::Object(sub));
@@ -162,15 +168,15 @@ fn diff_set(key: &str, old: &[Value], new: &[Value], half: Half, patch: &mut Map
 }
 
 /// Puts the two halves together: both may name the same element of a list.
-fn combine(parent: &str, mut base: Map<String, Value>, over: Map<String, Value>) -> Map<String, Value> {
+fn combine(of: Type, mut base: Map<String, Value>, over: Map<String, Value>) -> Map<String, Value> {
     for (key, value) in over {
         match (base.remove(&key), value) {
             (Some(Value::Object(a)), Value::Object(b)) => {
-                base.insert(key.clone(), Value::Object(combine(&key, a, b)));
+                base.insert(key.clone(), Value::Object(combine(inner(of, &key), a, b)));
             }
             (Some(Value::Array(a)), Value::Array(b)) if !key.starts_with('$') => {
-                let merged = match list_rule(parent, &key) {
-                    List::ByKey(merge_key) => combine_lists(&key, merge_key, a, b),
+                let merged = match list_rule(of, &key) {
+                    List::ByKey(merge_key) => combine_lists(inner(of, &key), merge_key, a, b),
                     _ => b,
                 };
                 base.insert(key, Value::Array(merged));
@@ -183,13 +189,13 @@ fn combine(parent: &str, mut base: Map<String, Value>, over: Map<String, Value>)
     base
 }
 
-fn combine_lists(key: &str, merge_key: &str, deletions: Vec<Value>, changes: Vec<Value>) -> Vec<Value> {
+fn combine_lists(of: Type, merge_key: &str, deletions: Vec<Value>, changes: Vec<Value>) -> Vec<Value> {
     let mut out = changes;
     for item in deletions {
         match (out.iter_mut().find(|c| c[merge_key] == item[merge_key]), item) {
             (Some(slot), Value::Object(deletion)) => {
                 if let Value::Object(change) = slot.take() {
-                    *slot = Value::Object(combine(key, deletion, change));
+                    *slot = Value::Object(combine(of, deletion, change));
                 }
             }
             (_, item) => out.push(item),
@@ -248,7 +254,7 @@ mod tests {
     use super::*;
 
     fn deployment(containers: Value) -> Value {
-        json!({"spec": {"replicas": 2, "template": {"spec": {"containers": containers}}}})
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"replicas": 2, "template": {"spec": {"containers": containers}}}})
     }
 
     fn template(patch: Value) -> Value {
@@ -321,13 +327,13 @@ mod tests {
 
     #[test]
     fn services_merge_ports_by_port_and_strategies_retain_keys() {
-        let svc = |port: i64| json!({"spec": {"ports": [{"port": port, "name": "http"}]}});
+        let svc = |port: i64| json!({"apiVersion": "v1", "kind": "Service", "spec": {"ports": [{"port": port, "name": "http"}]}});
         let want = json!({"spec": {"$setElementOrder/ports": [{"port": 81}],
             "ports": [{"name": "http", "port": 81}, {"$patch": "delete", "port": 80}]}});
         assert_eq!(strategic(&svc(80), &svc(81), &svc(80)), want);
-        let rolling = json!({"spec": {"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}}}});
-        let recreate = json!({"spec": {"strategy": {"type": "Recreate"}}});
-        let got = strategic(&json!({"spec": {}}), &recreate, &rolling);
+        let rolling = json!({"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}}}});
+        let recreate = json!({"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"strategy": {"type": "Recreate"}}});
+        let got = strategic(&json!({"apiVersion": "apps/v1", "kind": "Deployment", "spec": {}}), &recreate, &rolling);
         assert_eq!(got, json!({"spec": {"strategy": {"$retainKeys": ["type"], "type": "Recreate"}}}));
     }
 }
