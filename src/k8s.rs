@@ -1,6 +1,7 @@
 //! Kubernetes as plain values: objects, keys, kinds, selectors, patches, quantities. No client, no server, no I/O.
 
 pub mod base64;
+pub mod digest;
 pub mod fields;
 pub mod kinds;
 pub mod managed;

@@ -1,6 +1,8 @@
 //! `kubectl create`: from files, or from a few words.
 
 mod data;
+mod ingress;
+pub mod policy;
 mod rbac;
 mod workload;
 
@@ -17,7 +19,7 @@ const DATA: &[Flag] = &[
     flag("from-literal", Takes::Array, "KEY=VALUE"),
     flag("from-file", Takes::Array, "[KEY=]FILE or a folder"),
     flag("from-env-file", Takes::Array, "a file of KEY=VALUE lines"),
-    flag("append-hash", Takes::Bool, "put a hash of the data behind the name (not simulated here)"),
+    flag("append-hash", Takes::Bool, "put a hash of the data behind the name"),
 ];
 const SECRET: &[Flag] = &[
     flag("type", Takes::Text, "the secret's type"),
@@ -40,11 +42,37 @@ const SERVICE: &[Flag] = &[
     flag("external-name", Takes::Text, "externalname: the name it stands for"),
 ];
 const JOB: &[Flag] =
-    &[flag("image", Takes::Text, "the container's image"), flag("from", Takes::Text, "a cron job (not simulated here)")];
+    &[flag("image", Takes::Text, "the container's image"), flag("from", Takes::Text, "a cron job to run once: cronjob/NAME")];
+const CRON_JOB: &[Flag] = &[
+    flag("image", Takes::Text, "the container's image"),
+    flag("schedule", Takes::Text, "when it runs, e.g. '*/5 * * * *'"),
+    flag("restart", Takes::Text, "OnFailure (default) or Never"),
+];
+const INGRESS: &[Flag] = &[
+    flag("rule", Takes::Array, "HOST/PATH=SERVICE:PORT[,tls[=SECRET]]; a path with * at its end is a prefix"),
+    flag("class", Takes::Text, "the ingress class"),
+    flag("default-backend", Takes::Text, "SERVICE:PORT for what no rule takes"),
+    flag("annotation", Takes::Array, "KEY=VALUE"),
+];
+const BUDGET: &[Flag] = &[
+    flag("selector", Takes::Text, "labels of the pods"),
+    flag("min-available", Takes::Text, "how many must stay, a number or a percentage"),
+    flag("max-unavailable", Takes::Text, "how many may go, a number or a percentage"),
+];
+const PRIORITY: &[Flag] = &[
+    flag("value", Takes::Int, "the priority"),
+    flag("global-default", Takes::Bool, "the class of pods that name none"),
+    flag("description", Takes::Text, "when to use it"),
+    flag("preemption-policy", Takes::Text, "PreemptLowerPriority (default) or Never"),
+];
 const ROLE: &[Flag] = &[
     flag("verb", Takes::List, "what is allowed: get, list, ..."),
     flag("resource", Takes::List, "on which types"),
     flag("resource-name", Takes::Array, "only on objects of this name"),
+];
+const CLUSTER_ROLE: &[Flag] = &[
+    flag("non-resource-url", Takes::List, "on which paths that are no type, e.g. /healthz"),
+    flag("aggregation-rule", Takes::Text, "collect the rules of cluster roles with these labels"),
 ];
 const BINDING: &[Flag] = &[
     flag("role", Takes::Text, "the role"),
@@ -53,8 +81,17 @@ const BINDING: &[Flag] = &[
     flag("group", Takes::Array, "a group"),
     flag("serviceaccount", Takes::Array, "NAMESPACE:NAME"),
 ];
-const QUOTA: &[Flag] = &[flag("hard", Takes::Text, "the limits, e.g. pods=10,cpu=2")];
-const TOKEN: &[Flag] = &[flag("duration", Takes::Text, "how long it is good"), flag("audience", Takes::Array, "for whom it is")];
+const QUOTA: &[Flag] = &[
+    flag("hard", Takes::Text, "the limits, e.g. pods=10,cpu=2"),
+    flag("scopes", Takes::List, "only pods of these scopes, e.g. BestEffort"),
+];
+const TOKEN: &[Flag] = &[
+    flag("duration", Takes::Text, "how long it is good, e.g. 10m"),
+    flag("audience", Takes::Array, "for whom it is"),
+    flag("bound-object-kind", Takes::Text, "good as long as this exists: Pod, Secret or Node"),
+    flag("bound-object-name", Takes::Text, "the object's name"),
+    flag("bound-object-uid", Takes::Text, "the object's uid"),
+];
 
 /// What can be made from words.
 pub const SUBS: &[Verb] = &[
@@ -92,7 +129,39 @@ pub const SUBS: &[Verb] = &[
         "make a resource quota",
         "NAME --hard=pods=10",
         [QUOTA, OUTPUT, DRY_RUN, WRITE],
-        workload::quota
+        policy::quota
+    ),
+    verb!(
+        "cronjob",
+        ["cj"],
+        "make a job that runs by the clock",
+        "NAME --image=IMAGE --schedule='*/5 * * * *' [-- COMMAND]",
+        [CRON_JOB, OUTPUT, DRY_RUN, WRITE],
+        workload::cron_job
+    ),
+    verb!(
+        "ingress",
+        ["ing"],
+        "make an ingress",
+        "NAME --rule=HOST/PATH=SERVICE:PORT[,tls[=SECRET]]",
+        [INGRESS, OUTPUT, DRY_RUN, WRITE],
+        ingress::ingress
+    ),
+    verb!(
+        "poddisruptionbudget",
+        ["pdb"],
+        "make a pod disruption budget",
+        "NAME --selector=app=web --min-available=1",
+        [BUDGET, OUTPUT, DRY_RUN, WRITE],
+        policy::disruption_budget
+    ),
+    verb!(
+        "priorityclass",
+        ["pc"],
+        "make a priority class",
+        "NAME --value=1000",
+        [PRIORITY, OUTPUT, DRY_RUN, WRITE],
+        policy::priority_class
     ),
     verb!("role", [], "make a role", "NAME --verb=V --resource=R", [ROLE, OUTPUT, DRY_RUN, WRITE], rbac::role),
     verb!(
@@ -100,7 +169,7 @@ pub const SUBS: &[Verb] = &[
         [],
         "make a cluster role",
         "NAME --verb=V --resource=R",
-        [ROLE, OUTPUT, DRY_RUN, WRITE],
+        [ROLE, CLUSTER_ROLE, OUTPUT, DRY_RUN, WRITE],
         rbac::clusterrole
     ),
     verb!("rolebinding", [], "bind a role", "NAME --role=R --user=U", [BINDING, OUTPUT, DRY_RUN, WRITE], rbac::rolebinding),
@@ -213,11 +282,18 @@ impl Made<'_> {
     }
 }
 
-/// The one name of a generator.
-fn name<'p>(p: &'p Parsed, operands: &'p [String]) -> Result<&'p str> {
-    let _ = p;
+/// The one name of a generator; `verb` is its full name (`create job`).
+fn name<'p>(operands: &'p [String], verb: &str) -> Result<&'p str> {
     match operands {
         [name] => Ok(name),
-        _ => Err(Error::plain(format!("exactly one NAME is required, got {}", operands.len()))),
+        _ => Err(Error::Said(format!(
+            "error: exactly one NAME is required, got {}\nSee 'kubectl {verb} -h' for help and examples",
+            operands.len()
+        ))),
     }
+}
+
+/// `create secret foo`.
+fn unknown_sort(word: &str, what: &str) -> Error {
+    Error::Said(format!("error: unknown command {word:?}\nSee 'kubectl create {what} -h' for help and examples"))
 }

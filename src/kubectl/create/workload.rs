@@ -1,36 +1,21 @@
-//! Namespaces, deployments, services, service accounts, jobs, quotas.
+//! Namespaces, deployments, services, service accounts, jobs, cron jobs.
 
 use super::{Made, name};
 use crate::kubectl::error::{Error, Result};
 use crate::kubectl::flags::Parsed;
-use crate::kubectl::session::Session;
-use serde_json::{Map, Value, json};
+use crate::kubectl::session::{Ask, Session};
+use serde_json::{Value, json};
 
 pub async fn namespace(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
     let object =
-        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name(p, &p.operands)?}, "spec": {}, "status": {}});
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name(&p.operands, &s.verb)?}, "spec": {}, "status": {}});
     Made { object, root: "/api/v1", plural: "namespaces", printed: "namespace", namespaced: false, failed: "" }.post(s, p).await
 }
 
 pub async fn serviceaccount(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
-    let object = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name(p, &p.operands)?}});
+    let object = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name(&p.operands, &s.verb)?}});
     let failed = "failed to create serviceaccount:";
     Made { object, root: "/api/v1", plural: "serviceaccounts", printed: "serviceaccount", namespaced: true, failed }
-        .post(s, p)
-        .await
-}
-
-pub async fn quota(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
-    let mut hard = Map::new();
-    for pair in p.str("hard").split(',').filter(|pair| !pair.is_empty()) {
-        let (key, value) = pair
-            .split_once('=')
-            .ok_or_else(|| Error::plain(format!("Invalid argument syntax {pair}, expected <resource>=<value>")))?;
-        hard.insert(key.to_string(), json!(value));
-    }
-    let object = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": name(p, &p.operands)?}, "spec": {"hard": hard}, "status": {}});
-    let failed = "failed to create quota:";
-    Made { object, root: "/api/v1", plural: "resourcequotas", printed: "resourcequota", namespaced: true, failed }
         .post(s, p)
         .await
 }
@@ -42,7 +27,7 @@ fn container_name(image: &str) -> String {
 }
 
 pub async fn deployment(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
-    let name = name(p, p.before_dash())?;
+    let name = name(p.before_dash(), &s.verb)?;
     let images = p.list("image");
     if images.is_empty() {
         return Err(Error::plain("required flag(s) \"image\" not set"));
@@ -76,35 +61,79 @@ pub async fn deployment(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
 }
 
 pub async fn job(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
-    if p.given("from") {
-        return Err(Error::not_simulated("create job --from"));
-    }
-    let name = name(p, p.before_dash())?;
-    if p.str("image").is_empty() {
-        return Err(Error::plain("either --image or --from must be specified"));
-    }
-    let mut container = json!({"name": name, "image": p.str("image"), "resources": {}});
-    if !p.after_dash().is_empty() {
-        container["command"] = json!(p.after_dash());
-    }
-    let object = json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name},
-        "spec": {"template": {"metadata": {}, "spec": {"containers": [container], "restartPolicy": "Never"}}}, "status": {}});
+    let name = name(p.before_dash(), &s.verb)?.to_string();
+    let object = match (p.str("image"), p.str("from")) {
+        ("", "") => return Err(Error::plain("either --image or --from must be specified")),
+        (image, "") => json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name},
+            "spec": {"template": {"metadata": {}, "spec": pod_spec(&name, image, p.after_dash(), "Never")}}, "status": {}}),
+        ("", from) if p.after_dash().is_empty() => from_cron_job(s, &name, from).await?,
+        ("", _) => return Err(Error::plain("cannot specify --from and command")),
+        _ => return Err(Error::plain("either --image or --from must be specified")),
+    };
     let failed = "failed to create job:";
     Made { object, root: "/apis/batch/v1", plural: "jobs", printed: "job.batch", namespaced: true, failed }.post(s, p).await
+}
+
+fn pod_spec(name: &str, image: &str, command: &[String], restart: &str) -> Value {
+    let mut container = json!({"name": name, "image": image, "resources": {}});
+    if !command.is_empty() {
+        container["command"] = json!(command);
+    }
+    json!({"containers": [container], "restartPolicy": restart})
+}
+
+/// The job that a cron job would start, started by hand.
+async fn from_cron_job(s: &mut Session<'_>, name: &str, from: &str) -> Result<Value> {
+    let cron = match from.split_once('/') {
+        Some(("cronjob" | "cronjobs" | "cj" | "cronjob.batch" | "cronjobs.batch", cron)) => cron,
+        _ => return Err(Error::plain("from must be an existing cronjob")),
+    };
+    let path = format!("/apis/batch/v1/namespaces/{}/cronjobs/{cron}", s.namespace);
+    let found = s.json(Ask::get(path)).await?;
+    let template = &found["spec"]["jobTemplate"];
+    let mut metadata = json!({"name": name, "annotations": {"cronjob.kubernetes.io/instantiate": "manual"}});
+    for (key, value) in template["metadata"]["annotations"].as_object().into_iter().flatten() {
+        metadata["annotations"][key] = value.clone();
+    }
+    if template["metadata"]["labels"].is_object() {
+        metadata["labels"] = template["metadata"]["labels"].clone();
+    }
+    metadata["ownerReferences"] = json!([{"apiVersion": "batch/v1", "kind": "CronJob", "name": cron,
+        "uid": found["metadata"]["uid"], "controller": true}]);
+    Ok(json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": template["spec"], "status": {}}))
+}
+
+pub async fn cron_job(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
+    let name = name(p.before_dash(), &s.verb)?;
+    let missing: Vec<&str> = ["image", "schedule"].into_iter().filter(|flag| !p.given(flag)).collect();
+    if !missing.is_empty() {
+        return Err(Error::plain(format!("required flag(s) \"{}\" not set", missing.join("\", \""))));
+    }
+    let pod = pod_spec(name, p.str("image"), p.after_dash(), p.text("restart").unwrap_or("OnFailure"));
+    let object = json!({"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": name}, "spec": {
+        "schedule": p.str("schedule"), "jobTemplate": {"metadata": {"name": name},
+        "spec": {"template": {"metadata": {}, "spec": pod}}}}, "status": {}});
+    let failed = "failed to create cronjob:";
+    Made { object, root: "/apis/batch/v1", plural: "cronjobs", printed: "cronjob.batch", namespaced: true, failed }
+        .post(s, p)
+        .await
 }
 
 pub async fn service(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
     let Some((kind, rest)) = p.operands.split_first() else {
         return Err(Error::plain("which service: clusterip, nodeport, loadbalancer or externalname?"));
     };
-    let name = name(p, rest)?;
     let kind = match kind.as_str() {
         "clusterip" => "ClusterIP",
         "nodeport" => "NodePort",
         "loadbalancer" => "LoadBalancer",
         "externalname" => "ExternalName",
-        other => return Err(Error::plain(format!("unknown command {other:?} for \"kubectl create service\""))),
+        other => return Err(super::unknown_sort(other, "service")),
     };
+    let name = super::name(rest, &format!("create service {}", p.operands[0]))?;
+    if kind == "ExternalName" && !p.given("external-name") {
+        return Err(Error::plain("required flag(s) \"external-name\" not set"));
+    }
     let mut ports = Vec::new();
     for tcp in p.list("tcp") {
         ports.push(port(tcp, p.int("node-port"))?);
@@ -130,8 +159,11 @@ pub async fn service(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
 /// `80:8080`, `80:http`, `80`.
 fn port(text: &str, node_port: Option<i64>) -> Result<Value> {
     let (port, target) = text.split_once(':').unwrap_or((text, text));
-    let number: i64 = port.parse().map_err(|_| Error::plain(format!("strconv.ParseInt: parsing {port:?}: invalid syntax")))?;
+    let number: i64 = port.parse().map_err(|_| Error::plain(format!("strconv.ParseUint: parsing {port:?}: invalid syntax")))?;
     let target = target.parse::<i64>().map_or_else(|_| json!(target), |n| json!(n));
+    if !(1..=65535).contains(&number) || target.as_i64().is_some_and(|n| !(1..=65535).contains(&n)) {
+        return Err(Error::plain("must be between 1 and 65535, inclusive"));
+    }
     let mut port = json!({"name": text.replace(':', "-"), "port": number, "protocol": "TCP", "targetPort": target});
     if let Some(node) = node_port {
         port["nodePort"] = json!(node);
