@@ -42,6 +42,7 @@ mod session;
 mod set;
 mod subject;
 mod taint;
+mod template;
 mod top;
 mod verbs;
 mod version;
@@ -105,14 +106,45 @@ pub async fn run(ctx: &Context, io: &mut Io, argv: &[String]) -> i32 {
         io.write(line.help.as_bytes());
         return 0;
     };
-    let mut session = session::Session::new(ctx, io, &command.full_name(), &line.parsed);
-    match (command.verb.run)(&mut session, &line.parsed).await {
+    let mut parsed = line.parsed;
+    let mut session = session::Session::new(ctx, io, &command.full_name(), &parsed);
+    let outcome = match read_template(&mut session, &mut parsed) {
+        Ok(()) => (command.verb.run)(&mut session, &parsed).await,
+        Err(error) => Err(error),
+    };
+    match outcome {
         Ok(code) => code,
         Err(error) => {
             session.print_error(&error);
             error.code()
         }
     }
+}
+
+/// `-o jsonpath-file=FILE` becomes `-o jsonpath=TEXT`.
+fn read_template(session: &mut session::Session<'_>, parsed: &mut flags::Parsed) -> error::Result<()> {
+    let text = parsed.str("output").to_string();
+    let (form, name) = text.split_once('=').unwrap_or((&text, parsed.str("template")));
+    let Some(inline) = print::output::inline_form(form) else { return Ok(()) };
+    if name.is_empty() {
+        return Err(error::Error::plain(format!("{form} format specified but no {form} file given")));
+    }
+    let bytes = session.io.files.read(name).map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => {
+            error::Error::plain(format!("error reading --template {name}, open {name}: no such file or directory\n"))
+        }
+        _ => error::Error::plain(format!("error reading --template {name}, {e}\n")),
+    })?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    parsed.replace("output", format!("{inline}={}", if form == "custom-columns-file" { columns_line(&text) } else { text }));
+    Ok(())
+}
+
+/// The two lines of a columns file, names over paths, as one specification.
+fn columns_line(text: &str) -> String {
+    let mut lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let (names, paths) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+    names.iter().zip(paths).map(|(name, path)| format!("{name}:{path}")).collect::<Vec<_>>().join(",")
 }
 
 /// Whether a line could run: known verb, known flags, nothing that `restrictions` refuse. For lint; touches nothing.

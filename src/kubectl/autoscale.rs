@@ -32,9 +32,7 @@ pub async fn run(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
         return Err(Error::plain(format!("--max=MAXPODS is required and must be at least 1, max: {max}")));
     }
     if max < min {
-        return Err(Error::plain(format!(
-            "--max=MAXPODS must be larger or equal to --min=MINPODS, max: {max}, min: {min}"
-        )));
+        return Err(Error::plain(format!("--max=MAXPODS must be larger or equal to --min=MINPODS, max: {max}, min: {min}")));
     }
     let dry_run = DryRun::of(p)?;
     let output = Output::parse(p)?;
@@ -80,8 +78,9 @@ fn metrics(p: &Parsed) -> Result<Vec<Value>> {
                 json!({"type": "Utilization", "averageUtilization": share})
             }
             None => {
-                let amount = crate::k8s::quantity::Quantity::parse(&value)
-                    .ok_or_else(|| Error::plain(format!("invalid {name} value {value:?}: a percentage (80%) or an amount (500m)")))?;
+                let amount = crate::k8s::quantity::Quantity::parse(&value).ok_or_else(|| {
+                    Error::plain(format!("invalid {name} value {value:?}: a percentage (80%) or an amount (500m)"))
+                })?;
                 json!({"type": "AverageValue", "averageValue": amount.canonical()})
             }
         };

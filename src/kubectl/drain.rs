@@ -189,7 +189,9 @@ async fn fate(s: &mut Session<'_>, p: &Parsed, pod: &Value) -> Result<Fate> {
             owner["name"].as_str().unwrap_or("")
         );
         match s.json(Ask::get(path)).await {
-            Err(error) if error.is_not_found() && p.on("force") => said = Fate::Warned("deleting Pods that declare no controller"),
+            Err(error) if error.is_not_found() && p.on("force") => {
+                said = Fate::Warned("deleting Pods that declare no controller")
+            }
             Err(error) => return Err(error),
             Ok(_) if !p.on("ignore-daemonsets") => {
                 return Ok(Fate::Refused("DaemonSet-managed Pods (use --ignore-daemonsets to ignore)"));
@@ -256,7 +258,13 @@ async fn remove(s: &mut Session<'_>, p: &Parsed, pod: &Pod, dry_run: DryRun, lef
 }
 
 /// Waits until the pods are gone, saying so of each.
-async fn gone(s: &mut Session<'_>, p: &Parsed, mut pods: Vec<Pod>, left: &mut Option<i64>, errors: &mut Vec<Error>) -> Result<()> {
+async fn gone(
+    s: &mut Session<'_>,
+    p: &Parsed,
+    mut pods: Vec<Pod>,
+    left: &mut Option<i64>,
+    errors: &mut Vec<Error>,
+) -> Result<()> {
     let word = if p.on("disable-eviction") { "deleted" } else { "evicted" };
     for _ in 0..POLLS {
         let mut still = Vec::new();

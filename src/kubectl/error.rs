@@ -14,6 +14,8 @@ pub enum Error {
     Said(String),
     /// Several errors: one line each.
     Many(Vec<Error>),
+    /// Standard output that came before an error.
+    After(String, Box<Error>),
     /// The learner pressed Ctrl-C.
     Interrupted,
 }
@@ -30,6 +32,11 @@ impl Error {
     /// A mistake in the command line: kubectl adds where to look.
     pub fn usage(verb: &str, text: impl AsRef<str>) -> Error {
         Error::Said(format!("error: {}\nSee 'kubectl {verb} --help' for usage.", text.as_ref()))
+    }
+
+    /// The same error, with what is printed before it.
+    pub fn after(self, output: String) -> Error {
+        Error::After(output, Box::new(self))
     }
 
     /// What this program does not imitate.
@@ -67,6 +74,7 @@ impl Error {
             Error::Status(status) => status["message"].as_str().unwrap_or("").to_string(),
             Error::Plain(text) | Error::Said(text) => text.clone(),
             Error::Many(errors) => errors.iter().map(Error::message).collect::<Vec<_>>().join(", "),
+            Error::After(_, error) => error.message(),
             Error::Interrupted => String::new(),
         }
     }
@@ -98,6 +106,7 @@ impl Error {
                 });
                 texts.collect::<Vec<_>>().join("\n")
             }
+            Error::After(_, error) => error.text(),
             Error::Interrupted => String::new(),
         }
     }

@@ -100,6 +100,11 @@ impl Parsed {
         &self.operands[self.dash.unwrap_or(self.operands.len())..]
     }
 
+    /// Gives a text flag another value.
+    pub fn replace(&mut self, name: &'static str, value: String) {
+        self.values.insert(name, vec![value]);
+    }
+
     fn put(&mut self, flag: &Flag, value: &str) {
         let values = self.values.entry(flag.name).or_default();
         match flag.takes {

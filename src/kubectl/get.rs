@@ -28,7 +28,6 @@ pub const FLAGS: &[Flag] = &[
     flag("raw", Takes::Text, "print what the server answers for a path"),
     flag("subresource", Takes::Text, "read a subresource, e.g. status"),
     flag("server-print", Takes::Bool, "let the server make the table (always done here)"),
-    flag("template", Takes::Text, "the template, when -o names only its kind"),
 ];
 
 /// Runs `kubectl get`.

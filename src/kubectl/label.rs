@@ -167,8 +167,7 @@ async fn change(
         body["metadata"]["resourceVersion"] = json!(version);
     }
     let default = if which == Which::Labels { "kubectl-label" } else { "kubectl-annotate" };
-    let ask = Ask::patch(subject.path(), MERGE, &body)
-        .query("dryRun", dry_run.query())
-        .query("fieldManager", manager(p, default));
+    let ask =
+        Ask::patch(subject.path(), MERGE, &body).query("dryRun", dry_run.query()).query("fieldManager", manager(p, default));
     Ok((word, s.json(ask).await?))
 }

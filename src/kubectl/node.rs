@@ -30,7 +30,11 @@ pub async fn named(s: &mut Session<'_>, p: &Parsed) -> Result<Vec<String>> {
         (true, false) => return Err(usage(format!("USAGE: {} NODE [flags]", s.verb))),
         (false, true) => return Err(Error::plain("error: cannot specify both a node name and a --selector option")),
         (false, false) => {
-            return Ok(p.operands.iter().map(|o| o.trim_start_matches("node/").trim_start_matches("nodes/").to_string()).collect());
+            return Ok(p
+                .operands
+                .iter()
+                .map(|o| o.trim_start_matches("node/").trim_start_matches("nodes/").to_string())
+                .collect());
         }
         (true, true) => (),
     }

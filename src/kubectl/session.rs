@@ -159,6 +159,9 @@ impl<'a> Session<'a> {
 
     /// Prints an error the way kubectl does, if it has words.
     pub fn print_error(&mut self, error: &Error) {
+        if let Error::After(output, _) = error {
+            self.io.write(output.as_bytes());
+        }
         let text = error.text();
         if !text.is_empty() {
             self.io.warn(&text);

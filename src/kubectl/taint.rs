@@ -8,10 +8,8 @@ use super::session::{Ask, STRATEGIC, Session};
 use super::subject;
 use serde_json::{Value, json};
 
-pub const FLAGS: &[Flag] = &[
-    flag("all", Takes::Bool, "every node"),
-    flag("overwrite", Takes::Bool, "change taints that are already set"),
-];
+pub const FLAGS: &[Flag] =
+    &[flag("all", Takes::Bool, "every node"), flag("overwrite", Takes::Bool, "change taints that are already set")];
 
 const EFFECTS: [&str; 3] = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
 
@@ -167,8 +165,7 @@ fn check(p: &Parsed, operands: &[String], changes: &Changes) -> Result<()> {
 
 /// The word for what is done, and the taints after it: new ones first.
 fn changed(node: &str, old: &[Value], changes: &Changes, overwrite: bool) -> Result<(&'static str, Vec<Value>)> {
-    let clash: Vec<&str> =
-        changes.add.iter().filter(|t| old.iter().any(|o| t.fits(o))).map(|t| t.key.as_str()).collect();
+    let clash: Vec<&str> = changes.add.iter().filter(|t| old.iter().any(|o| t.fits(o))).map(|t| t.key.as_str()).collect();
     if !overwrite && !clash.is_empty() {
         return Err(Error::plain(format!(
             "node {node} already has {} taint(s) with same effect(s) and --overwrite is false",
@@ -181,7 +178,8 @@ fn changed(node: &str, old: &[Value], changes: &Changes, overwrite: bool) -> Res
     let mut missing = Vec::new();
     for removal in &changes.remove {
         if !new.iter().any(|taint| removal.fits(taint)) {
-            let shown = if removal.effect.is_empty() { removal.key.clone() } else { format!("{}:{}", removal.key, removal.effect) };
+            let shown =
+                if removal.effect.is_empty() { removal.key.clone() } else { format!("{}:{}", removal.key, removal.effect) };
             missing.push(Error::plain(format!("taint {shown:?} not found")));
         }
         new.retain(|taint| !removal.fits(taint));

@@ -47,7 +47,11 @@ pub const GLOBAL: &[Flag] = &[
     flag("insecure-skip-tls-verify", Takes::Bool, "do not check the server's certificate"),
     short("v", 'v', Takes::Text, "how much to log (nothing is, here)"),
 ];
-pub const OUTPUT: &[Flag] = &[short("output", 'o', Takes::Text, "json, yaml, name, wide, jsonpath=..., custom-columns=...")];
+pub const OUTPUT: &[Flag] = &[
+    short("output", 'o', Takes::Text, "json, yaml, name, wide, jsonpath=..., go-template=..., custom-columns=..."),
+    flag("template", Takes::Text, "the template, when -o names only its kind"),
+    flag("allow-missing-template-keys", Takes::Bool, "print nothing for what a template does not find (default true)"),
+];
 pub const SELECT: &[Flag] = &[
     short("selector", 'l', Takes::Text, "only objects with these labels, e.g. app=web"),
     flag("field-selector", Takes::Text, "only objects with these field values, e.g. status.phase=Running"),

@@ -146,7 +146,8 @@ mod tests {
 
     #[test]
     fn rules_are_read_as_kubectl_reads_them() {
-        let read = |text: &str| rule(text).map(|r| format!("{} {} {} {}:{} {:?}", r.host, r.path, r.prefix, r.service, r.port, r.tls));
+        let read =
+            |text: &str| rule(text).map(|r| format!("{} {} {} {}:{} {:?}", r.host, r.path, r.prefix, r.service, r.port, r.tls));
         assert_eq!(read("a.b/*=svc1:80").unwrap(), "a.b / true svc1:80 None");
         assert_eq!(read("foo.com/bar=s:http,tls=cert").unwrap(), "foo.com /bar false s:http Some(\"cert\")");
         assert_eq!(read("/=s:80,tls").unwrap(), " / false s:80 Some(\"\")");

@@ -7,8 +7,7 @@ use crate::kubectl::session::{Ask, Session};
 use serde_json::{Value, json};
 
 pub async fn namespace(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
-    let object =
-        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name(&p.operands, &s.verb)?}, "spec": {}, "status": {}});
+    let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name(&p.operands, &s.verb)?}, "spec": {}, "status": {}});
     Made { object, root: "/api/v1", plural: "namespaces", printed: "namespace", namespaced: false, failed: "" }.post(s, p).await
 }
 

@@ -7,6 +7,7 @@ use crate::k8s::jsonpath::JsonPath;
 use crate::kubectl::discovery::{self, Resource};
 use crate::kubectl::error::{Error, Result};
 use crate::kubectl::flags::Parsed;
+use crate::kubectl::template::{Template, value};
 use serde_json::Value;
 
 /// How to print.
@@ -22,6 +23,8 @@ pub enum Output {
     JsonPath(String, JsonPath),
     JsonPathAsJson(JsonPath),
     Columns(Vec<Column>),
+    /// As written; whether a missing key is an error.
+    GoTemplate(String, Template, bool),
 }
 
 const FORMATS: &str = "custom-columns,custom-columns-file,go-template,go-template-file,json,jsonpath,jsonpath-as-json,jsonpath-file,kyaml,name,template,templatefile,wide,yaml";
@@ -46,12 +49,12 @@ impl Output {
             "jsonpath" => Output::JsonPath(rest.to_string(), jsonpath(rest)?),
             "jsonpath-as-json" => Output::JsonPathAsJson(jsonpath(rest)?),
             "custom-columns" => Output::Columns(columns::parse(rest)?),
-            "go-template" | "template" | "go-template-file" | "templatefile" => {
-                return Err(Error::not_simulated("output as go-template; use jsonpath"));
+            "go-template" | "template" => {
+                let template = Template::parse(rest).map_err(|e| Error::plain(format!("error parsing template {rest}, {e}")));
+                let strict = !parsed.on_or("allow-missing-template-keys", true);
+                Output::GoTemplate(rest.to_string(), some_template(rest).and(template)?, strict)
             }
-            "jsonpath-file" | "custom-columns-file" | "kyaml" => {
-                return Err(Error::not_simulated(&format!("output as {form}")));
-            }
+            "kyaml" => return Err(Error::not_simulated("output as kyaml; use yaml")),
             other => {
                 return Err(Error::plain(format!(
                     "unable to match a printer suitable for the output format {other:?}, allowed formats are: {FORMATS}"
@@ -74,9 +77,14 @@ impl Output {
             Output::Yaml => Ok(yaml::write(object)),
             Output::Json => Ok(pretty_json(object)),
             Output::Name => Ok(items(object).iter().map(|o| name(o, resources) + "\n").collect()),
-            Output::JsonPath(text, path) => path
-                .print(object)
-                .map_err(|e| Error::plain(format!("error executing jsonpath {text:?}: Error executing template: {e}."))),
+            Output::JsonPath(text, path) => path.print(object).map_err(|e| {
+                let shown = details("jsonpath", text, &e, None, &value::go_syntax(object));
+                Error::plain(format!("error executing jsonpath {text:?}: {shown}")).after(shown)
+            }),
+            Output::GoTemplate(text, template, strict) => template.run(object, *strict).map_err(|(before, e)| {
+                let shown = before + &details("template", text, &e, Some(&go_json(object)), &value::shown(object));
+                Error::plain(format!("error executing template {}: {e}", value::go_quoted(text))).after(shown)
+            }),
             Output::JsonPathAsJson(path) => {
                 let found: Vec<Value> = path.find(object).map_err(Error::Plain)?.into_iter().cloned().collect();
                 Ok(pretty_json(&Value::Array(found)))
@@ -86,10 +94,33 @@ impl Output {
     }
 }
 
-fn jsonpath(template: &str) -> Result<JsonPath> {
-    if template.is_empty() {
-        return Err(Error::plain("template format specified but no template given"));
+/// What kubectl prints for whoever writes the template.
+fn details(what: &str, template: &str, error: &str, raw: Option<&str>, given: &str) -> String {
+    let raw = raw.map_or(String::new(), |raw| format!("\traw data was:\n\t\t{raw}\n"));
+    format!(
+        "Error executing template: {error}. Printing more information for debugging the template:\n\ttemplate was:\n\t\t{template}\n{raw}\tobject given to {what} engine was:\n\t\t{given}\n\n"
+    )
+}
+
+fn some_template(template: &str) -> Result<()> {
+    match template.is_empty() {
+        true => Err(Error::plain("template format specified but no template given")),
+        false => Ok(()),
     }
+}
+
+/// The forms whose template stands in a file: the form that takes the template itself.
+pub fn inline_form(form: &str) -> Option<&'static str> {
+    match form {
+        "go-template-file" | "templatefile" => Some("go-template"),
+        "jsonpath-file" => Some("jsonpath"),
+        "custom-columns-file" => Some("custom-columns"),
+        _ => None,
+    }
+}
+
+fn jsonpath(template: &str) -> Result<JsonPath> {
+    some_template(template)?;
     JsonPath::parse(template).map_err(|e| Error::plain(format!("error parsing jsonpath {template}, {e}")))
 }
 
