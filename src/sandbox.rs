@@ -115,6 +115,10 @@ pub enum Action {
 pub trait Controller: Send + Sync {
     /// Named in the error when the loops do not come to rest.
     fn name(&self) -> &'static str;
+    /// The component of a cluster that it is part of: the manager of the fields that it writes, "" when a cluster notes none.
+    fn component(&self) -> &'static str {
+        "kube-controller-manager"
+    }
     /// The kinds whose objects it looks at, by their kind word; none: everything. Without a change among them, and before its own
     /// [`Action::Wake`], it is not asked again.
     fn watches(&self) -> &'static [&'static str] {

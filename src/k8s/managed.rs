@@ -165,6 +165,18 @@ impl Managed {
         self.give(taken, by);
     }
 
+    /// Takes note of a create. What `unowned` has is nobody's.
+    pub fn create(&mut self, new: &Value, of: Type<'_>, by: &Writer<'_>, scope: Scope, unowned: &Set) {
+        let taken = narrowed(&json!({}), new, of, scope).added;
+        let mut taken = if unowned.is_empty() { taken } else { taken.difference(unowned) };
+        for entry in &mut self.0 {
+            entry.fields = entry.fields.difference(&taken);
+        }
+        self.0.retain(|entry| !entry.fields.is_empty());
+        strip_server_fields(&mut taken);
+        self.give(taken, by);
+    }
+
     /// Notes that a writer took fields. Nothing taken: nothing changes.
     pub fn give(&mut self, fields: Set, by: &Writer<'_>) {
         if !fields.is_empty() {

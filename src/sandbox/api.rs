@@ -10,6 +10,7 @@ pub mod discovery;
 pub mod establish;
 pub mod negotiate;
 pub mod openapi;
+pub mod owners;
 pub mod patch;
 pub mod protobuf;
 pub mod rbac;

@@ -63,6 +63,12 @@ pub fn apply(world: &mut World, resource: &Resource, object: &mut Object, old: O
     }
 }
 
+/// A new object as it was decoded: with its type's defaults, without what the server adds to it. `None`: nothing is added to its kind
+/// that is not a default of its type.
+pub fn decoded(resource: &Resource, object: &Object) -> Option<Object> {
+    ((resource.group.as_str(), resource.kind.as_str()) == ("", "Pod")).then(|| pods::decoded(object))
+}
+
 /// Sets a field that is not there.
 fn set_missing(object: &mut Object, path: &[&str], value: Value) {
     if object.at(path).is_null() {

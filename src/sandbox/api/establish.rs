@@ -16,6 +16,10 @@ impl Controller for Establish {
         "custom resource definitions"
     }
 
+    fn component(&self) -> &'static str {
+        "kube-apiserver"
+    }
+
     fn reconcile(&self, state: &Snapshot, now: Time) -> Vec<Action> {
         let all = state.list("apiextensions.k8s.io", "CustomResourceDefinition");
         all.flat_map(|definition| match definition.is_terminating() {

@@ -3,6 +3,7 @@
 use crate::base::yaml;
 use crate::k8s::strategic::{self, Trouble};
 use crate::k8s::{Object, patch as patches};
+use crate::sandbox::api::owners::{self, By};
 use crate::sandbox::api::route::Target;
 use crate::sandbox::api::status::{self, Cause};
 use crate::sandbox::api::{body, negotiate, read, strict, write};
@@ -24,6 +25,7 @@ pub fn patch(world: &mut World, call: &Call, target: &Target) -> Result<Answer, 
     let media = call.header_value("content-type").unwrap_or("").split(';').next().unwrap_or("").trim().to_string();
     let validation = body::field_validation(call, "PatchOptions")?;
     let dry_run = body::dry_run(call, "PatchOptions")?;
+    owners::check_manager(call, "PatchOptions")?;
     write::refuse_not_simulated(&target.resource)?;
     let media = accepted(&media, target)?;
     let old = read::find(world, target)?;
@@ -34,10 +36,11 @@ pub fn patch(world: &mut World, call: &Call, target: &Target) -> Result<Answer, 
         return Err(Refusal::bad_request(message));
     }
     let (patched, mut warnings) = write::patched_fields(patched, &target.resource, validation)?;
-    let written = match write::update_object(world, &target.resource, &old, patched, &target.subresource, dry_run) {
-        Ok(written) => written,
-        Err(refusal) => return Ok(write::warned(&refusal, &warnings)),
-    };
+    let written =
+        match write::update_object(world, &target.resource, &old, patched, &By::call(call, &target.subresource), dry_run) {
+            Ok(written) => written,
+            Err(refusal) => return Ok(write::warned(&refusal, &warnings)),
+        };
     warnings.extend(written.warnings);
     let mut answer = negotiate::object(world, &target.resource, &written.object, form, call, 200);
     read::warn(&mut answer, &warnings);

@@ -2,6 +2,7 @@
 
 use crate::base::clock::Time;
 use crate::k8s::Object;
+use crate::sandbox::api::owners::{self, By};
 use crate::sandbox::api::rbac;
 use crate::sandbox::api::route::Target;
 use crate::sandbox::api::status::{self, Cause};
@@ -133,7 +134,7 @@ fn scale(world: &mut World, call: &Call, target: &Target) -> Result<Answer, Refu
     let mut next = (*old).clone();
     next.set(&path, json!(wanted));
     let dry_run = body::dry_run(call, "PatchOptions")?;
-    let written = write::update_object(world, &target.resource, &old, next, "", dry_run)?;
+    let written = write::update_object(world, &target.resource, &old, next, &By::call(call, "scale"), dry_run)?;
     Ok(negotiate::value(call, 200, &scale_of(&written.object, &path).0))
 }
 
@@ -148,7 +149,8 @@ fn bind(world: &mut World, call: &Call, target: &Target) -> Result<Answer, Refus
     let old = read::find(world, target)?;
     let mut next = (*old).clone();
     next.set(&["spec", "nodeName"], binding["target"]["name"].clone());
-    write::update_object(world, &target.resource, &old, next, "", false)?;
+    let by = By { applied: Some(owners::stored(&old)), ..By::default() };
+    write::update_object(world, &target.resource, &old, next, &by, false)?;
     Ok(Answer::json(201, &json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201})))
 }
 

@@ -1,8 +1,10 @@
 //! Creating and updating objects: the rules every write passes, whoever asks.
 
+use crate::k8s::managed::Managed;
 use crate::k8s::{Key, Object};
 use crate::sandbox::api::admission::{self, Operation};
 use crate::sandbox::api::body::{self, FieldValidation};
+use crate::sandbox::api::owners::{self, By};
 use crate::sandbox::api::registry::{self, Resource};
 use crate::sandbox::api::route::{self, Target};
 use crate::sandbox::api::status::{self, Cause};
@@ -33,9 +35,11 @@ pub fn create(world: &mut World, call: &Call, target: &Target) -> Result<Answer,
     let form = negotiate::form(call)?;
     let validation = body::field_validation(call, "CreateOptions")?;
     let dry_run = body::dry_run(call, "CreateOptions")?;
+    owners::check_manager(call, "CreateOptions")?;
     refuse_not_simulated(&target.resource)?;
     let (object, mut warnings) = body::read_object(call, &target.resource, validation)?;
-    let written = match create_object(world, &target.resource, object, &target.namespace, dry_run) {
+    let by = By::call(call, "");
+    let written = match create_object(world, &target.resource, object, &target.namespace, &by, dry_run) {
         Ok(written) => written,
         Err(refusal) => return Ok(warned(&refusal, &warnings)),
     };
@@ -54,6 +58,7 @@ pub fn update(world: &mut World, call: &Call, target: &Target) -> Result<Answer,
     let form = negotiate::form(call)?;
     let validation = body::field_validation(call, "UpdateOptions")?;
     let dry_run = body::dry_run(call, "UpdateOptions")?;
+    owners::check_manager(call, "UpdateOptions")?;
     refuse_not_simulated(&target.resource)?;
     let (object, mut warnings) = body::read_object(call, &target.resource, validation)?;
     if object.name() != target.name {
@@ -61,7 +66,8 @@ pub fn update(world: &mut World, call: &Call, target: &Target) -> Result<Answer,
         return Err(Refusal::bad_request(message));
     }
     let old = read::find(world, target)?;
-    let written = match update_object(world, &target.resource, &old, object, &target.subresource, dry_run) {
+    let by = By::call(call, &target.subresource);
+    let written = match update_object(world, &target.resource, &old, object, &by, dry_run) {
         Ok(written) => written,
         Err(refusal) => return Ok(warned(&refusal, &warnings)),
     };
@@ -90,34 +96,44 @@ pub fn refuse_not_simulated(resource: &Resource) -> Result<(), Refusal> {
     }
 }
 
-/// Creates an object for a controller.
+/// Creates an object for a component of the cluster.
 ///
 /// # Errors
 /// What the API server would refuse.
-pub fn create_internal(world: &mut World, object: Object) -> Result<Arc<Object>, Refusal> {
+pub fn create_internal(world: &mut World, object: Object, component: &str) -> Result<Arc<Object>, Refusal> {
     let resource = resource_of(world, &object)?;
     let namespace = object.namespace().to_string();
     let status = object.status().clone();
-    let written = create_object(world, &resource, object, &namespace, false)?.object;
+    let by = By::component(component);
+    let written = create_object(world, &resource, object, &namespace, &by, false)?.object;
     // Controllers may hand a status over with the object: it is written as its second write.
     if resource.has_status() && !status.is_null() && status != *written.status() {
         let mut with_status = (*written).clone();
         with_status.set(&["status"], status);
-        return update_internal(world, with_status, Some("status"));
+        return update_internal(world, with_status, "status", component);
     }
     Ok(written)
 }
 
-/// Updates an object, or one of its subresources, for a controller.
+/// Updates an object, or one of its subresources, for a component of the cluster.
 ///
 /// # Errors
 /// What the API server would refuse.
-pub fn update_internal(world: &mut World, mut object: Object, subresource: Option<&str>) -> Result<Arc<Object>, Refusal> {
+pub fn update_internal(
+    world: &mut World,
+    mut object: Object,
+    subresource: &str,
+    component: &str,
+) -> Result<Arc<Object>, Refusal> {
     let resource = resource_of(world, &object)?;
     let old = world.store.snapshot().get(&object.key()).cloned();
     let old = old.ok_or_else(|| status::not_found(&resource, object.name()))?;
     object.remove(&["metadata", "resourceVersion"]);
-    Ok(update_object(world, &resource, &old, object, subresource.unwrap_or(""), false)?.object)
+    object.remove(&owners::FIELD);
+    // Bindings, which the scheduler writes, are not noted.
+    let applied = component.is_empty().then(|| owners::stored(&old));
+    let by = By { subresource: subresource.into(), applied, ..By::component(component) };
+    Ok(update_object(world, &resource, &old, object, &by, false)?.object)
 }
 
 fn resource_of(world: &mut World, object: &Object) -> Result<Resource, Refusal> {
@@ -134,12 +150,18 @@ pub fn create_object(
     resource: &Resource,
     mut object: Object,
     namespace: &str,
+    by: &By,
     dry_run: bool,
 ) -> Result<Written, Refusal> {
+    let sent = owners::sent(&mut object);
     prepare_metadata(world, resource, &mut object, namespace)?;
     let key = Key { kind: resource.stored_kind(), namespace: namespace.into(), name: object.name().into() };
     check_namespace(world, resource, &key)?;
+    let unchosen = owners::unchosen(resource, &object);
+    let decoded = defaults::decoded(resource, &object);
     defaults::apply(world, resource, &mut object, None);
+    let managed = owners::created(world, resource, by, sent, decoded.as_ref().unwrap_or(&object), &unchosen);
+    owners::put(&mut object, &managed);
     let mut warnings = admission::mutate(world, resource, &mut object, None, Operation::Create, "")?;
     defaults::apply(world, resource, &mut object, None);
     let problems = validate::create(world, resource, &object);
@@ -234,7 +256,7 @@ fn check_namespace(world: &World, resource: &Resource, key: &Key) -> Result<(), 
     Ok(())
 }
 
-/// Replaces an object by what was sent for it. `subresource`: "" or "status".
+/// Replaces an object by what was sent for it. Of the writer's subresources `status` changes the status alone; others are only noted.
 ///
 /// # Errors
 /// Whatever the API server refuses.
@@ -242,11 +264,13 @@ pub fn update_object(
     world: &mut World,
     resource: &Resource,
     old: &Arc<Object>,
-    sent: Object,
-    subresource: &str,
+    mut sent: Object,
+    by: &By,
     dry_run: bool,
 ) -> Result<Written, Refusal> {
     check_preconditions(resource, old, &sent)?;
+    let subresource = if by.subresource == "status" { "status" } else { "" };
+    let owners_sent = owners::sent(&mut sent);
     let mut object = match subresource {
         "status" => {
             let mut object = (**old).clone();
@@ -262,6 +286,7 @@ pub fn update_object(
     if subresource != "status" {
         defaults::apply(world, resource, &mut object, Some(old));
     }
+    own(world, resource, old, &mut object, by, owners_sent);
     let mut warnings = admission::mutate(world, resource, &mut object, Some(old), Operation::Update, subresource)?;
     let problems = validate::update(world, resource, old, &object, subresource);
     if !problems.is_empty() {
@@ -270,7 +295,7 @@ pub fn update_object(
     warnings.extend(admission::validate(world, resource, &object, Some(old), Operation::Update, subresource)?);
     object.set(&["apiVersion"], json!(resource.stored_api_version()));
     object.set(&["metadata", "resourceVersion"], old.at(&["metadata", "resourceVersion"]).clone());
-    if object == **old {
+    if object == **old || only_times_differ(old, &object) {
         return Ok(Written { object: old.clone(), warnings });
     }
     count_generation(resource, old, &mut object);
@@ -283,6 +308,31 @@ pub fn update_object(
         return Ok(Written { object: last, warnings });
     }
     Ok(Written { object: world.store.put(object), warnings })
+}
+
+/// Gives a changed object its owners. The comparison is only made when something differs.
+fn own(world: &World, resource: &Resource, old: &Object, object: &mut Object, by: &By, sent: Option<Managed>) {
+    let before = old.at(&owners::FIELD);
+    let given = by.applied.is_some() || sent.is_some();
+    if !before.is_null() {
+        object.set(&owners::FIELD, before.clone());
+    }
+    object.set(&["metadata", "resourceVersion"], old.at(&["metadata", "resourceVersion"]).clone());
+    if given || object != old {
+        let managed = owners::updated(world, resource, by, sent, old, object);
+        owners::put(object, &managed);
+    }
+}
+
+/// Whether a write would change nothing but the times at which managers took fields: then it changes nothing.
+fn only_times_differ(old: &Object, new: &Object) -> bool {
+    let (a, b) = (old.at(&owners::FIELD), new.at(&owners::FIELD));
+    let rest = |object: &Object| {
+        let mut object = object.clone();
+        object.remove(&owners::FIELD);
+        object
+    };
+    a != b && owners::stored(old).same_but_times(&owners::stored(new)) && rest(old) == rest(new)
 }
 
 /// Whether nothing holds a terminating object any more.
@@ -335,9 +385,7 @@ fn keep_server_fields(resource: &Resource, old: &Object, object: &mut Object, su
             value => object.set(&["metadata", field], value.clone()),
         }
     }
-    for field in ["managedFields", "selfLink"] {
-        object.remove(&["metadata", field]);
-    }
+    object.remove(&["metadata", "selfLink"]);
     object.set(&["kind"], json!(resource.kind));
     let empty = |object: &Object, field: &str| match object.at(&["metadata", field]) {
         Value::Object(map) => map.is_empty(),

@@ -15,6 +15,10 @@ impl Controller for Scheduler {
         "scheduler"
     }
 
+    fn component(&self) -> &'static str {
+        ""
+    }
+
     fn watches(&self) -> &'static [&'static str] {
         &["Pod", "Node"]
     }

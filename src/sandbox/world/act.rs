@@ -17,11 +17,11 @@ const EVENT_OBJECTS: usize = 1_000;
 pub(super) struct Failures(BTreeSet<(String, String)>);
 
 impl World {
-    pub(super) fn act(&mut self, action: Action, failed: &mut Failures) -> Result<(), Refusal> {
+    pub(super) fn act(&mut self, action: Action, component: &str, failed: &mut Failures) -> Result<(), Refusal> {
         match action {
             Action::Create(object) => {
                 let owner = owner_key(&object);
-                let result = write::create_internal(self, object);
+                let result = write::create_internal(self, object, component);
                 if let (Err(refusal), Some(owner)) = (&result, owner)
                     && refusal.reason != "AlreadyExists"
                     && failed.0.insert((owner.to_string(), refusal.message.clone()))
@@ -30,8 +30,8 @@ impl World {
                 }
                 result.map(drop)
             }
-            Action::Update(object) => write::update_internal(self, object, None).map(drop),
-            Action::UpdateStatus(object) => write::update_internal(self, object, Some("status")).map(drop),
+            Action::Update(object) => write::update_internal(self, object, "", component).map(drop),
+            Action::UpdateStatus(object) => write::update_internal(self, object, "status", component).map(drop),
             Action::Delete(key) => delete::delete_internal(self, &key),
             Action::Event { about, warning, reason, message, source, field } => {
                 self.record_event(&about, warning, &reason, &message, &source, &field);

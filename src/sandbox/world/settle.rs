@@ -78,6 +78,7 @@ impl World {
     fn act_all(&mut self, actions: Vec<Action>, controller: Option<usize>, failed: &mut super::act::Failures) -> bool {
         let mut changed = false;
         let mut refused = false;
+        let component = controller.map_or("kubelet", |i| self.controllers[i].component());
         for action in actions {
             match action {
                 Action::Wake(at) | Action::Alarm(at) => {
@@ -93,7 +94,7 @@ impl World {
                 action => {
                     let before = self.store.version();
                     let is_event = matches!(action, Action::Event { .. });
-                    refused = self.act(action, failed).is_err();
+                    refused = self.act(action, component, failed).is_err();
                     changed |= self.store.version() != before && !is_event;
                 }
             }

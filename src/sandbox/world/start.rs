@@ -42,7 +42,7 @@ pub(super) fn populate(world: &mut World) {
 
 fn put(world: &mut World, object: Value) {
     // The start objects are ours: a refusal would be a defect that the first test shows.
-    if let Err(refusal) = write::create_internal(world, Object(object)) {
+    if let Err(refusal) = write::create_internal(world, Object(object), "kube-apiserver") {
         world.trouble = Some(refusal.message);
     }
 }

@@ -27,6 +27,16 @@ pub fn pod(world: &World, object: &mut Object, old: Option<&Object>) {
     set_missing(object, &["status", "qosClass"], json!(class));
 }
 
+/// A pod with its spec's defaults only.
+pub fn decoded(object: &Object) -> Object {
+    let mut decoded = object.clone();
+    set_missing(&mut decoded, &["spec", "enableServiceLinks"], json!(true));
+    if let Some(spec) = decoded.0.get_mut("spec").and_then(Value::as_object_mut) {
+        spec_defaults(spec);
+    }
+    decoded
+}
+
 /// A template at a path.
 pub fn template(object: &mut Object, path: &[&str]) {
     let pointer = format!("/{}/spec", path.join("/"));

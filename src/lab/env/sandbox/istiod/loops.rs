@@ -23,6 +23,10 @@ impl Controller for RootCertificate {
         "istiod-root-certificate"
     }
 
+    fn component(&self) -> &'static str {
+        "pilot-discovery"
+    }
+
     fn watches(&self) -> &'static [&'static str] {
         &["Pod", "Namespace", "ConfigMap", "Secret"]
     }
@@ -58,6 +62,10 @@ impl Controller for RootCertificate {
 impl Controller for WebhookConfigurations {
     fn name(&self) -> &'static str {
         "istiod-webhook-configurations"
+    }
+
+    fn component(&self) -> &'static str {
+        "pilot-discovery"
     }
 
     fn watches(&self) -> &'static [&'static str] {
