@@ -6,6 +6,7 @@ mod input;
 mod killed;
 mod typed;
 mod visited;
+mod worlds;
 
 use std::io::{Read, Write};
 use std::process::{Child, Command, Output, Stdio};

@@ -4,6 +4,7 @@ mod door;
 mod folder;
 mod kubectl;
 mod pods;
+mod worlds;
 
 use egress_lab::base::clock::{Clock, SystemClock, Time};
 use egress_lab::base::seed::Seed;

@@ -35,6 +35,22 @@ impl Paths {
         self.state.join("worlds").join(name)
     }
 
+    /// The kubeconfig of the saved world of this name: beside the world, or where a note there says.
+    pub fn kubeconfig(&self, world: &str) -> PathBuf {
+        let noted = std::fs::read_to_string(self.world(world).join("kubeconfig-at")).ok().filter(|path| !path.trim().is_empty());
+        noted.map_or_else(|| self.world(world).join("kubeconfig"), |path| PathBuf::from(path.trim()))
+    }
+
+    /// Notes where a world's kubeconfig is, if it is not beside the world.
+    pub fn note_kubeconfig(&self, world: &str, kubeconfig: &std::path::Path) {
+        let note = self.world(world).join("kubeconfig-at");
+        // Without the note a second terminal does not find the world: no reason not to serve it.
+        let _ = match kubeconfig.starts_with(self.world(world)) {
+            true => std::fs::remove_file(note),
+            false => std::fs::write(note, kubeconfig.display().to_string()),
+        };
+    }
+
     /// The learner's files for a world: shared by the prompt, the editor and the learner's own shell.
     pub fn files(&self, world: &str) -> PathBuf {
         self.world(world).join("files")
@@ -50,9 +66,13 @@ impl Paths {
         self.state.join("history")
     }
 
-    /// A folder for an unsaved world served by process `pid`.
-    pub fn scratch(&self, pid: u32) -> PathBuf {
-        std::env::temp_dir().join(format!("egress-lab-{pid}"))
+    /// Where private files that need not last may go, best first: the user's runtime folder (`$XDG_RUNTIME_DIR`), the state folder,
+    /// the temporary folder.
+    pub fn runtime(&self) -> Vec<PathBuf> {
+        let own = std::env::var_os("EGRESS_LAB_HOME").is_none_or(|v| v.is_empty());
+        let session = std::env::var_os("XDG_RUNTIME_DIR").filter(|v| own && !v.is_empty());
+        let session = session.map(|dir| PathBuf::from(dir).join("egress-lab"));
+        session.into_iter().chain([self.state.join("run"), std::env::temp_dir()]).collect()
     }
 }
 

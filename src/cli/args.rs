@@ -239,6 +239,12 @@ pub struct Sandbox {
     /// Serve the lab's saved world instead of a new one
     #[arg(long)]
     pub lab: bool,
+    /// Serve so many separate worlds, each with its own port, credential and kubeconfig
+    #[arg(long, value_name = "N", conflicts_with = "lab", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub worlds: Option<u16>,
+    /// How the worlds of --worlds are named: PREFIX-1, PREFIX-2, ..
+    #[arg(long, value_name = "PREFIX", default_value = "world", requires = "worlds", value_parser = prefix)]
+    pub name: String,
     /// The saved world to serve with --lab
     #[arg(long, default_value = "default", value_name = "NAME")]
     pub world: String,
@@ -258,4 +264,13 @@ pub struct Doctor {
     /// As JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// Reads a prefix of names, which become folders.
+fn prefix(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    match !text.is_empty() && text.len() <= 40 && !text.starts_with('-') && text.chars().all(plain) {
+        true => Ok(text.to_string()),
+        false => Err("letters a to z, digits and dashes, at most 40".into()),
+    }
 }

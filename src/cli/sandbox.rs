@@ -1,14 +1,14 @@
-//! `egress-lab sandbox`: a cluster for any kubectl, in the foreground.
+//! `egress-lab sandbox`: a cluster for any kubectl, or several, in the foreground.
 
 use super::args;
-use super::{End, GOOD, Trouble, print, runtime};
+use super::{End, GOOD, Trouble, print};
 use crate::base::paths::Paths;
 use crate::base::seed::Seed;
-use crate::lab::env::sandbox::{Serve, Served, serve_new, serve_saved};
+use crate::lab::env::sandbox::{Serve, Served, Several, serve_new, serve_saved, serve_several};
 use std::time::Duration;
 
 pub(super) fn run(a: &args::Sandbox) -> End {
-    let runtime = runtime()?;
+    let runtime = server_runtime()?;
     let paths = Paths::from_environment();
     let options = Serve {
         port: a.port.unwrap_or(0),
@@ -16,23 +16,54 @@ pub(super) fn run(a: &args::Sandbox) -> End {
         instant: a.instant,
         real_time: a.real_time,
     };
+    let last_port = u32::from(options.port) + u32::from(a.worlds.unwrap_or(1)) - 1;
+    if last_port > u32::from(u16::MAX) {
+        return Err(Trouble::usage(format!("--port {} leaves no room for so many worlds", options.port)));
+    }
     let end = runtime.block_on(async {
-        let served: Served = match a.lab {
-            true => serve_saved(&paths, &a.world, options).await?,
-            false => serve_new(&paths.scratch(std::process::id()), options).await?,
-        };
-        print(&format!("export KUBECONFIG={}\nexport KUBECACHEDIR={}\n", served.kubeconfig.display(), served.cache.display()));
-        eprintln!(
-            "The sandbox is at {}. Ctrl-C ends it{}.",
-            served.url,
-            if a.lab { "; its world is kept" } else { " and its world" }
-        );
-        until_signal().await;
+        match a.worlds {
+            Some(count) => several(serve_several(&paths, &a.name, count, options).await?).await,
+            None if a.lab => one(serve_saved(&paths, &a.world, options).await?, true).await,
+            None => one(serve_new(&paths, options).await?, false).await,
+        }
         Ok::<_, anyhow::Error>(())
     });
-    // The world's folder goes with the values above; what still runs gets a moment to close its connections.
+    // What still runs gets a moment to close its connections.
     runtime.shutdown_timeout(Duration::from_millis(300));
     end.map(|()| GOOD).map_err(Trouble::from)
+}
+
+async fn one(served: Served, kept: bool) {
+    served.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+    print(&format!("export KUBECONFIG={}\nexport KUBECACHEDIR={}\n", served.kubeconfig.display(), served.cache.display()));
+    let fate = if kept { "; its world is kept" } else { " and its world" };
+    eprintln!("The sandbox is at {}. Ctrl-C ends it{fate}.", served.url);
+    until_signal().await;
+    served.sandbox.handle().shutdown().await;
+}
+
+async fn several(several: Several) {
+    let mut text = String::new();
+    if let Some((_, first)) = several.worlds.first() {
+        text = format!("export KUBECONFIG={}\nexport KUBECACHEDIR={}\n", first.kubeconfig.display(), several.cache.display());
+    }
+    several.worlds.iter().for_each(|(name, served)| text += &format!("world {name} {}\n", served.kubeconfig.display()));
+    print(&text);
+    eprintln!("{} worlds are served. Ctrl-C ends them.", several.worlds.len());
+    until_signal().await;
+    for (_, served) in &several.worlds {
+        served.sandbox.handle().shutdown().await;
+    }
+}
+
+/// A runtime in which a world that works hard leaves threads for the others.
+fn server_runtime() -> Result<tokio::runtime::Runtime, Trouble> {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores + 2)
+        .enable_all()
+        .build()
+        .map_err(|e| Trouble::unavailable(format!("no runtime could be started: {e}")))
 }
 
 /// Waits for Ctrl-C, SIGTERM or SIGHUP.

@@ -82,11 +82,12 @@ async fn world(paths: &Paths, wanted: &Wanted, notes: &mut Vec<String>) -> anyho
         ),
         Err(refusal @ (Refusal::ReadOnly { .. } | Refusal::Io { .. })) => {
             notes.push(format!("{refusal}; the lesson goes on unsaved"));
-            let served = serve_new(&paths.scratch(std::process::id()), serve).await?;
+            let served = serve_new(paths, serve).await?;
             return Ok((served, Arc::new(MemoryFiles::default())));
         }
         Err(refusal) => return Err(refusal.into()),
     };
+    notes.extend(served.warnings.iter().cloned());
     if served.moved {
         notes.push(format!("the port of last time is taken; the sandbox is at {} now", served.url));
     }

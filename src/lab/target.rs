@@ -64,7 +64,7 @@ pub async fn from_flags(argv: &[String]) -> anyhow::Result<Target> {
     let files: Vec<PathBuf> = match flag("--kubeconfig") {
         Some(path) => vec![PathBuf::from(path)],
         None if std::env::var_os("KUBECONFIG").is_some_and(|v| !v.is_empty()) => paths::user_kubeconfigs(),
-        None => vec![Paths::from_environment().world("default").join("kubeconfig")],
+        None => vec![Paths::from_environment().kubeconfig("default")],
     };
     let context = flag("--context");
     match flag("--kubeconfig").is_none() && context.is_none() && !files.iter().any(|file| file.exists()) {
@@ -110,7 +110,7 @@ pub async fn named_context(name: &str) -> anyhow::Result<Target> {
 /// # Errors
 /// As [`from_flags`].
 pub async fn saved_world(name: &str) -> anyhow::Result<Target> {
-    from_files(&[Paths::from_environment().world(name).join("kubeconfig")], None, false).await
+    from_files(&[Paths::from_environment().kubeconfig(name)], None, false).await
 }
 
 /// Whether the API server carries the sandbox's mark.

@@ -5,21 +5,25 @@
 
 mod actor;
 mod board;
+mod disk;
 mod folder;
 mod http;
 mod keys;
 mod local;
 mod patient;
 mod pump;
+mod scratch;
 mod server;
 mod socket;
 mod visitors;
 
 pub use actor::{Gone, Handle};
+pub use disk::{Disk, System};
 pub use folder::Folder;
 pub use http::{Door, Limits, connection};
 pub use keys::Identity;
 pub use local::Local;
+pub use scratch::{Scratch, private_place};
 pub use server::{Options, Server};
 
 use std::path::PathBuf;

@@ -16,7 +16,7 @@ use crate::k8s::Object;
 use crate::lab::env::{Checkpoint, Environment, Probe, place_controls, wait_settled};
 use crate::lesson::model::{Fault, Lesson};
 use crate::outside::{Faults, OriginFault};
-use crate::sandbox::serve::{self, Folder, Handle, Identity, Local, Server};
+use crate::sandbox::serve::{self, Folder, Handle, Identity, Local, Scratch, Server};
 use crate::sandbox::world::{Config, World};
 use crate::sandbox::{Pace, Parts};
 use anyhow::{Context, bail};
@@ -84,16 +84,54 @@ pub struct Served {
     pub cache: PathBuf,
     /// The port that was kept from last time is taken by another program.
     pub moved: bool,
+    /// What the state folder's file system lacks, and what is done about it.
+    pub warnings: Vec<String>,
 }
 
-/// Serves a new, unsaved world; its kubeconfig lies in `folder`.
+/// Serves a new, unsaved world; its kubeconfig lies in a folder of its own that goes with it.
 ///
 /// # Errors
-/// The port is in use, or the folder cannot be written.
-pub async fn serve_new(folder: &Path, options: Serve) -> Result<Served, serve::Error> {
+/// The port is in use, or no folder can be written.
+pub async fn serve_new(paths: &Paths, options: Serve) -> Result<Served, serve::Error> {
+    let scratch = Scratch::make(&paths.runtime())?;
+    let folder = scratch.path().to_path_buf();
+    let mut served = serve_in(&folder, options, serve::Limits::default()).await?;
+    served.sandbox.scratch = Some(scratch);
+    Ok(served)
+}
+
+async fn serve_in(folder: &Path, options: Serve, limits: serve::Limits) -> Result<Served, serve::Error> {
     let identity = Identity::fresh(SystemClock.now())?;
     let handle = spawn(world(Make { seed: options.seed, pace: options.pace() }, Bend::Honest), None);
-    Served::start(handle, &identity, options.port, folder, false).await
+    let kubeconfig = folder.join("kubeconfig");
+    Served::start(handle, &identity, serve::Options { port: options.port, kubeconfig, limits }).await
+}
+
+/// Several unsaved worlds in this process, each with its own port, credential and kubeconfig.
+pub struct Several {
+    /// By name.
+    pub worlds: Vec<(String, Served)>,
+    /// For KUBECACHEDIR: kubectl keeps what it learns by host and port, so one folder does for all.
+    pub cache: PathBuf,
+    _scratch: Scratch,
+}
+
+/// Serves so many new worlds, named by a prefix and a number. With a port the first world has it, the others the ones after it.
+///
+/// # Errors
+/// A port is in use, or no folder can be written.
+pub async fn serve_several(paths: &Paths, prefix: &str, count: u16, options: Serve) -> Result<Several, serve::Error> {
+    let scratch = Scratch::make(&paths.runtime())?;
+    let limits = serve::Limits::default().shared_by(usize::from(count));
+    let mut worlds = Vec::new();
+    for n in 0..count {
+        let name = format!("{prefix}-{}", n + 1);
+        let folder = scratch.path().join(&name);
+        let port = if options.port == 0 { 0 } else { options.port.saturating_add(n) };
+        let seed = Seed(options.seed.0.wrapping_add(u64::from(n)));
+        worlds.push((name, serve_in(&folder, Serve { port, seed, ..options }, limits).await?));
+    }
+    Ok(Several { worlds, cache: scratch.path().join("cache"), _scratch: scratch })
 }
 
 /// Serves the saved world of this name, a new one when there is none; at wall pace, on the port of last time if that is free.
@@ -103,7 +141,9 @@ pub async fn serve_new(folder: &Path, options: Serve) -> Result<Served, serve::E
 pub async fn serve_saved(paths: &Paths, name: &str, options: Serve) -> Result<Served, serve::Error> {
     let path = paths.world(name);
     let (folder, saved) = Folder::open(&path)?;
-    let identity = Identity::kept_in(&path, SystemClock.now())?;
+    let mut warnings = folder.warnings().to_vec();
+    let (private, scratch) = private_folder(paths, name, &folder, &mut warnings)?;
+    let identity = Identity::kept_in(&private, SystemClock.now())?;
     let last = folder.port().unwrap_or(0);
     let (pace, now) = (options.pace(), SystemClock.now());
     let world = match saved {
@@ -115,27 +155,46 @@ pub async fn serve_saved(paths: &Paths, name: &str, options: Serve) -> Result<Se
     };
     let handle = spawn(world, Some(folder));
     let wanted = if options.port == 0 { last } else { options.port };
-    let served = match Served::start(handle.clone(), &identity, wanted, &path, false).await {
-        Err(serve::Error::PortInUse { .. }) if options.port == 0 => Served::start(handle, &identity, 0, &path, true).await?,
+    let kubeconfig = private.join("kubeconfig");
+    let place = |port| serve::Options { port, kubeconfig: kubeconfig.clone(), ..Default::default() };
+    let mut served = match Served::start(handle.clone(), &identity, place(wanted)).await {
+        Err(serve::Error::PortInUse { .. }) if options.port == 0 => {
+            Served { moved: true, ..Served::start(handle, &identity, place(0)).await? }
+        }
         served => served?,
     };
+    paths.note_kubeconfig(name, &kubeconfig);
+    served.sandbox.scratch = scratch;
+    served.warnings = warnings;
     if let Some(port) = served.sandbox.port() {
         Folder::remember_port(&path, port)?;
     }
     Ok(served)
 }
 
-/// A throw-away world at instant pace behind HTTPS; its folder is removed when this is dropped.
-pub struct ThrowAway {
-    pub env: Arc<Sandbox>,
-    folder: PathBuf,
+/// Where the credentials of a saved world lie: beside the world, or with the user's runtime files when the world's file system cannot
+/// keep them from others.
+fn private_folder(
+    paths: &Paths,
+    name: &str,
+    folder: &Folder,
+    warnings: &mut Vec<String>,
+) -> Result<(PathBuf, Option<Scratch>), serve::Error> {
+    if folder.is_private() {
+        return Ok((folder.path().to_path_buf(), None));
+    }
+    let (private, scratch) = serve::private_place(&paths.runtime(), &format!("worlds/{name}"))?;
+    warnings.push(format!(
+        "{} cannot keep files from other users; the kubeconfig is at {}",
+        folder.path().display(),
+        private.join("kubeconfig").display()
+    ));
+    Ok((private, scratch))
 }
 
-impl Drop for ThrowAway {
-    fn drop(&mut self) {
-        // Nothing else is in it; a leftover in the temporary folder harms nobody.
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
+/// A throw-away world at instant pace behind HTTPS; its folder goes with it.
+pub struct ThrowAway {
+    pub env: Arc<Sandbox>,
 }
 
 /// Makes a throw-away world.
@@ -143,25 +202,20 @@ impl Drop for ThrowAway {
 /// # Errors
 /// No port, or the temporary folder cannot be written.
 pub async fn throw_away(seed: Seed) -> Result<ThrowAway, serve::Error> {
-    let folder = Paths::from_environment().scratch(std::process::id());
     let options = Serve { port: 0, seed, instant: true, real_time: false };
-    let served = serve_new(&folder, options).await?;
-    Ok(ThrowAway { env: Arc::new(served.sandbox), folder })
+    let served = serve_new(&Paths::from_environment(), options).await?;
+    Ok(ThrowAway { env: Arc::new(served.sandbox) })
 }
 
 impl Served {
-    async fn start(handle: Handle, identity: &Identity, port: u16, folder: &Path, moved: bool) -> Result<Served, serve::Error> {
-        let kubeconfig = folder.join("kubeconfig");
-        let server = Server::start(
-            handle.clone(),
-            identity,
-            &serve::Options { port, kubeconfig: kubeconfig.clone(), ..Default::default() },
-        )
-        .await?;
+    async fn start(handle: Handle, identity: &Identity, place: serve::Options) -> Result<Served, serve::Error> {
+        let kubeconfig = place.kubeconfig.clone();
+        let server = Server::start(handle.clone(), identity, &place).await?;
         let url = format!("https://{}", server.address());
         let client = door::https_client(identity, &url).map_err(|e| serve::Error::Certificate(e.to_string()))?;
         let sandbox = Sandbox { client, server: Some(server), kubeconfig: Some(kubeconfig.clone()), ..Sandbox::on(handle) };
-        Ok(Served { url, kubeconfig, cache: folder.join("cache"), sandbox, moved })
+        let cache = kubeconfig.with_file_name("cache");
+        Ok(Served { url, kubeconfig, cache, sandbox, moved: false, warnings: Vec::new() })
     }
 }
 
@@ -175,12 +229,14 @@ pub struct Sandbox {
     client: kube::Client,
     server: Option<Server>,
     kubeconfig: Option<PathBuf>,
+    /// The folder of an unsaved world, removed with it.
+    scratch: Option<Scratch>,
     /// The newest probe base: the revision it was made from, and the frozen world with the control workloads in it.
     base: tokio::sync::Mutex<Option<(u64, Handle)>>,
 }
 
 /// A new world in its start state.
-fn world(make: Make, bend: Bend) -> World {
+pub fn world(make: Make, bend: Bend) -> World {
     let start = match make.pace {
         Pace::Wall { .. } => SystemClock.now(),
         _ => Time::LOGICAL_START,
@@ -211,7 +267,7 @@ impl Sandbox {
     /// An environment on a world that runs already, without a socket.
     pub fn on(handle: Handle) -> Sandbox {
         let client = kube::Client::new(Local::new(handle.clone()), "default");
-        Sandbox { handle, client, server: None, kubeconfig: None, base: tokio::sync::Mutex::default() }
+        Sandbox { handle, client, server: None, kubeconfig: None, scratch: None, base: tokio::sync::Mutex::default() }
     }
 
     /// The port, if it is served.

@@ -2,7 +2,7 @@
 
 use super::board::Board;
 use super::folder::Folder;
-use crate::base::clock::{Clock, Time};
+use crate::base::clock::{Clock, Stopwatch, Time};
 use crate::k8s::Snapshot;
 use crate::sandbox::api::watch::Watch;
 use crate::sandbox::call::{Answer, Call, Refusal};
@@ -17,6 +17,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 const QUEUE: usize = 256;
 /// The longest that the task sleeps without looking at the clock (a laptop may have slept).
 const LONGEST_SLEEP_MS: i64 = 10_000;
+
+/// How long the task keeps its thread while requests wait: other worlds and connections have their turns in between.
+const TURN_MS: u64 = 2;
+/// How long timers wait after one of them met a defect.
+const AFTER_DEFECT_MS: i64 = 10_000;
 
 /// Done with the world, then, once what it committed is on disk, the caller is told.
 type Reply = Box<dyn FnOnce() + Send>;
@@ -54,7 +59,8 @@ impl Handle {
         let (news_out, news) = watch::channel(0);
         let (stop, stopped) = watch::channel(false);
         let board = Board::new(world.view().clone());
-        let owner = Owner { world, clock: clock.clone(), folder, news: news_out, board: board.clone(), failed: None };
+        let owner =
+            Owner { world, clock: clock.clone(), folder, news: news_out, board: board.clone(), failed: None, resting: None };
         tokio::spawn(owner.run(inbox, stopped));
         Handle { jobs, news, stop: Arc::new(stop), clock, board, forks: Default::default() }
     }
@@ -235,11 +241,18 @@ struct Owner {
     board: Arc<Board>,
     /// Why commits can no longer be saved.
     failed: Option<String>,
+    /// Until when timers wait: one of them met a defect.
+    resting: Option<Time>,
 }
 
 impl Owner {
     async fn run(mut self, mut inbox: mpsc::Receiver<Job>, mut stopped: watch::Receiver<bool>) {
+        let mut turn = Stopwatch::start();
         loop {
+            if turn.elapsed_ms() >= TURN_MS {
+                tokio::task::yield_now().await;
+                turn = Stopwatch::start();
+            }
             let pause = self.pause();
             tokio::select! {
                 job = inbox.recv() => match job {
@@ -263,7 +276,7 @@ impl Owner {
     fn pause(&self) -> Duration {
         let longest = LONGEST_SLEEP_MS;
         let ms = match (self.world.pace(), self.world.next_due()) {
-            (Pace::Wall { .. }, Some(due)) => due.since(self.clock.now()).clamp(1, longest),
+            (Pace::Wall { .. }, Some(due)) => due.max(self.resting.unwrap_or_default()).since(self.clock.now()).clamp(1, longest),
             _ => longest,
         };
         Duration::from_millis(ms as u64)
@@ -271,25 +284,48 @@ impl Owner {
 
     fn tick(&mut self) {
         let now = self.clock.now();
+        if self.resting.is_some_and(|until| now < until) {
+            return;
+        }
+        self.resting = None;
         let due = self.world.next_due().is_some_and(|due| due <= now);
         let done = catch_unwind(AssertUnwindSafe(|| self.world.tick(now)));
+        if done.is_err() {
+            self.resting = Some(now.plus_ms(AFTER_DEFECT_MS));
+            self.undo();
+        }
         if due || done.is_err() {
-            if self.save() {
-                self.board.post(self.world.view().clone());
-            }
+            self.publish();
             self.news.send_modify(|n| *n += 1);
+        }
+    }
+
+    /// Saves what was committed and posts it. False when it could not be saved.
+    fn publish(&mut self) -> bool {
+        let saved = self.save();
+        if saved {
+            self.board.post(self.world.view().clone());
+        }
+        saved
+    }
+
+    /// After a defect in the middle of a write: the world goes on from its last commit.
+    fn undo(&mut self) {
+        if self.failed.is_none() {
+            let committed = self.board.view();
+            let _ = catch_unwind(AssertUnwindSafe(|| self.world.undo(committed)));
         }
     }
 
     fn work(&mut self, job: Job) {
         self.tick();
-        let before = self.world.revision();
+        let before = (self.world.revision(), self.world.now());
         let reply = catch_unwind(AssertUnwindSafe(|| job(&mut self.world)));
-        let changed = self.world.revision() != before;
-        let saved = self.save();
-        if changed && saved {
-            self.board.post(self.world.view().clone());
+        if reply.is_err() && self.world.revision() != before.0 {
+            self.undo();
         }
+        let changed = (self.world.revision(), self.world.now()) != before;
+        let saved = if changed { self.publish() } else { self.save() };
         // A job that panicked, or a commit that is not on disk, is not answered: the caller sees `Gone::Failed`.
         if let (Ok(reply), true) = (reply, saved || !changed) {
             reply();

@@ -4,11 +4,12 @@
 //! never answered, and is dropped. The node's part of a record holds only the pods that changed since the record before.
 
 use super::Error;
+use super::disk::{Disk, System, holder, is_missing, owner};
 use super::keys::write_private;
 use crate::sandbox::world::{Record, Saved};
 use serde_json::{Value, json};
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// Records between two snapshots.
@@ -20,8 +21,11 @@ pub type Kept = (Saved, Vec<Record>);
 /// The folder of a saved world, locked for this process.
 pub struct Folder {
     path: PathBuf,
+    disk: Box<dyn Disk>,
     /// Held for its lock.
-    _lock: File,
+    _lock: Lock,
+    /// What the file system lacks, for the owner to know.
+    warnings: Vec<String>,
     log: File,
     /// Bytes of the log that are whole.
     end: u64,
@@ -36,19 +40,41 @@ impl Folder {
     /// # Errors
     /// [`Error::Locked`] with the process that has it, [`Error::ReadOnly`], [`Error::Damaged`], other file errors.
     pub fn open(path: &Path) -> Result<(Folder, Option<Kept>), Error> {
+        Folder::open_on(Box::new(System), path)
+    }
+
+    /// The same on a file system that may lack something.
+    ///
+    /// # Errors
+    /// As [`Folder::open`].
+    pub fn open_on(disk: Box<dyn Disk>, path: &Path) -> Result<(Folder, Option<Kept>), Error> {
         fs::create_dir_all(path).map_err(|e| Error::file(path, e))?;
-        let lock = lock(path)?;
+        let mut warnings = Vec::new();
+        let lock = Lock::take(&*disk, path, &mut warnings)?;
         let log_path = path.join("log");
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let log = options.open(&log_path).map_err(|e| Error::file(&log_path, e))?;
-        let mut folder = Folder { path: path.into(), _lock: lock, log, end: 0, records: 0, node: Value::Null };
+        if disk.sync(&log).is_err_and(|error| is_missing(&error)) {
+            warnings.push(format!("{} cannot be synced: after a power cut the last commands may be missing", path.display()));
+        }
+        let mut folder = Folder { path: path.into(), disk, _lock: lock, warnings, log, end: 0, records: 0, node: Value::Null };
         let Some(saved) = folder.read_snapshot()? else { return Ok((folder, None)) };
         folder.node = saved.node.clone();
         let records = folder.read_log(saved.revision)?;
         Ok((folder, Some((saved, records))))
+    }
+
+    /// What the file system lacks, in sentences.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Whether what lies here can be for its owner only. If not, credentials belong elsewhere.
+    pub fn is_private(&self) -> bool {
+        self.disk.is_private(&self.path.join("log"))
     }
 
     /// Where it is.
@@ -67,6 +93,11 @@ impl Folder {
     /// File errors.
     pub fn remember_port(folder: &Path, port: u16) -> Result<(), Error> {
         write_private(&folder.join("port"), port.to_string().as_bytes())
+    }
+
+    /// Brings the log on disk, where that can be done.
+    fn sync(&self) -> std::io::Result<()> {
+        self.disk.sync(&self.log).or_else(|error| if is_missing(&error) { Ok(()) } else { Err(error) })
     }
 
     fn read_snapshot(&self) -> Result<Option<Saved>, Error> {
@@ -124,8 +155,7 @@ impl Folder {
             text.extend_from_slice(format!("{:016x} {json}\n", checksum(json.as_bytes())).as_bytes());
         }
         let path = self.path.join("log");
-        let written =
-            self.log.seek(SeekFrom::Start(self.end)).and_then(|_| self.log.write_all(&text)).and_then(|()| self.log.sync_data());
+        let written = self.log.seek(SeekFrom::Start(self.end)).and_then(|_| self.log.write_all(&text)).and_then(|()| self.sync());
         if let Err(error) = written {
             let _ = self.log.set_len(self.end);
             return Err(Error::file(path, error));
@@ -146,29 +176,75 @@ impl Folder {
         let json = serde_json::to_vec(saved).map_err(|e| Error::file(&self.path, e.into()))?;
         write_private(&self.path.join("snapshot.json"), &json)?;
         let path = self.path.join("log");
-        self.log.set_len(0).and_then(|()| self.log.sync_data()).map_err(|e| Error::file(path, e))?;
+        self.log.set_len(0).and_then(|()| self.sync()).map_err(|e| Error::file(path, e))?;
         (self.end, self.records, self.node) = (0, 0, saved.node.clone());
         Ok(())
     }
 }
 
-/// Takes the lock; the file holds the owner's process id.
-fn lock(folder: &Path) -> Result<File, Error> {
-    let path = folder.join("lock");
-    let mut file =
-        OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(|e| Error::file(&path, e))?;
-    match file.try_lock() {
-        Ok(()) => (),
-        Err(TryLockError::WouldBlock) => {
-            let mut text = String::new();
-            let _ = file.read_to_string(&mut text);
-            return Err(Error::Locked { pid: text.trim().parse().unwrap_or(0), folder: folder.into() });
+/// What keeps a second process out.
+struct Lock {
+    /// The file with the system's lock; it holds the owner's process id.
+    _held: Option<File>,
+    /// A note that is removed at the end, where there are no locks.
+    note: Option<PathBuf>,
+}
+
+impl Lock {
+    fn take(disk: &dyn Disk, folder: &Path, warnings: &mut Vec<String>) -> Result<Lock, Error> {
+        let path = folder.join("lock");
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let mut file = options.open(&path).map_err(|e| Error::file(&path, e))?;
+        match disk.lock(&file) {
+            Ok(()) => (),
+            Err(TryLockError::WouldBlock) => {
+                let mut text = String::new();
+                let _ = file.read_to_string(&mut text);
+                return Err(Error::Locked { pid: text.trim().parse().unwrap_or(0), folder: folder.into() });
+            }
+            Err(TryLockError::Error(why)) => {
+                warnings.push(format!(
+                    "{} has no file locks ({why}): a note with the process id keeps others out instead",
+                    folder.display()
+                ));
+                return Lock::note(folder);
+            }
         }
-        Err(TryLockError::Error(e)) => return Err(Error::file(path, e)),
+        let pid = std::process::id().to_string();
+        file.set_len(0).and_then(|()| file.write_all(pid.as_bytes())).map_err(|e| Error::file(path, e))?;
+        Ok(Lock { _held: Some(file), note: None })
     }
-    let pid = std::process::id().to_string();
-    file.set_len(0).and_then(|()| file.write_all(pid.as_bytes())).map_err(|e| Error::file(path, e))?;
-    Ok(file)
+
+    fn note(folder: &Path) -> Result<Lock, Error> {
+        let path = folder.join("owner");
+        let fail = |error| Error::file(folder.join("owner"), error);
+        // Twice: a note that was left behind goes first.
+        for _ in 0..2 {
+            match OpenOptions::new().write(true).create_new(true).open(&path) {
+                Ok(mut file) => {
+                    file.write_all(owner().as_bytes()).map_err(fail)?;
+                    return Ok(Lock { _held: None, note: Some(path) });
+                }
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                    if let Some(pid) = holder(&fs::read_to_string(&path).map_err(fail)?) {
+                        return Err(Error::Locked { pid, folder: folder.into() });
+                    }
+                    fs::remove_file(&path).map_err(fail)?;
+                }
+                Err(error) => return Err(fail(error)),
+            }
+        }
+        Err(fail(ErrorKind::AlreadyExists.into()))
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if let Some(note) = &self.note {
+            let _ = fs::remove_file(note);
+        }
+    }
 }
 
 fn parse(line: &[u8]) -> Option<Record> {

@@ -27,6 +27,9 @@ const HEAD_LIMIT: usize = 128 * 1024;
 /// The most headers (impersonated groups and extras are headers).
 const HEADERS: usize = 256;
 
+/// Connections of all worlds of a process together.
+const ALL_CONNECTIONS: usize = 16_384;
+
 /// Every response's body.
 pub type Body = BoxBody<Bytes, Infallible>;
 
@@ -43,6 +46,13 @@ pub struct Limits {
     pub body: Duration,
     /// How long a client may read nothing while something waits for it; someone may look at a pager for a while.
     pub stall: Duration,
+}
+
+impl Limits {
+    /// The share of one of so many worlds in a process, which has its own limit of open files.
+    pub fn shared_by(self, worlds: usize) -> Limits {
+        Limits { connections: (ALL_CONNECTIONS / worlds.max(1)).clamp(32, self.connections), ..self }
+    }
 }
 
 impl Default for Limits {

@@ -145,11 +145,14 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let fail = |error| Error::file(path, error);
     let temporary = path.with_extension("new");
     let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    // A file that is there already would keep its mode.
+    let _ = fs::remove_file(&temporary);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(&temporary).map_err(fail)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(fail)?;
+    let synced = file.write_all(bytes).and_then(|()| file.sync_all());
+    synced.or_else(|error| if super::disk::is_missing(&error) { Ok(()) } else { Err(error) }).map_err(fail)?;
     fs::rename(&temporary, path).map_err(fail)?;
     // The new name is on disk only once its folder is. Where folders cannot be opened the system sees to it.
     if let Some(Ok(folder)) = path.parent().map(fs::File::open) {

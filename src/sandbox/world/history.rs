@@ -123,6 +123,24 @@ impl World {
         true
     }
 
+    /// Drops what was begun and not committed: a defect stopped a write in its middle. Running execs end.
+    pub fn undo(&mut self, committed: View) {
+        let version = committed.revision();
+        if let Some((_, settled)) = self.history.range(..=version).next_back() {
+            self.node = settled.node.fork(self.pace);
+            self.created = settled.created.clone();
+        }
+        let now = self.now;
+        self.view = committed.at(now);
+        self.sealed = version;
+        self.trouble = None;
+        self.wakes.fill(None);
+        self.alarms.fill(None);
+        self.rested.fill(None);
+        self.end_streams_of_node();
+        self.dataplane.update(&Changes { snapshot: self.view.snapshot(), changed: &[] });
+    }
+
     /// Brings the newest state of another world into this one as new revisions. The clock goes on.
     pub fn adopt(&mut self, other: &World) {
         let (target, node) = (other.snapshot().clone(), other.node.fork(self.pace));
