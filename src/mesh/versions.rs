@@ -20,6 +20,10 @@ pub struct Release {
     pub native_sidecars: String,
     /// What this release's CRDs do not have yet.
     pub absent: Vec<Absent>,
+    /// Kinds that this release does not have yet.
+    pub absent_kinds: Vec<String>,
+    /// The version in which CRDs store their objects, where they have it.
+    pub stored_version: String,
     /// The values that `meshConfig.outboundTrafficPolicy.mode` may have.
     pub outbound_modes: Vec<String>,
     /// Volumes of the sidecar that this release does not have yet.
@@ -33,12 +37,15 @@ pub struct Release {
 #[serde(deny_unknown_fields)]
 pub struct Absent {
     pub kind: String,
-    /// Path of fields, `[]` for the members of a list: `spec.servers[].tls`.
+    /// Path of fields, `[]` for the members of a list, `{}` for the values of a map: `spec.servers[].tls`.
     pub path: String,
     #[serde(default, rename = "enum")]
     pub values: Vec<String>,
     #[serde(default)]
     pub fields: Vec<String>,
+    /// Keywords of the schema that say something else in this release.
+    #[serde(default)]
+    pub keywords: serde_json::Map<String, serde_json::Value>,
 }
 
 #[derive(Deserialize)]

@@ -15,7 +15,8 @@ packaged() {
   find "$peers/kubectl" -type f -name 'kubectl*' -perm -u+x ! -name '*.py' 2>/dev/null | head -1
 }
 
-for found in $(type -ap kubectl 2>/dev/null) "$(dirname "$(readlink -f "$(command -v kubectl || echo /)")")"/kubectl.1.*; do
+# A dispatcher in PATH keeps its versions beside itself; what it says of itself is not what kubectl says.
+for found in "$(dirname "$(readlink -f "$(command -v kubectl || echo /)")")"/kubectl.1.* $(type -ap kubectl 2>/dev/null); do
   if [ -x "$found" ] && fits "$found"; then echo "$found"; exit 0; fi
 done
 [ "$dialect" = k137 ] || exit 0

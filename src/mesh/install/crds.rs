@@ -7,20 +7,21 @@ use serde_json::{Map, Value, json};
 
 /// The files, in the order in which the CRDs are applied.
 const FILES: &[&str] = &[
-    include_str!("../../../assets/crds/wasmplugins.json"),
+    include_str!("../../../assets/crds/authorizationpolicies.json"),
     include_str!("../../../assets/crds/destinationrules.json"),
     include_str!("../../../assets/crds/envoyfilters.json"),
     include_str!("../../../assets/crds/gateways.json"),
+    include_str!("../../../assets/crds/peerauthentications.json"),
     include_str!("../../../assets/crds/proxyconfigs.json"),
+    include_str!("../../../assets/crds/requestauthentications.json"),
     include_str!("../../../assets/crds/serviceentries.json"),
     include_str!("../../../assets/crds/sidecars.json"),
+    include_str!("../../../assets/crds/telemetries.json"),
+    include_str!("../../../assets/crds/trafficextensions.json"),
     include_str!("../../../assets/crds/virtualservices.json"),
+    include_str!("../../../assets/crds/wasmplugins.json"),
     include_str!("../../../assets/crds/workloadentries.json"),
     include_str!("../../../assets/crds/workloadgroups.json"),
-    include_str!("../../../assets/crds/authorizationpolicies.json"),
-    include_str!("../../../assets/crds/peerauthentications.json"),
-    include_str!("../../../assets/crds/requestauthentications.json"),
-    include_str!("../../../assets/crds/telemetries.json"),
 ];
 const PARTS: &str = include_str!("../../../assets/crds/parts.json");
 
@@ -37,8 +38,13 @@ struct File {
     kind: String,
     plural: String,
     singular: String,
+    #[serde(default)]
     short: Vec<String>,
     versions: Vec<String>,
+    /// The version that is stored, where it is not the first.
+    #[serde(default)]
+    storage: String,
+    #[serde(default)]
     columns: Vec<Value>,
     #[serde(default)]
     spec_required: bool,
@@ -50,14 +56,14 @@ struct File {
 /// The CRDs of a release.
 pub fn render(release: &Release) -> Vec<Object> {
     let parts: Value = serde_json::from_str(PARTS).expect("embedded; read by a test");
-    FILES.iter().map(|text| definition(text, &parts, release)).collect()
+    let files = FILES.iter().map(|text| serde_json::from_str::<File>(text).expect("embedded; read by a test"));
+    files.filter(|file| !release.absent_kinds.contains(&file.kind)).map(|file| definition(&file, &parts, release)).collect()
 }
 
-fn definition(text: &str, parts: &Value, release: &Release) -> Object {
-    let file: File = serde_json::from_str(text).expect("embedded; read by a test");
+fn definition(file: &File, parts: &Value, release: &Release) -> Object {
     let mut schema = json!({
         "type": "object",
-        "properties": {"spec": expand(&file.spec, parts, 0), "status": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}},
+        "properties": {"spec": expand(&file.spec, parts, 0), "status": expand(&parts["Status"], parts, 0)},
     });
     if file.spec_required {
         schema["required"] = json!(["spec"]);
@@ -65,7 +71,8 @@ fn definition(text: &str, parts: &Value, release: &Release) -> Object {
     for absent in release.absent.iter().filter(|a| a.kind == file.kind) {
         take_out(&mut schema, absent);
     }
-    let versions: Vec<Value> = file.versions.iter().enumerate().map(|(i, name)| version(name, i == 0, &file, &schema)).collect();
+    let stored = stored(file, release);
+    let versions: Vec<Value> = file.versions.iter().map(|name| version(name, name == stored, file, &schema)).collect();
     let mut annotations = json!({"helm.sh/resource-policy": "keep"});
     if file.not_simulated {
         annotations[NOT_SIMULATED] = json!("true");
@@ -86,6 +93,16 @@ fn definition(text: &str, parts: &Value, release: &Release) -> Object {
         },
         "spec": {"group": file.group, "names": names, "scope": "Namespaced", "versions": versions},
     }))
+}
+
+/// The stored version: the file's own word, else the release's where the kind has it, else the first.
+fn stored<'a>(file: &'a File, release: &'a Release) -> &'a str {
+    let first = file.versions.first().map_or("", String::as_str);
+    match (file.storage.as_str(), release.stored_version.as_str()) {
+        ("", wanted) if file.versions.iter().any(|v| v == wanted) => wanted,
+        ("", _) => first,
+        (own, _) => own,
+    }
 }
 
 fn version(name: &str, storage: bool, file: &File, schema: &Value) -> Value {
@@ -122,7 +139,10 @@ fn scalar(name: &str) -> Value {
         "port" => json!({"type": "integer", "minimum": 0, "maximum": 4_294_967_295_u32, "x-kubernetes-validations": [
             {"rule": "0 < self && self <= 65535", "message": "port must be between 1-65535"}]}),
         "any" => json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true}),
-        plain @ ("string" | "boolean" | "number" | "integer") => json!({"type": plain}),
+        "int-or-string" => json!({"anyOf": [{"type": "integer"}, {"type": "string"}], "x-kubernetes-int-or-string": true}),
+        "date-time" => json!({"type": "string", "format": "date-time"}),
+        "double" => json!({"type": "number", "format": "double", "nullable": true}),
+        plain @ ("string" | "boolean" | "number" | "integer" | "object") => json!({"type": plain}),
         other => panic!("assets/crds: unknown type {other}"),
     }
 }
@@ -172,10 +192,20 @@ fn fields(members: &Map<String, Value>, parts: &Value, depth: usize) -> Value {
 fn take_out(schema: &mut Value, absent: &Absent) {
     let mut here = schema;
     for part in absent.path.split('.') {
-        let (name, list) = part.strip_suffix("[]").map_or((part, false), |name| (name, true));
+        let (name, inner) = match (part.strip_suffix("[]"), part.strip_suffix("{}")) {
+            (Some(name), _) => (name, Some("items")),
+            (_, Some(name)) => (name, Some("additionalProperties")),
+            _ => (part, None),
+        };
         here = &mut here["properties"][name];
-        if list {
-            here = &mut here["items"];
+        if let Some(inner) = inner {
+            here = &mut here[inner];
+        }
+    }
+    for (keyword, value) in &absent.keywords {
+        match (value, here.as_object_mut()) {
+            (Value::Null, Some(schema)) => drop(schema.remove(keyword)),
+            _ => here[keyword] = value.clone(),
         }
     }
     if let Some(values) = here.get_mut("enum").and_then(Value::as_array_mut) {
