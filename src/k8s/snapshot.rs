@@ -11,6 +11,10 @@ use std::sync::Arc;
 pub struct Snapshot {
     /// Sorted by kind.
     kinds: Arc<Vec<(Arc<Kind>, Objects)>>,
+    /// Those with owners: few, and asked for after every write.
+    owned: Tree<Arc<Key>, Arc<Object>>,
+    /// Those that are being deleted.
+    terminating: Tree<Arc<Key>, Arc<Object>>,
 }
 
 type Objects = Tree<Arc<Place>, Arc<Object>>;
@@ -32,6 +36,7 @@ impl Snapshot {
     /// Adds or replaces an object at its own key.
     pub fn put(&mut self, object: Arc<Object>) {
         let key = object.key();
+        self.note(&key, &object);
         let found = self.at(&key.kind.group, &key.kind.kind);
         let kinds = Arc::make_mut(&mut self.kinds);
         let at = match found {
@@ -47,7 +52,37 @@ impl Snapshot {
     /// Removes an object and gives it back.
     pub fn remove(&mut self, key: &Key) -> Option<Arc<Object>> {
         let at = self.at(&key.kind.group, &key.kind.kind).ok()?;
-        Arc::make_mut(&mut self.kinds)[at].1.remove(|place| place.against(&key.namespace, &key.name))
+        let gone = Arc::make_mut(&mut self.kinds)[at].1.remove(|place| place.against(&key.namespace, &key.name));
+        self.owned.remove(|there| (**there).cmp(key));
+        self.terminating.remove(|there| (**there).cmp(key));
+        gone
+    }
+
+    /// Keeps the lists of special objects.
+    fn note(&mut self, key: &Key, object: &Arc<Object>) {
+        let has_owners = object.at(&["metadata", "ownerReferences"]).as_array().is_some_and(|owners| !owners.is_empty());
+        for (list, special) in [(&mut self.owned, has_owners), (&mut self.terminating, object.is_terminating())] {
+            match special {
+                true => drop(list.insert(Arc::new(key.clone()), object.clone())),
+                false => drop(list.remove(|there| (**there).cmp(key))),
+            }
+        }
+    }
+
+    /// The objects with owners.
+    pub fn owned(&self) -> impl Iterator<Item = &Arc<Object>> {
+        self.owned.iter().map(|(_, object)| object)
+    }
+
+    /// The objects that are being deleted.
+    pub fn terminating(&self) -> impl Iterator<Item = &Arc<Object>> {
+        self.terminating.iter().map(|(_, object)| object)
+    }
+
+    /// Every object in a namespace, by kind.
+    pub fn all_in<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a Arc<Object>> {
+        let kinds = self.kinds.iter();
+        kinds.flat_map(move |(kind, _)| self.list_in(&kind.group, &kind.kind, namespace))
     }
 
     /// One object.
@@ -138,7 +173,24 @@ mod tests {
         assert_eq!(all.list("", "Pod").count(), 3);
         assert!(all.find("", "Service", "a", "b").is_some() && all.find("", "Service", "b", "x").is_none());
         let before = all.clone();
+        assert_eq!(all.all_in("a").map(|o| o.name()).collect::<Vec<_>>(), ["b", "z", "b"]);
         assert!(all.remove(&object("Pod", "a", "z").key()).is_some() && all.remove(&object("Pod", "a", "z").key()).is_none());
         assert_eq!((all.len(), before.len()), (3, 4));
+    }
+
+    #[test]
+    fn owned_and_terminating_objects_are_listed_while_they_are_that() {
+        let mut all = Snapshot::default();
+        let plain = object("Pod", "a", "x");
+        let (mut owned, mut going) = (plain.clone(), plain.clone());
+        owned.set(&["metadata", "ownerReferences"], json!([{"uid": "1"}]));
+        going.set(&["metadata", "deletionTimestamp"], json!("2026-01-01T00:00:00Z"));
+        let seen = |all: &Snapshot| (all.owned().count(), all.terminating().count());
+        for (object, counts) in [(&owned, (1, 0)), (&going, (0, 1)), (&plain, (0, 0)), (&owned, (1, 0))] {
+            all.put(Arc::new(object.clone()));
+            assert_eq!(seen(&all), counts);
+        }
+        all.remove(&plain.key());
+        assert_eq!(seen(&all), (0, 0));
     }
 }

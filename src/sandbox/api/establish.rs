@@ -2,6 +2,7 @@
 
 use crate::base::clock::Time;
 use crate::k8s::{Object, Snapshot};
+use crate::sandbox::store::Change;
 use crate::sandbox::{Action, Controller};
 use serde_json::{Value, json};
 
@@ -18,6 +19,11 @@ impl Controller for Establish {
 
     fn component(&self) -> &'static str {
         "kube-apiserver"
+    }
+
+    fn concerns(&self, change: &Change) -> bool {
+        // A terminating definition waits for the last object of its kind.
+        change.key.kind.kind == "CustomResourceDefinition" || change.after.is_none()
     }
 
     fn reconcile(&self, state: &Snapshot, now: Time) -> Vec<Action> {

@@ -16,22 +16,30 @@ impl Controller for Garbage {
     }
 
     fn reconcile(&self, state: &Snapshot, _now: Time) -> Vec<Action> {
-        let owned: Vec<_> = state.all().filter(|o| references(o).next().is_some()).collect();
-        let held = state.all().filter(|o| o.is_terminating() && (has_finalizer(o, FOREGROUND) || has_finalizer(o, ORPHAN)));
+        let owned: Vec<_> = state.owned().collect();
+        let held = state.terminating().filter(|o| has_finalizer(o, FOREGROUND) || has_finalizer(o, ORPHAN));
         let mut actions: Vec<Action> = held.filter_map(|owner| wind_up(owner, &owned)).collect();
         if owned.is_empty() {
             return actions;
         }
-        let alive: BTreeSet<&str> = state.all().map(|o| o.uid()).collect();
-        let lost = owned.iter().filter(|o| !o.is_terminating() && references(o).all(|r| !alive.contains(text(&r["uid"]))));
+        let lost = owned.iter().filter(|o| !o.is_terminating() && references(o).all(|r| !is_alive(state, o, r)));
         actions.extend(lost.map(|o| Action::Delete(o.key())));
         // A dependent that blocks a foreground deletion goes before its owner.
-        let blocked: BTreeSet<&str> =
-            state.all().filter(|o| o.is_terminating() && has_finalizer(o, FOREGROUND)).map(|o| o.uid()).collect();
+        let blocked: BTreeSet<&str> = state.terminating().filter(|o| has_finalizer(o, FOREGROUND)).map(|o| o.uid()).collect();
         let dependents = owned.iter().filter(|o| !o.is_terminating() && references(o).any(|r| blocked.contains(text(&r["uid"]))));
         actions.extend(dependents.map(|o| Action::Delete(o.key())));
         actions
     }
+}
+
+/// Whether the owner that a reference names is there: in the object's own namespace, or without one.
+fn is_alive(state: &Snapshot, object: &Object, reference: &Value) -> bool {
+    let group = text(&reference["apiVersion"]).split_once('/').map_or("", |(group, _)| group);
+    let (kind, name) = (text(&reference["kind"]), text(&reference["name"]));
+    [object.namespace(), ""]
+        .iter()
+        .filter_map(|namespace| state.find(group, kind, namespace, name))
+        .any(|owner| owner.uid() == text(&reference["uid"]))
 }
 
 const FOREGROUND: &str = "foregroundDeletion";

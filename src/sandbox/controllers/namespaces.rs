@@ -2,6 +2,7 @@
 
 use crate::base::clock::Time;
 use crate::k8s::{Object, Snapshot};
+use crate::sandbox::store::Change;
 use crate::sandbox::{Action, Controller};
 use serde_json::json;
 
@@ -16,6 +17,16 @@ const ROOT_CA_NOTE: &str = "Contains a CA bundle that can be used to verify the 
 impl Controller for Namespaces {
     fn name(&self) -> &'static str {
         "namespace"
+    }
+
+    fn concerns(&self, change: &Change) -> bool {
+        match change.key.kind.kind.as_str() {
+            "Namespace" => true,
+            "ServiceAccount" => change.key.name == "default",
+            "ConfigMap" if change.key.name == "kube-root-ca.crt" => true,
+            // A terminating namespace waits for its last object.
+            _ => change.after.is_none(),
+        }
     }
 
     fn reconcile(&self, state: &Snapshot, _now: Time) -> Vec<Action> {
@@ -48,7 +59,7 @@ fn furnish(state: &Snapshot, ns: &str) -> Vec<Action> {
 }
 
 fn empty(state: &Snapshot, ns: &Object) -> Vec<Action> {
-    let inside: Vec<_> = state.all().filter(|o| o.namespace() == ns.name()).collect();
+    let inside: Vec<_> = state.all_in(ns.name()).collect();
     if inside.is_empty() {
         let held = ns.at(&["spec", "finalizers"]).as_array().is_some_and(|f| !f.is_empty());
         let mut free = ns.clone();

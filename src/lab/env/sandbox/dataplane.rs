@@ -47,7 +47,11 @@ impl MeshNetwork {
 
 impl Dataplane for MeshNetwork {
     fn update(&mut self, changes: &Changes<'_>) {
-        let matters = |key: &Key| !IDLE_KINDS.contains(&key.kind.kind.as_str());
+        let matters = |key: &Key| match key.kind.kind.as_str() {
+            // The mesh configuration is the only one that is read.
+            "ConfigMap" => key.namespace == "istio-system",
+            kind => !IDLE_KINDS.contains(&kind),
+        };
         if changes.changed.is_empty() || changes.changed.iter().any(matters) {
             let mut options = self.model.options().clone();
             if let Some(text) = accepted_mesh(changes.snapshot) {
