@@ -1,5 +1,7 @@
 //! Label and field selectors.
 
+mod labels;
+
 use crate::k8s::Object;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -25,18 +27,7 @@ impl LabelSelector {
     /// # Errors
     /// The API server's words for what is wrong (k8s.io/apimachinery/pkg/labels).
     pub fn parse(text: &str) -> Result<LabelSelector, String> {
-        let mut words = Words { rest: text };
-        let mut requirements = Vec::new();
-        while words.peek().is_some() {
-            requirements.push(requirement(&mut words).map_err(|e| format!("unable to parse requirement: {e}"))?);
-            match words.next() {
-                None => break,
-                Some(",") if words.peek().is_some() => (),
-                Some(",") => return Err("found '', expected: identifier after ','".into()),
-                Some(other) => return Err(format!("found '{other}', expected: ',' or 'end of string'")),
-            }
-        }
-        Ok(LabelSelector(requirements))
+        labels::parse(text).map(LabelSelector)
     }
 
     /// A `metav1.LabelSelector` object; `Null` or `{}` selects everything.
@@ -71,87 +62,6 @@ impl LabelSelector {
 
 fn number(labels: &BTreeMap<&str, &str>, key: &str) -> Option<i64> {
     labels.get(key)?.parse().ok()
-}
-
-/// The lexer of label selectors: identifiers and `( ) , ! = == != > <`.
-struct Words<'a> {
-    rest: &'a str,
-}
-
-impl<'a> Words<'a> {
-    fn peek(&self) -> Option<&'a str> {
-        Words { rest: self.rest }.next()
-    }
-
-    fn next(&mut self) -> Option<&'a str> {
-        let text = self.rest.trim_start();
-        let special = |c: char| "(),!=<>".contains(c);
-        let first = text.chars().next()?;
-        let len = match first {
-            '=' | '!' if text[1..].starts_with('=') => 2,
-            c if special(c) => 1,
-            _ => text.find(|c: char| special(c) || c.is_whitespace()).unwrap_or(text.len()),
-        };
-        self.rest = &text[len..];
-        Some(&text[..len])
-    }
-}
-
-fn requirement(words: &mut Words<'_>) -> Result<Requirement, String> {
-    let name = |word: Option<&str>| match word {
-        Some(w) if !w.starts_with(['(', ')', ',', '!', '=', '<', '>']) => Ok(w.to_string()),
-        Some(w) => Err(format!("found '{w}', expected: identifier")),
-        None => Err("found '', expected: identifier".to_string()),
-    };
-    if words.peek() == Some("!") {
-        words.next();
-        return Ok(Requirement::Missing(name(words.next())?));
-    }
-    let key = name(words.next())?;
-    match words.peek() {
-        None | Some(",") => return Ok(Requirement::Exists(key)),
-        _ => (),
-    }
-    let operator = words.next().unwrap_or("");
-    match operator {
-        "=" | "==" => Ok(Requirement::In(key, vec![value(words)?])),
-        "!=" => Ok(Requirement::NotIn(key, vec![value(words)?])),
-        "in" => Ok(Requirement::In(key, set(words)?)),
-        "notin" => Ok(Requirement::NotIn(key, set(words)?)),
-        ">" | "gt" => Ok(Requirement::GreaterThan(key, whole(&value(words)?)?)),
-        "<" | "lt" => Ok(Requirement::LessThan(key, whole(&value(words)?)?)),
-        other => Err(format!("found '{other}', expected: in, notin, =, ==, !=, gt, lt")),
-    }
-}
-
-/// A value may be empty: `a=`, `a=,b`.
-fn value(words: &mut Words<'_>) -> Result<String, String> {
-    match words.peek() {
-        None | Some(",") => Ok(String::new()),
-        Some(w) if w.starts_with(['(', ')', '!', '=', '<', '>']) => Err(format!("found '{w}', expected: identifier")),
-        Some(_) => Ok(words.next().unwrap_or("").to_string()),
-    }
-}
-
-fn whole(text: &str) -> Result<i64, String> {
-    text.parse()
-        .map_err(|_| format!("values[0]: Invalid value: \"{text}\": for 'Gt', 'Lt' operators, the value must be an integer"))
-}
-
-fn set(words: &mut Words<'_>) -> Result<Vec<String>, String> {
-    if words.peek() != Some("(") {
-        return Err(format!("found '{}' expected: '('", words.peek().unwrap_or("")));
-    }
-    words.next();
-    let mut values = Vec::new();
-    loop {
-        match words.next() {
-            Some(")") => return Ok(values),
-            Some(",") => (),
-            Some(word) => values.push(word.to_string()),
-            None => return Err("found '', expected: ',', ')' or identifier".into()),
-        }
-    }
 }
 
 /// One condition on a field: path, whether equal is wanted, value.
@@ -194,6 +104,9 @@ impl FieldSelector {
 fn field(object: &Object, path: &str) -> String {
     let parts: Vec<&str> = match path {
         "source" => vec!["source", "component"],
+        "status.successful" => vec!["status", "succeeded"],
+        // Taken, but never set: as the API server has it.
+        "status.podIPs" => return String::new(),
         "reportingComponent" if object.at(&["reportingComponent"]).is_null() => vec!["source", "component"],
         _ => path.split('.').collect(),
     };
@@ -228,7 +141,10 @@ mod tests {
             ("! none", true),
             ("none!=x", true),
             ("tier>2", true),
-            ("tier lt 3", false),
+            ("tier<3", false),
+            ("app in (),none", false),
+            ("in=x", false),
+            ("none in (,a)", false),
             ("app=", false),
         ] {
             assert_eq!(LabelSelector::parse(text).expect(text).matches(&labels), expected, "{text}");

@@ -8,6 +8,7 @@ pub mod defaults;
 pub mod delete;
 pub mod discovery;
 pub mod establish;
+pub mod go_json;
 pub mod negotiate;
 pub mod openapi;
 pub mod owners;

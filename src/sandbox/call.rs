@@ -59,9 +59,9 @@ impl Call {
         self.query.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 
-    /// Whether a query parameter is set to a true value (`true`, `1`, or present without a value).
+    /// Whether a query parameter is set to a true value: as the API server has it, anything but `0` and `false`.
     pub fn flag(&self, name: &str) -> bool {
-        matches!(self.param(name), Some("true" | "1" | "True" | "TRUE" | "t" | "T" | ""))
+        self.param(name).is_some_and(|value| value != "0" && !value.eq_ignore_ascii_case("false"))
     }
 
     /// Whether the answer is a stream: a watch, a followed log, exec or attach. Such calls go to `World::open`.

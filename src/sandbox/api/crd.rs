@@ -45,6 +45,8 @@ pub struct CustomVersion {
     /// The `scale` subresource's paths, if there is one.
     pub scale: Option<Value>,
     pub columns: Vec<Column>,
+    /// The fields that field selectors may name: `spec.color`.
+    pub selectable: Vec<String>,
     /// A `Warning` header's text for every use.
     pub deprecation: Option<String>,
     has_defaults: bool,
@@ -212,6 +214,7 @@ impl CustomVersion {
             status: !version["subresources"]["status"].is_null(),
             scale: version["subresources"].get("scale").cloned(),
             columns,
+            selectable: selectable(version),
             deprecation,
             has_defaults: schema::mentions(&schema, "default"),
             has_rules: schema::mentions(&schema, "x-kubernetes-validations"),
@@ -226,6 +229,11 @@ impl CustomVersion {
         schema::patterns(&self.schema, &mut patterns);
         (compile_schema(&self.schema), patterns)
     }
+}
+
+fn selectable(version: &Value) -> Vec<String> {
+    let fields = version["selectableFields"].as_array().into_iter().flatten();
+    fields.filter_map(|field| field["jsonPath"].as_str()).map(|path| path.trim_start_matches('.').to_string()).collect()
 }
 
 impl Column {

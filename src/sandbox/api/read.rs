@@ -1,7 +1,10 @@
 //! GET: one object, lists in pages.
 
+mod fields;
+pub mod page;
+
 use crate::k8s::selector::{FieldSelector, LabelSelector};
-use crate::k8s::{Key, Object, base64};
+use crate::k8s::{Key, Object};
 use crate::sandbox::api::negotiate::{self, Form};
 use crate::sandbox::api::registry::Resource;
 use crate::sandbox::api::route::Target;
@@ -9,6 +12,7 @@ use crate::sandbox::api::status::{self, Cause};
 use crate::sandbox::api::table;
 use crate::sandbox::call::{Answer, Call, Refusal};
 use crate::sandbox::world::View;
+use page::Page;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -33,6 +37,9 @@ pub fn key(target: &Target) -> Key {
 /// 404, 406.
 pub fn get(world: &View, call: &Call, target: &Target) -> Result<Answer, Refusal> {
     let form = negotiate::form(call)?;
+    if let Some(asked) = page::resource_version(call)?.filter(|asked| *asked > world.revision()) {
+        return Err(page::too_large(asked, world.revision()));
+    }
     let object = find(world, target)?;
     let mut answer = negotiate::object(world, &target.resource, &object, form, call, 200);
     warn(&mut answer, &deprecations(&target.resource));
@@ -71,10 +78,7 @@ impl Selection {
     /// 400 in the API server's words.
     pub fn read(call: &Call, target: &Target) -> Result<Selection, Refusal> {
         let labels = LabelSelector::parse(call.param("labelSelector").unwrap_or("")).map_err(Refusal::bad_request)?;
-        let fields = FieldSelector::parse(call.param("fieldSelector").unwrap_or("")).map_err(Refusal::bad_request)?;
-        for requirement in &fields.0 {
-            known_field(&target.resource, &requirement.path)?;
-        }
+        let fields = fields::read(call.param("fieldSelector").unwrap_or(""), &target.resource)?;
         Ok(Selection { namespace: target.namespace.clone(), labels, fields })
     }
 
@@ -89,53 +93,6 @@ impl Selection {
     pub fn narrows(&self) -> bool {
         !self.labels.0.is_empty() || !self.fields.0.is_empty()
     }
-}
-
-const POD_FIELDS: &[&str] = &[
-    "spec.nodeName",
-    "spec.restartPolicy",
-    "spec.schedulerName",
-    "spec.serviceAccountName",
-    "spec.hostNetwork",
-    "status.phase",
-    "status.podIP",
-    "status.nominatedNodeName",
-];
-const EVENT_FIELDS: &[&str] = &[
-    "involvedObject.kind",
-    "involvedObject.namespace",
-    "involvedObject.name",
-    "involvedObject.uid",
-    "involvedObject.apiVersion",
-    "involvedObject.resourceVersion",
-    "involvedObject.fieldPath",
-    "reason",
-    "type",
-    "source",
-    "reportingComponent",
-];
-
-fn known_field(resource: &Resource, path: &str) -> Result<(), Refusal> {
-    let own: &[&str] = match (resource.group.as_str(), resource.kind.as_str()) {
-        ("", "Pod") => POD_FIELDS,
-        (_, "Event") => EVENT_FIELDS,
-        ("", "Namespace") => &["status.phase"],
-        ("", "Secret") => &["type"],
-        ("", "Node") => &["spec.unschedulable"],
-        ("batch", "Job") => &["status.successful"],
-        ("apps", "ReplicaSet") | ("", "ReplicationController") => &["status.replicas"],
-        _ => &[],
-    };
-    if matches!(path, "metadata.name" | "metadata.namespace") || own.contains(&path) {
-        return Ok(());
-    }
-    Err(Refusal::bad_request(match own {
-        [] => match &resource.custom {
-            Some(_) => format!("field label not supported: {path}"),
-            None => format!("\"{path}\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\""),
-        },
-        _ => format!("field label not supported: {path}"),
-    }))
 }
 
 /// The selected objects in order.
@@ -157,34 +114,41 @@ pub fn list(world: &View, call: &Call, target: &Target) -> Result<Answer, Refusa
     let form = negotiate::form(call)?;
     check_options(call, false)?;
     let selection = Selection::read(call, target)?;
-    let version = world.revision();
-    let asked = resource_version(call)?;
-    if let Some(asked) = asked.filter(|asked| *asked > version) {
-        return Err(too_large(asked, version));
+    let page = Page::read(world, call)?;
+    if let (true, Some(after)) = (page.expired, &page.after) {
+        return Ok(page::expired(after));
     }
-    let mut objects = select(world, &target.resource, &selection);
-    let limit = call.param("limit").and_then(|l| l.parse::<usize>().ok()).unwrap_or(0);
-    let limit = if asked == Some(0) { 0 } else { limit };
-    let (start, shown_version) = match call.param("continue").filter(|token| !token.is_empty()) {
-        Some(token) => read_token(token)?,
-        None => (None, version),
+    let (objects, meta) = part(world, target, &selection, &page);
+    let mut answer = render(world, target, &objects, meta, form, call);
+    warn(&mut answer, &deprecations(&target.resource));
+    Ok(answer)
+}
+
+/// The objects of a part of a list, and the list's metadata.
+fn part(view: &View, target: &Target, selection: &Selection, page: &Page) -> (Vec<Arc<Object>>, Value) {
+    let mut objects = match page.exact {
+        Some(version) if version < view.revision() => {
+            let mut past = page::past(view, &target.resource.stored_kind(), &selection.namespace, version);
+            past.retain(|object| selection.takes(object));
+            past
+        }
+        _ => select(view, &target.resource, selection),
     };
-    if let Some(start) = start {
-        objects.retain(|object| (object.namespace(), object.name()) > (start.0.as_str(), start.1.as_str()));
+    if let Some((namespace, name)) = &page.after {
+        objects.retain(|object| (object.namespace(), object.name()) > (namespace, name));
     }
-    let mut meta = json!({"resourceVersion": shown_version.to_string()});
-    if limit > 0 && objects.len() > limit {
-        let left = objects.len() - limit;
-        objects.truncate(limit);
-        let last = &objects[limit - 1];
-        meta["continue"] = json!(token(shown_version, last.namespace(), last.name()));
+    let version = page.exact.unwrap_or_else(|| view.revision());
+    let mut meta = json!({"resourceVersion": version.to_string()});
+    if page.limit > 0 && objects.len() > page.limit {
+        let left = objects.len() - page.limit;
+        objects.truncate(page.limit);
+        let last = &objects[page.limit - 1];
+        meta["continue"] = json!(page::token(version.cast_signed(), last.namespace(), last.name()));
         if !selection.narrows() {
             meta["remainingItemCount"] = json!(left);
         }
     }
-    let mut answer = render(world, target, &objects, meta, form, call);
-    warn(&mut answer, &deprecations(&target.resource));
-    Ok(answer)
+    (objects, meta)
 }
 
 fn render(world: &View, target: &Target, objects: &[Arc<Object>], meta: Value, form: Form, call: &Call) -> Answer {
@@ -218,65 +182,58 @@ pub fn list_value(resource: &Resource, objects: &[Arc<Object>], meta: Value) -> 
     json!({"kind": resource.list_kind, "apiVersion": resource.api_version(), "metadata": meta, "items": items})
 }
 
-fn token(version: u64, namespace: &str, name: &str) -> String {
-    let text = json!({"v": "meta.k8s.io/v1", "rv": version, "start": format!("{namespace}/{name}\u{0}")}).to_string();
-    base64::encode(text.as_bytes()).trim_end_matches('=').replace('+', "-").replace('/', "_")
-}
-
-type Start = Option<(String, String)>;
-
-fn read_token(token: &str) -> Result<(Start, u64), Refusal> {
-    let bad = |why: String| Refusal::bad_request(format!("invalid continue token: continue key is not valid: {why}"));
-    let bytes = base64::decode(&token.replace('-', "+").replace('_', "/"));
-    let bytes =
-        bytes.map_err(|at| bad(format!("illegal base64 data at input byte {}", at.min(token.len() - token.len() % 4))))?;
-    let value: Value = serde_json::from_slice(&bytes).map_err(|e| bad(e.to_string()))?;
-    let start = value["start"].as_str().unwrap_or("").trim_end_matches('\u{0}');
-    let (namespace, name) = start.split_once('/').unwrap_or(("", start));
-    Ok((Some((namespace.into(), name.into())), value["rv"].as_u64().unwrap_or(0)))
-}
-
-/// The `resourceVersion` of a query, `None` when unset.
-///
-/// # Errors
-/// 400 when it is no number.
-pub fn resource_version(call: &Call) -> Result<Option<u64>, Refusal> {
-    let Some(text) = call.param("resourceVersion").filter(|text| !text.is_empty()) else { return Ok(None) };
-    text.parse().map(Some).map_err(|_| {
-        let message = format!(
-            "invalid resource version: resourceVersion: Invalid value: \"{text}\": strconv.ParseUint: parsing \"{text}\": invalid syntax"
-        );
-        Refusal::bad_request(message)
-    })
-}
-
-fn too_large(asked: u64, current: u64) -> Refusal {
-    let message = format!("Timeout: Too large resource version: {asked}, current: {current}");
-    let causes = json!([{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]);
-    Refusal { code: 504, reason: "Timeout".into(), message, details: json!({"causes": causes, "retryAfterSeconds": 1}) }
-}
-
-/// The rules about `resourceVersionMatch` and `sendInitialEvents`.
+/// The rules about `resourceVersionMatch` and `sendInitialEvents` (apimachinery/pkg/apis/meta/internalversion/validation).
 ///
 /// # Errors
 /// 422 about ListOptions.
 pub fn check_options(call: &Call, watch: bool) -> Result<(), Refusal> {
     let matching = call.param("resourceVersionMatch").unwrap_or("");
     let initial = call.param("sendInitialEvents").is_some();
+    let causes = if watch { watch_options(call, matching, initial) } else { list_options(call, matching, initial) };
+    if causes.is_empty() { Ok(()) } else { Err(status::invalid_options("ListOptions", causes)) }
+}
+
+const MATCH: &str = "resourceVersionMatch";
+
+fn list_options(call: &Call, matching: &str, initial: bool) -> Vec<Cause> {
+    let given = |name: &str| call.param(name).is_some_and(|value| !value.is_empty());
     let mut causes = Vec::new();
-    if watch && initial {
-        if matching != "NotOlderThan" {
-            let why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
-            causes.push(Cause::forbidden("resourceVersionMatch", why));
+    if !matching.is_empty() {
+        if !given("resourceVersion") {
+            causes.push(Cause::forbidden(MATCH, "resourceVersionMatch is forbidden unless resourceVersion is provided"));
         }
-    } else {
-        if !matching.is_empty() && call.param("resourceVersion").unwrap_or("").is_empty() {
-            let why = "resourceVersionMatch is forbidden unless resourceVersion is provided";
-            causes.push(Cause::forbidden("resourceVersionMatch", why));
+        if given("continue") {
+            causes.push(Cause::forbidden(MATCH, "resourceVersionMatch is forbidden when continue is provided"));
         }
-        if initial {
-            causes.push(Cause::forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"));
+        if !matches!(matching, "Exact" | "NotOlderThan") {
+            causes.push(Cause::unsupported(MATCH, &json!(matching), &["Exact", "NotOlderThan", ""]));
+        }
+        if matching == "Exact" && call.param("resourceVersion") == Some("0") {
+            causes.push(Cause::forbidden(MATCH, "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\""));
         }
     }
-    if causes.is_empty() { Ok(()) } else { Err(status::invalid_options("ListOptions", causes)) }
+    if initial {
+        causes.push(Cause::forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"));
+    }
+    causes
+}
+
+fn watch_options(call: &Call, matching: &str, initial: bool) -> Vec<Cause> {
+    let mut causes = Vec::new();
+    if initial && matching != "NotOlderThan" {
+        causes.push(Cause::forbidden(MATCH, "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"));
+    }
+    if !matching.is_empty() {
+        if !initial {
+            let why = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided";
+            causes.push(Cause::forbidden(MATCH, why));
+        }
+        if matching != "NotOlderThan" {
+            causes.push(Cause::unsupported(MATCH, &json!(matching), &["NotOlderThan"]));
+        }
+        if call.param("continue").is_some_and(|token| !token.is_empty()) {
+            causes.push(Cause::forbidden(MATCH, "resourceVersionMatch is forbidden when continue is provided"));
+        }
+    }
+    causes
 }

@@ -59,9 +59,9 @@ pub fn open(world: &View, call: &Call, target: &Target) -> Result<Watch, Refusal
         let text = format!("metadata.name={}", target.name);
         selection.fields.0.extend(crate::k8s::selector::FieldSelector::parse(&text).map_err(Refusal::bad_request)?.0);
     }
-    let asked = read::resource_version(call)?.filter(|version| *version > 0);
+    let asked = read::page::resource_version(call)?.filter(|version| *version > 0);
     let initial = call.flag("sendInitialEvents");
-    let seconds = call.param("timeoutSeconds").and_then(|s| s.parse::<i64>().ok()).filter(|s| *s > 0);
+    let seconds = read::page::number(call, "timeoutSeconds")?.filter(|s| *s > 0);
     let mut watch = Watch {
         resource: target.resource.clone(),
         selection,
@@ -72,7 +72,7 @@ pub fn open(world: &View, call: &Call, target: &Target) -> Result<Watch, Refusal
         opening: None,
         bookmarks: call.flag("allowWatchBookmarks"),
         next_bookmark: world.now().plus_ms(BOOKMARK_EVERY_MS),
-        ends: seconds.map(|s| world.now().plus_ms(s * 1000)),
+        ends: seconds.map(|s| world.now().plus_ms(s.saturating_mul(1000))),
         columns_sent: false,
         expired: None,
     };
