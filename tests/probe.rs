@@ -3,6 +3,7 @@
 
 mod access;
 mod compare;
+mod lists;
 mod recorded;
 mod wire;
 
@@ -29,7 +30,11 @@ pub struct Lab {
 }
 
 pub async fn lab(pace: Pace) -> Lab {
-    let handle = serve::handle(pace);
+    serving(serve::handle(pace)).await
+}
+
+/// A lab on a world that is already there.
+pub async fn serving(handle: Handle) -> Lab {
     let folder = tempfile::tempdir().unwrap();
     let identity = Identity::fresh(SystemClock.now()).unwrap();
     let options = Options { port: 0, kubeconfig: folder.path().join("kubeconfig"), ..Default::default() };

@@ -53,6 +53,15 @@ impl Client {
         Client { address: self.address, connector: self.connector.clone(), token: token.into() }
     }
 
+    /// A stream, read to its end.
+    pub async fn wait(&self, method: &str, target: &str) -> Response {
+        let head = format!(
+            "{method} {target} HTTP/1.1\r\nHost: sandbox\r\nConnection: close\r\nAuthorization: Bearer {}\r\n\r\n",
+            self.token
+        );
+        self.exchange(head.as_bytes(), Duration::from_secs(20)).await
+    }
+
     /// One request on a connection of its own; a stream is read until nothing has come for a while.
     pub async fn send(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
         let mut head = format!("{method} {target} HTTP/1.1\r\nHost: sandbox\r\nConnection: close\r\n");
@@ -72,6 +81,11 @@ impl Client {
 
     /// Bytes as they are.
     pub async fn raw(&self, request: &[u8]) -> Response {
+        self.exchange(request, Duration::from_millis(400)).await
+    }
+
+    /// `idle`: how long a stream may be silent.
+    async fn exchange(&self, request: &[u8], idle: Duration) -> Response {
         let stream = tokio::net::TcpStream::connect(self.address).await.unwrap();
         let mut stream = self.connector.connect("127.0.0.1".try_into().unwrap(), stream).await.unwrap();
         stream.write_all(request).await.unwrap();
@@ -81,7 +95,7 @@ impl Client {
             answer.extend_from_slice(&buffer[..n]);
             let text = String::from_utf8_lossy(&answer);
             if text.contains("transfer-encoding: chunked\r\n") {
-                patience = Duration::from_millis(400);
+                patience = idle;
             }
         }
         parse(&answer)

@@ -4,7 +4,7 @@ use crate::base::yaml;
 use crate::k8s::Object;
 use crate::sandbox::api::registry::Resource;
 use crate::sandbox::api::status::{self, Cause};
-use crate::sandbox::api::{protobuf, strict};
+use crate::sandbox::api::{go_json, protobuf, strict};
 use crate::sandbox::call::{Call, Refusal};
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value, json};
@@ -76,19 +76,38 @@ pub fn read_value(call: &Call, kind: &str) -> Result<(Value, Vec<String>), Refus
 }
 
 fn unreadable(kind: &str, why: &str, body: &[u8]) -> Refusal {
-    let text = String::from_utf8_lossy(body);
+    let shown = go_json::summary(body);
     let message = format!(
-        "the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; json parse error: {why} ({text})"
+        "the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; json parse error: {why} ({shown})"
     );
     Refusal::bad_request(message)
+}
+
+/// A body that is JSON, but no object: the words are those of Go's reader.
+fn no_object(kind: &str, value: &Value, body: &[u8]) -> Refusal {
+    let found = match value {
+        Value::Array(_) => "array",
+        Value::String(_) => "string",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        _ => "null",
+    };
+    let of = "struct { APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }";
+    unreadable(kind, &format!("json: cannot unmarshal {found} into Go value of type {of}"), body)
 }
 
 fn read_json(body: &[u8], kind: &str) -> Result<(Value, Vec<String>), Refusal> {
     let mut duplicates = Vec::new();
     let seed = Watcher { path: String::new(), duplicates: &mut duplicates };
-    let mut reader = serde_json::Deserializer::from_slice(body);
+    // Bytes that are no text stand for U+FFFD, as in Go.
+    let text = String::from_utf8_lossy(body);
+    let mut reader = serde_json::Deserializer::from_str(&text);
     let value = seed.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
-    value.map(|value| (value, duplicates)).map_err(|e| unreadable(kind, &e.to_string(), body))
+    let value = value.map_err(|e| unreadable(kind, &go_json::problem(body, &e), body))?;
+    if !value.is_object() && !value.is_null() {
+        return Err(no_object(kind, &value, body));
+    }
+    Ok((value, duplicates))
 }
 
 /// The object with its kind and version filled in or compared.
