@@ -51,6 +51,43 @@ impl Time {
     }
 }
 
+/// A time zone.
+#[derive(Debug, Clone)]
+pub struct Zone(jiff::tz::TimeZone);
+
+impl Zone {
+    /// Coordinated universal time.
+    pub fn utc() -> Zone {
+        Zone(jiff::tz::TimeZone::UTC)
+    }
+
+    /// The zone of a name of the IANA database (`Europe/Berlin`); `None` when this machine knows none of that name.
+    pub fn find(name: &str) -> Option<Zone> {
+        jiff::tz::TimeZone::get(name).ok().map(Zone)
+    }
+}
+
+/// What clocks and calendars of a zone show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Civil {
+    pub month: i8,
+    pub day: i8,
+    pub hour: i8,
+    pub minute: i8,
+    /// 0 is Sunday.
+    pub weekday: i8,
+}
+
+impl Time {
+    /// What the zone's clocks show at this moment.
+    pub fn civil(self, zone: &Zone) -> Civil {
+        let stamp = jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        let at = stamp.to_zoned(zone.0.clone());
+        let weekday = at.weekday().to_sunday_zero_offset();
+        Civil { month: at.month(), day: at.day(), hour: at.hour(), minute: at.minute(), weekday }
+    }
+}
+
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.rfc3339())

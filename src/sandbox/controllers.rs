@@ -1,15 +1,23 @@
 //! The control loops of a cluster, as pure steps: from what is to what should be written next.
 
+mod cronjobs;
+mod daemonsets;
 mod deployments;
 mod endpoints;
+mod fit;
 mod garbage;
+mod jobs;
 mod namespaces;
 mod owners;
+mod pods;
 mod replicasets;
+mod revisions;
 mod scheduler;
 mod services;
-mod unsimulated;
+mod statefulsets;
 
+pub use cronjobs::schedule::Schedule;
+pub use daemonsets::GENERATION as DAEMON_GENERATION;
 pub use services::free_cluster_ip;
 
 use crate::base::seed::Seed;
@@ -23,9 +31,12 @@ pub fn all(seed: Seed) -> Vec<Arc<dyn Controller>> {
         Arc::new(services::Services { seed }),
         Arc::new(deployments::Deployments),
         Arc::new(replicasets::ReplicaSets),
+        Arc::new(statefulsets::StatefulSets),
+        Arc::new(daemonsets::DaemonSets),
+        Arc::new(cronjobs::CronJobs),
+        Arc::new(jobs::Jobs),
         Arc::new(scheduler::Scheduler),
         Arc::new(endpoints::Endpoints),
         Arc::new(garbage::Garbage),
-        Arc::new(unsimulated::Unsimulated),
     ]
 }

@@ -143,12 +143,18 @@ impl Node {
                 life::advance(&mut life, pod, env, &mut out);
             }
             let status = status::status(&life, pod, *env.now);
-            if status == *pod.status() || life.told.contains("gone") {
+            let gone = life.told.contains("gone");
+            // Nobody reads the last state of a pod that goes at once; one with finalizers stays, and its owner counts how it ended.
+            let stays = pod.at(&["metadata", "finalizers"]).as_array().is_some_and(|f| !f.is_empty());
+            if status == *pod.status() || gone && !stays {
                 life.version = pod.str_at(&["metadata", "resourceVersion"]).to_string();
             } else {
                 let mut new = Object::clone(pod);
                 new.set(&["status"], status);
                 actions.push(Action::UpdateStatus(new));
+            }
+            if gone && life.told.insert("deleted".into()) {
+                actions.push(Action::Delete(pod.key()));
             }
             self.pods.insert(pod.uid().into(), Arc::new(life));
         }

@@ -40,9 +40,9 @@ pub fn apply(world: &mut World, resource: &Resource, object: &mut Object, old: O
         }
         ("apps", "DaemonSet") => {
             pods::template(object, &["spec", "template"]);
-            daemon_set(object);
+            daemon_set(object, old);
         }
-        ("batch", "Job") => job(object, &["spec"], true),
+        ("batch", "Job") => job(object),
         ("batch", "CronJob") => cron_job(object),
         ("networking.k8s.io", "NetworkPolicy") => network_policy(object),
         ("networking.k8s.io", "Ingress") => set_missing(object, &["status", "loadBalancer"], json!({})),
@@ -111,14 +111,29 @@ fn deployment(object: &mut Object) {
 fn stateful_set(object: &mut Object) {
     set_missing(object, &["spec", "podManagementPolicy"], json!("OrderedReady"));
     set_missing(object, &["spec", "updateStrategy", "type"], json!("RollingUpdate"));
-    set_missing(object, &["spec", "updateStrategy", "rollingUpdate", "partition"], json!(0));
+    if object.str_at(&["spec", "updateStrategy", "type"]) == "RollingUpdate" {
+        set_missing(object, &["spec", "updateStrategy", "rollingUpdate", "partition"], json!(0));
+    }
+    each(object, &["spec", "volumeClaimTemplates"], |claim| {
+        fill(claim, "apiVersion", json!("v1"));
+        fill(claim, "kind", json!("PersistentVolumeClaim"));
+        if let Some(Value::Object(spec)) = claim.get_mut("spec") {
+            fill(spec, "volumeMode", json!("Filesystem"));
+        }
+        fill(claim, "status", json!({"phase": "Pending"}));
+    });
     set_missing(object, &["spec", "revisionHistoryLimit"], json!(10));
     let retention = json!({"whenDeleted": "Retain", "whenScaled": "Retain"});
     set_missing(object, &["spec", "persistentVolumeClaimRetentionPolicy"], retention);
     set_missing(object, &["status"], json!({"replicas": 0, "availableReplicas": 0}));
 }
 
-fn daemon_set(object: &mut Object) {
+fn daemon_set(object: &mut Object, old: Option<&Object>) {
+    // The API server counts changes of the template in an annotation.
+    let key = controllers::DAEMON_GENERATION;
+    let count = old.and_then(|old| old.annotation(key)).and_then(|n| n.parse::<i64>().ok()).unwrap_or(0);
+    let changed = old.is_none_or(|old| old.at(&["spec", "template"]) != object.at(&["spec", "template"]));
+    object.set(&["metadata", "annotations", key], json!((count + i64::from(changed)).to_string()));
     set_missing(object, &["spec", "updateStrategy", "type"], json!("RollingUpdate"));
     if object.str_at(&["spec", "updateStrategy", "type"]) == "RollingUpdate" {
         set_missing(object, &["spec", "updateStrategy", "rollingUpdate", "maxUnavailable"], json!(1));
@@ -129,28 +144,26 @@ fn daemon_set(object: &mut Object) {
     set_missing(object, &["status"], status);
 }
 
-fn job(object: &mut Object, spec: &[&str], labels: bool) {
-    let at = |rest: &[&'static str]| -> Vec<String> { spec.iter().chain(rest).map(|s| s.to_string()).collect() };
-    let mut fill = |rest: &[&'static str], value: Value| {
-        let path = at(rest);
-        set_missing(object, &path.iter().map(String::as_str).collect::<Vec<_>>(), value);
-    };
-    fill(&["parallelism"], json!(1));
-    fill(&["completions"], json!(1));
-    fill(&["backoffLimit"], json!(6));
-    fill(&["completionMode"], json!("NonIndexed"));
-    fill(&["suspend"], json!(false));
-    fill(&["podReplacementPolicy"], json!("TerminatingOrFailed"));
-    if labels {
-        fill(&["manualSelector"], json!(false));
+fn job(object: &mut Object) {
+    // A Job that names only its parallelism is a work queue: it has no number of completions.
+    if object.at(&["spec", "parallelism"]).is_null() {
+        set_missing(object, &["spec", "completions"], json!(1));
     }
-    let template = at(&["template"]);
-    let template: Vec<&str> = template.iter().map(String::as_str).collect();
-    pods::template(object, &template);
-    if !labels || object.at(&["spec", "manualSelector"]) == true {
+    for (field, value) in [
+        ("parallelism", json!(1)),
+        ("backoffLimit", json!(6)),
+        ("completionMode", json!("NonIndexed")),
+        ("suspend", json!(false)),
+        ("podReplacementPolicy", json!("TerminatingOrFailed")),
+        ("manualSelector", json!(false)),
+    ] {
+        set_missing(object, &["spec", field], value);
+    }
+    pods::template(object, &["spec", "template"]);
+    set_missing(object, &["status"], json!({}));
+    if object.at(&["spec", "manualSelector"]) == true {
         return;
     }
-    set_missing(object, &["status"], json!({}));
     let (uid, name) = (object.uid().to_string(), object.name().to_string());
     let own = [
         ("batch.kubernetes.io/controller-uid", &uid),

@@ -3,9 +3,10 @@
 mod status;
 
 use super::owners::{controlled, controller_ref, event, number};
+use super::pods::{Children, is_open, template_hash};
 use crate::base::clock::Time;
-use crate::base::seed::Seed;
 use crate::k8s::{Object, Snapshot};
+use crate::sandbox::store::Change;
 use crate::sandbox::{Action, Controller};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -26,8 +27,22 @@ impl Controller for Deployments {
         &["Deployment", "ReplicaSet", "Pod", "Namespace"]
     }
 
+    fn concerns(&self, change: &Change) -> bool {
+        match change.key.kind.kind.as_str() {
+            "Deployment" | "ReplicaSet" | "Namespace" => true,
+            // Recreate waits until the old pods are gone.
+            "Pod" => change.after.is_none() && super::owners::of_kind(change, "ReplicaSet"),
+            _ => false,
+        }
+    }
+
     fn reconcile(&self, state: &Snapshot, now: Time) -> Vec<Action> {
-        state.list("apps", "Deployment").filter(|d| !d.is_terminating()).flat_map(|d| step(state, d, now)).collect()
+        let mut all = state.list("apps", "Deployment").filter(|d| !d.is_terminating()).peekable();
+        if all.peek().is_none() {
+            return Vec::new();
+        }
+        let sets = Children::of(state, "apps", "ReplicaSet");
+        all.flat_map(|d| step(state, &sets, d, now)).collect()
     }
 }
 
@@ -41,8 +56,8 @@ pub(super) struct Roll<'a> {
 }
 
 impl<'a> Roll<'a> {
-    fn of(state: &'a Snapshot, deployment: &'a Object) -> Roll<'a> {
-        let mut sets = controlled(state, "apps", "ReplicaSet", deployment);
+    fn of(sets: &Children<'a>, deployment: &'a Object) -> Roll<'a> {
+        let mut sets = sets.under(deployment).to_vec();
         sets.sort_by_key(|rs| revision(rs));
         let template = bare_template(deployment);
         let new = sets.iter().copied().find(|rs| bare_template(rs) == template);
@@ -59,9 +74,9 @@ impl<'a> Roll<'a> {
     }
 }
 
-fn step(state: &Snapshot, deployment: &Object, now: Time) -> Vec<Action> {
-    let roll = Roll::of(state, deployment);
-    let open = state.find("", "Namespace", "", deployment.namespace()).is_none_or(|ns| !ns.is_terminating());
+fn step(state: &Snapshot, sets: &Children<'_>, deployment: &Object, now: Time) -> Vec<Action> {
+    let roll = Roll::of(sets, deployment);
+    let open = is_open(state, deployment.namespace());
     let mut actions = Vec::new();
     if open {
         actions = match deployment.at(&["spec", "paused"]) == true {
@@ -288,11 +303,8 @@ fn bare_template(object: &Object) -> Value {
 
 /// A hash of the template that no other ReplicaSet's name has.
 fn free_hash(state: &Snapshot, d: &Object) -> String {
-    let template = bare_template(d).to_string();
-    // As Kubernetes writes it: the decimal digits of a 32-bit hash in an alphabet without vowels.
-    let letter = |digit: u8| b"456789bcdf"[usize::from(digit - b'0')] as char;
-    let number = |n: u32| (Seed(0).hash(&[HASH, &template, &n.to_string()]) as u32).to_string();
-    let hash = |n: u32| number(n).bytes().map(letter).collect::<String>();
+    let template = bare_template(d);
+    let hash = |n: u32| template_hash(&template, n);
     let free = |h: &String| state.find("apps", "ReplicaSet", d.namespace(), &format!("{}-{h}", d.name())).is_none();
     (0..1000).map(hash).find(free).unwrap_or_else(|| hash(1000))
 }

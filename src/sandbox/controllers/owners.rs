@@ -2,6 +2,7 @@
 
 use crate::k8s::{Object, Snapshot};
 use crate::sandbox::Action;
+use crate::sandbox::store::Change;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
@@ -83,4 +84,10 @@ pub fn set_condition(status: &mut Map<String, Value>, wanted: Value, now: &str) 
         None => list.push(wanted),
     }
     true
+}
+
+/// Whether a change is about an object that something of this kind controls, or did.
+pub fn of_kind(change: &Change, kind: &str) -> bool {
+    let owned = |object: &Object| references(object).any(|r| r["controller"] == true && r["kind"] == kind);
+    [&change.before, &change.after].into_iter().flatten().any(|object| owned(object))
 }

@@ -1,9 +1,10 @@
 //! ReplicaSets: as many pods as asked for.
 
-use super::owners::{condition_is_true, controlled, controller_ref, event, is_active, number};
+use super::owners::{condition_is_true, event, is_active, number};
+use super::pods::{Available, Children, available, free_names, from_template, is_open};
 use crate::base::clock::Time;
-use crate::base::seed::Seed;
 use crate::k8s::{Object, Snapshot};
+use crate::sandbox::store::Change;
 use crate::sandbox::{Action, Controller};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -19,25 +20,33 @@ impl Controller for ReplicaSets {
         "replicaset"
     }
 
-    fn watches(&self) -> &'static [&'static str] {
-        &["ReplicaSet", "Pod", "Namespace"]
+    fn concerns(&self, change: &Change) -> bool {
+        match change.key.kind.kind.as_str() {
+            "ReplicaSet" | "Namespace" => true,
+            "Pod" => super::owners::of_kind(change, "ReplicaSet"),
+            _ => false,
+        }
     }
 
     fn reconcile(&self, state: &Snapshot, now: Time) -> Vec<Action> {
-        state.list("apps", "ReplicaSet").flat_map(|rs| step(state, rs, now)).collect()
+        let mut sets = state.list("apps", "ReplicaSet").peekable();
+        if sets.peek().is_none() {
+            return Vec::new();
+        }
+        let pods = Children::of(state, "", "Pod");
+        sets.flat_map(|rs| step(state, pods.under(rs), rs, now)).collect()
     }
 }
 
-fn step(state: &Snapshot, rs: &Object, now: Time) -> Vec<Action> {
-    let pods = controlled(state, "", "Pod", rs);
+fn step(state: &Snapshot, pods: &[&Arc<Object>], rs: &Object, now: Time) -> Vec<Action> {
     let active: Vec<_> = pods.iter().copied().filter(|p| is_active(p)).collect();
     let wanted = number(rs, &["spec", "replicas"], 1).max(0) as usize;
-    let open = state.find("", "Namespace", "", rs.namespace()).is_none_or(|ns| !ns.is_terminating());
+    let open = is_open(state, rs.namespace());
     let mut actions = Vec::new();
     if !rs.is_terminating() && active.len() < wanted && open {
         let missing = (wanted - active.len()).min(BURST);
-        for name in free_names(state, rs, missing, now) {
-            actions.push(Action::Create(new_pod(rs, &name)));
+        for name in free_names(state, rs, rs.name(), missing, now) {
+            actions.push(Action::Create(from_template(rs, rs.at(&["spec", "template"]), &name)));
             actions.push(event(rs, false, "SuccessfulCreate", format!("Created pod: {name}"), "replicaset-controller"));
         }
     } else if !rs.is_terminating() && active.len() > wanted {
@@ -46,27 +55,12 @@ fn step(state: &Snapshot, rs: &Object, now: Time) -> Vec<Action> {
             actions.push(event(rs, false, "SuccessfulDelete", format!("Deleted pod: {}", pod.name()), "replicaset-controller"));
         }
     }
-    actions.extend(count(rs, &active, pods.iter().filter(|p| p.is_terminating()).count()));
+    actions.extend(count(rs, &active, pods.iter().filter(|p| p.is_terminating()).count(), now));
+    actions.extend(active.iter().filter_map(|pod| match available(pod, rs, now) {
+        Available::At(due) => Some(Action::Wake(due)),
+        _ => None,
+    }));
     actions
-}
-
-/// Names for new pods: by hash of the set, the moment and a number, so that a replacement never takes its predecessor's name.
-fn free_names(state: &Snapshot, rs: &Object, count: usize, now: Time) -> Vec<String> {
-    let moment = now.0.to_string();
-    let name = |n: u64| format!("{}-{}", rs.name(), Seed(0).suffix(&["Pod", rs.uid(), &moment, &n.to_string()], 5));
-    let free = |name: &String| state.find("", "Pod", rs.namespace(), name).is_none();
-    (0..count as u64 + 1000).map(name).filter(free).take(count).collect()
-}
-
-fn new_pod(rs: &Object, name: &str) -> Object {
-    let template = rs.at(&["spec", "template"]);
-    let mut meta = template["metadata"].as_object().cloned().unwrap_or_default();
-    meta.retain(|key, _| matches!(key.as_str(), "labels" | "annotations" | "finalizers"));
-    meta.insert("name".into(), json!(name));
-    meta.insert("generateName".into(), json!(format!("{}-", rs.name())));
-    meta.insert("namespace".into(), json!(rs.namespace()));
-    meta.insert("ownerReferences".into(), json!([controller_ref(rs)]));
-    Object(json!({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": template["spec"]}))
 }
 
 /// Which pods go first: not yet ready before ready, then the younger, then by name.
@@ -81,7 +75,7 @@ fn spare<'a>(active: &[&'a Arc<Object>], count: usize) -> Vec<&'a Arc<Object>> {
     pods
 }
 
-fn count(rs: &Object, active: &[&Arc<Object>], terminating: usize) -> Option<Action> {
+fn count(rs: &Object, active: &[&Arc<Object>], terminating: usize, now: Time) -> Option<Action> {
     let ready = active.iter().filter(|p| condition_is_true(p, "Ready")).count();
     let labels = rs.at(&["spec", "template", "metadata", "labels"]);
     let full = active.iter().filter(|p| super::owners::selects(labels, p)).count();
@@ -91,7 +85,7 @@ fn count(rs: &Object, active: &[&Arc<Object>], terminating: usize) -> Option<Act
     for (key, n) in [
         ("fullyLabeledReplicas", full),
         ("readyReplicas", ready),
-        ("availableReplicas", ready),
+        ("availableReplicas", active.iter().filter(|p| available(p, rs, now) == Available::Yes).count()),
         ("terminatingReplicas", terminating),
     ] {
         match n {

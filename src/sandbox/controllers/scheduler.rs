@@ -1,14 +1,22 @@
 //! The scheduler: binds pods to a node that will have them.
 
-use super::owners::{event, set_condition};
+mod preempt;
+
+use super::fit::{self, Misfit};
+use super::owners::{event, number, set_condition};
 use crate::base::clock::Time;
 use crate::k8s::{Object, Snapshot};
+use crate::sandbox::store::Change;
 use crate::sandbox::{Action, Controller};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Binds each pod without a node to the first node that fits; says why when none does.
+/// Binds each pod without a node to the first node that fits, those of higher priority first; says why when none does.
 pub struct Scheduler;
+
+/// The most pods that one round binds: each binding counts for the next.
+const BURST: usize = 500;
 
 impl Controller for Scheduler {
     fn name(&self) -> &'static str {
@@ -19,75 +27,111 @@ impl Controller for Scheduler {
         ""
     }
 
-    fn watches(&self) -> &'static [&'static str] {
-        &["Pod", "Node"]
+    fn concerns(&self, change: &Change) -> bool {
+        matches!(change.key.kind.kind.as_str(), "Pod" | "Node" | "PersistentVolumeClaim")
     }
 
     fn reconcile(&self, state: &Snapshot, now: Time) -> Vec<Action> {
-        let nodes: Vec<_> = state.list("", "Node").collect();
-        let waiting = |p: &&Arc<Object>| p.str_at(&["spec", "nodeName"]).is_empty() && !p.is_terminating();
-        let mine = |p: &&Arc<Object>| matches!(p.str_at(&["spec", "schedulerName"]), "" | "default-scheduler");
-        let gated = |p: &&Arc<Object>| p.at(&["spec", "schedulingGates"]).as_array().is_some_and(|g| !g.is_empty());
-        let pods = state.list("", "Pod").filter(waiting).filter(mine).filter(|p| !gated(p));
-        pods.flat_map(|pod| place(pod, &nodes, now)).collect()
+        let mut waiting: Vec<_> = state.list("", "Pod").filter(|p| is_waiting(p)).collect();
+        if waiting.is_empty() {
+            return Vec::new();
+        }
+        waiting.sort_by_key(|p| -number(p, &["spec", "priority"], 0));
+        let mut nodes: BTreeMap<&str, Vec<&Arc<Object>>> = state.list("", "Node").map(|n| (n.name(), Vec::new())).collect();
+        for pod in state.list("", "Pod").filter(|p| !is_over(p)) {
+            if let Some(pods) = nodes.get_mut(pod.str_at(&["spec", "nodeName"])) {
+                pods.push(pod);
+            }
+        }
+        let mut actions = Vec::new();
+        for pod in waiting.into_iter().take(BURST) {
+            let (placed, own) = place(state, pod, &nodes, now);
+            actions.extend(own);
+            if let Some(pods) = placed.and_then(|node| nodes.get_mut(node.as_str())) {
+                pods.push(pod);
+            }
+        }
+        actions
     }
 }
 
-fn place(pod: &Object, nodes: &[&Arc<Object>], now: Time) -> Vec<Action> {
-    let refusals: Vec<Option<String>> = nodes.iter().map(|n| refusal(pod, n)).collect();
-    let Some(fit) = refusals.iter().position(Option::is_none) else { return wait(pod, nodes.len(), &refusals, now) };
-    let node = nodes[fit].name();
+fn is_over(pod: &Object) -> bool {
+    matches!(pod.str_at(&["status", "phase"]), "Succeeded" | "Failed")
+}
+
+fn is_waiting(pod: &Object) -> bool {
+    let gated = pod.at(&["spec", "schedulingGates"]).as_array().is_some_and(|g| !g.is_empty());
+    let mine = matches!(pod.str_at(&["spec", "schedulerName"]), "" | "default-scheduler");
+    pod.str_at(&["spec", "nodeName"]).is_empty() && !pod.is_terminating() && !is_over(pod) && !gated && mine
+}
+
+type Nodes<'a> = BTreeMap<&'a str, Vec<&'a Arc<Object>>>;
+
+fn place(state: &Snapshot, pod: &Object, nodes: &Nodes<'_>, now: Time) -> (Option<String>, Vec<Action>) {
+    let claims = fit::unbound_claims(state, pod);
+    let mut misfits: Vec<Vec<Misfit>> = Vec::new();
+    for (name, others) in nodes.iter().filter(|_| claims.is_none()) {
+        let Some(node) = state.find("", "Node", "", name) else { continue };
+        let found = fit::misfits(state, pod, node, others);
+        if found.is_empty() {
+            return (Some(name.to_string()), bind(pod, name));
+        }
+        misfits.push(found);
+    }
+    let message = words(pod, nodes.len(), claims.as_deref(), &misfits);
+    let mut actions = Vec::new();
+    let help = if claims.is_none() { preempt::victims(state, pod, nodes) } else { None };
+    if let Some((node, victims)) = &help {
+        actions.extend(victims.iter().flat_map(|victim| preempt::evict(pod, victim, node, now)));
+    }
+    actions.extend(wait(pod, message, help.map(|(node, _)| node), now));
+    (None, actions)
+}
+
+fn bind(pod: &Object, node: &str) -> Vec<Action> {
     let mut bound = pod.clone();
     bound.set(&["spec", "nodeName"], json!(node));
     let message = format!("Successfully assigned {}/{} to {node}", pod.namespace(), pod.name());
     vec![Action::Update(bound), event(pod, false, "Scheduled", message, "default-scheduler")]
 }
 
-/// Why this node will not have the pod, in the scheduler's words.
-fn refusal(pod: &Object, node: &Object) -> Option<String> {
-    if node.at(&["spec", "unschedulable"]) == true {
-        return Some("were unschedulable".into());
+/// `0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.`
+fn words(pod: &Object, nodes: usize, claims: Option<&str>, misfits: &[Vec<Misfit>]) -> String {
+    if nodes == 0 {
+        return "no nodes available to schedule pods".to_string();
     }
-    let labels = node.labels();
-    let selector = pod.at(&["spec", "nodeSelector"]).as_object().into_iter().flatten();
-    if selector.into_iter().any(|(k, v)| labels.get(k.as_str()).copied() != v.as_str()) {
-        return Some("didn't match Pod's node affinity/selector".into());
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    for misfit in misfits.iter().flatten() {
+        *reasons.entry(&misfit.reason).or_default() += 1;
     }
-    let taints = node.at(&["spec", "taints"]).as_array().into_iter().flatten();
-    let hard = |t: &&Value| t["effect"] == "NoSchedule" || t["effect"] == "NoExecute";
-    let taint = taints.into_iter().filter(hard).find(|t| !tolerates(pod, t))?;
-    let (key, value) = (taint["key"].as_str().unwrap_or(""), taint["value"].as_str().unwrap_or(""));
-    Some(format!("had untolerated taint {{{key}: {value}}}"))
-}
-
-fn tolerates(pod: &Object, taint: &Value) -> bool {
-    let tolerations = pod.at(&["spec", "tolerations"]).as_array().into_iter().flatten();
-    tolerations.into_iter().any(|t| {
-        let effect = t["effect"].as_str().is_none_or(|e| e.is_empty() || taint["effect"] == e);
-        let key = t["key"].as_str().unwrap_or("");
-        match t["operator"].as_str().unwrap_or("Equal") {
-            "Exists" => effect && (key.is_empty() || taint["key"] == key),
-            _ => effect && taint["key"] == key && taint["value"].as_str().unwrap_or("") == t["value"].as_str().unwrap_or(""),
-        }
-    })
-}
-
-fn wait(pod: &Object, nodes: usize, refusals: &[Option<String>], now: Time) -> Vec<Action> {
-    let mut reasons: Vec<(usize, &str)> = Vec::new();
-    for reason in refusals.iter().flatten() {
-        match reasons.iter_mut().find(|(_, r)| r == reason) {
-            Some((n, _)) => *n += 1,
-            None => reasons.push((1, reason)),
-        }
+    let mut parts: Vec<String> = reasons.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
+    parts.sort();
+    let why = claims.map_or_else(|| parts.join(", "), String::from);
+    let hopeless = misfits.iter().filter(|m| m.iter().any(|m| !m.room)).count() + if claims.is_some() { nodes } else { 0 };
+    let crowded = nodes - hopeless.min(nodes);
+    let mut preemption = Vec::new();
+    if crowded > 0 {
+        preemption.push(format!("{crowded} No preemption victims found for incoming pod"));
     }
-    let parts: Vec<String> = reasons.iter().map(|(n, r)| format!("{n} node(s) {r}")).collect();
-    let message = match parts.is_empty() {
-        true => "no nodes available to schedule pods".to_string(),
-        false => format!("0/{nodes} nodes are available: {}.", parts.join(", ")),
+    if hopeless > 0 {
+        preemption.push(format!("{hopeless} Preemption is not helpful for scheduling"));
+    }
+    let preemption = match pod.str_at(&["spec", "preemptionPolicy"]) {
+        "Never" => "not eligible due to preemptionPolicy=Never".to_string(),
+        _ => format!("0/{nodes} nodes are available: {}", preemption.join(", ")),
     };
+    format!("0/{nodes} nodes are available: {why}. preemption: {preemption}.")
+}
+
+fn wait(pod: &Object, message: String, nominated: Option<String>, now: Time) -> Vec<Action> {
     let mut status = pod.status().as_object().cloned().unwrap_or_default();
-    let condition = json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": &message});
-    if !set_condition(&mut status, condition, &now.rfc3339()) {
+    let condition = json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": &message,
+                           "lastProbeTime": Value::Null});
+    let mut changed = set_condition(&mut status, condition, &now.rfc3339());
+    if let Some(node) = nominated {
+        changed |= status.insert("nominatedNodeName".into(), json!(node)) != Some(json!(node));
+    }
+    if !changed {
         return Vec::new();
     }
     let mut new = pod.clone();

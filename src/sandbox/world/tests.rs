@@ -5,6 +5,7 @@ mod custom;
 mod objects;
 mod streams;
 mod times;
+mod workloads;
 
 use crate::base::clock::Time;
 use crate::base::seed::Seed;

@@ -4,7 +4,6 @@ use super::step::Out;
 use super::{Ended, PodLife, Run, State};
 use crate::base::clock::Time;
 use crate::k8s::Object;
-use crate::sandbox::Action;
 use crate::sandbox::node::Env;
 use crate::sandbox::node::spec::{self, Role};
 
@@ -56,7 +55,7 @@ pub fn stop(life: &mut PodLife, pod: &Object, env: &mut Env<'_>, out: &mut Out<'
             let code = if run.main.as_ref().is_some_and(|m| m.process.is_some()) { 137 } else { 0 };
             kill(run, now, code);
         });
-        life.finished = Some(true);
-        out.actions.push(Action::Delete(pod.key()));
+        let well = |r: &Run| r.role != Role::App || r.succeeded();
+        life.finished = life.finished.or(Some(life.runs.values().all(well)));
     }
 }
