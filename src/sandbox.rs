@@ -4,6 +4,7 @@
 pub mod api;
 pub mod call;
 pub mod controllers;
+mod inflate;
 pub mod node;
 pub mod serve;
 pub mod store;

@@ -7,6 +7,7 @@ pub mod crd;
 pub mod defaults;
 pub mod delete;
 pub mod discovery;
+pub mod ephemeral;
 pub mod establish;
 pub mod go_json;
 pub mod negotiate;
@@ -43,6 +44,8 @@ pub enum Opened {
     Watch(Box<watch::Watch>),
     Exec(Start),
     Log(LogQuery),
+    /// port-forward to a pod: namespace and name.
+    Forward(String, String),
 }
 
 /// Answers one request that is not a stream.
@@ -195,6 +198,7 @@ pub fn open(world: &mut World, call: &Call) -> Result<Opened, Refusal> {
     match target.subresource.as_str() {
         "" => watch::open(world, call, &target).map(|watch| Opened::Watch(Box::new(watch))),
         "exec" | "attach" => Ok(Opened::Exec(special::exec_start(call, &target))),
+        "portforward" => Ok(Opened::Forward(target.namespace.clone(), target.name.clone())),
         "log" => Ok(Opened::Log(special::log_query(call, &target)?)),
         other => Err(Refusal::not_simulated(other)),
     }

@@ -3,6 +3,7 @@
 
 pub mod exec;
 pub mod files;
+pub mod forward;
 pub mod images;
 mod life;
 pub mod logs;

@@ -7,6 +7,7 @@ mod actor;
 mod board;
 mod disk;
 mod folder;
+mod forward;
 mod http;
 mod keys;
 mod local;
@@ -15,6 +16,7 @@ mod pump;
 mod scratch;
 mod server;
 mod socket;
+mod spdy;
 mod visitors;
 
 pub use actor::{Gone, Handle};

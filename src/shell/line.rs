@@ -46,6 +46,13 @@ impl Editor {
         prompt.as_bytes().to_vec()
     }
 
+    /// Shows the prompt and the line again (the terminal's size changed).
+    pub fn show_again(&mut self) -> Vec<u8> {
+        let mut echo = Vec::new();
+        self.redraw(0, &mut echo);
+        echo
+    }
+
     /// What has been typed so far.
     pub fn text(&self) -> String {
         self.line.iter().collect()

@@ -3,7 +3,7 @@
 use crate::base::io::Stream;
 use crate::shell::Files;
 use crate::shell::line::{Editor, Outcome};
-use crate::shell::machine::{Input, Machine, Shell, Step};
+use crate::shell::machine::{Input, Machine, Shell, Step, Variable};
 use crate::shell::parse::{ErrorKind, parse};
 use std::collections::VecDeque;
 
@@ -68,6 +68,21 @@ impl Session {
     /// Whether a command is running (its own input should go to it, not to the line editor).
     pub fn busy(&self) -> bool {
         self.machine.is_some() && !self.reading
+    }
+
+    /// The terminal's size changed (SIGWINCH): a shell that waits for a line shows it again; bash notes the size in COLUMNS and LINES.
+    /// `again`: not the size that the terminal began with. Poll afterwards.
+    pub fn resize(&mut self, cols: u16, rows: u16, again: bool) {
+        if self.shell.name.rsplit('/').next() == Some("bash") {
+            for (name, value) in [("COLUMNS", cols), ("LINES", rows)] {
+                let value = Variable { value: value.to_string(), exported: false };
+                self.shell.variables.insert(name.to_string(), value);
+            }
+        }
+        if again && self.prompted && self.machine.is_none() {
+            let bytes = self.editor.show_again();
+            self.show(&bytes);
+        }
     }
 
     /// Takes an event, says what is next. [`Step::Waiting`]: nothing until the next key or the rest of a call;

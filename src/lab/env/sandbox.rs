@@ -3,6 +3,7 @@
 
 mod dataplane;
 mod door;
+mod proxy_ports;
 pub mod rebuild;
 pub mod istiod;
 pub mod text;

@@ -6,9 +6,9 @@ use super::wire::{Connection, Got, Layer, Message, TlsWhy, What, Wire, socket};
 use super::{Ctx, MAX_HOPS, http, tcp, why};
 use crate::base::outcome::{At, Outcome};
 use crate::k8s::Object;
-use crate::mesh::Cause;
 use crate::mesh::compile::listeners::{self, Seen};
 use crate::mesh::proxy::{Filter, Terminate};
+use crate::mesh::{Cause, capture};
 use crate::outside::answer::{self, Asked};
 use crate::outside::servers::{self, Container, Listens};
 use crate::outside::site::{Site, Speaks};
@@ -153,7 +153,11 @@ pub fn plain(ctx: &mut Ctx<'_>, pod: &Object, connection: Connection, wire: Wire
 
 /// The client's own pod, over the loopback address.
 pub fn own_pod(ctx: &mut Ctx<'_>, pod: &Object, connection: Connection, wire: Wire) -> Got {
-    plain(ctx, pod, connection, wire)
+    let gateway = capture::is_gateway(pod).then(|| ctx.model.snapshot().get(&pod.key()).cloned()).flatten();
+    match gateway {
+        Some(pod) => self::gateway(ctx, &pod, connection, wire),
+        None => plain(ctx, pod, connection, wire),
+    }
 }
 
 /// A pod with a sidecar: its inbound side, then the server.

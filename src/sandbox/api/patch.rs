@@ -48,7 +48,10 @@ pub fn patch(world: &mut World, call: &Call, target: &Target) -> Result<Answer, 
 }
 
 /// The patch type, if the kind takes it.
-fn accepted(media: &str, target: &Target) -> Result<&'static str, Refusal> {
+///
+/// # Errors
+/// 415.
+pub fn accepted(media: &str, target: &Target) -> Result<&'static str, Refusal> {
     match media {
         JSON => Ok(JSON),
         MERGE => Ok(MERGE),

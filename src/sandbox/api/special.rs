@@ -6,7 +6,7 @@ use crate::sandbox::api::owners::{self, By};
 use crate::sandbox::api::rbac;
 use crate::sandbox::api::route::Target;
 use crate::sandbox::api::status::{self, Cause};
-use crate::sandbox::api::{body, columns, delete, negotiate, patch, read, write};
+use crate::sandbox::api::{body, columns, delete, ephemeral, negotiate, patch, read, write};
 use crate::sandbox::call::{Answer, Call, Refusal};
 use crate::sandbox::node::exec::Start;
 use crate::sandbox::node::logs::LogQuery;
@@ -25,9 +25,8 @@ pub fn subresource(world: &mut World, call: &Call, target: &Target) -> Option<Re
         ("token", "POST") => rbac::token::request(world, call, target),
         ("finalize", "PUT") => return None,
         ("ephemeralcontainers", "GET") => return None,
-        ("ephemeralcontainers" | "resize" | "approval", _) => {
-            Err(Refusal::not_simulated(&format!("{}/{}", target.resource.plural, target.subresource)))
-        }
+        ("ephemeralcontainers", "PUT" | "PATCH") => ephemeral::change(world, call, target),
+        ("resize" | "approval", _) => Err(Refusal::not_simulated(&format!("{}/{}", target.resource.plural, target.subresource))),
         _ => Err(status::method_not_allowed()),
     })
 }

@@ -29,6 +29,9 @@ pub fn update(world: &World, resource: &Resource, old: &Object, object: &Object,
         None => {
             causes.extend(builtin(world, resource, object));
             causes.extend(immutable(resource, old, object));
+            if resource.kind == "Pod" && subresource != "ephemeralcontainers" {
+                causes.extend(pods::ephemeral_changed(old, object));
+            }
         }
     }
     causes

@@ -1,5 +1,6 @@
 //! Commands run in containers by exec and attach, as streams.
 
+use super::life::Run;
 use super::life::step::{Place, with_address};
 use super::process::Process;
 use super::{Env, Node, Refusal, logs, space, spec};
@@ -10,12 +11,16 @@ use std::sync::Arc;
 /// How many streams one node holds.
 const STREAM_LIMIT: usize = 256;
 
+/// `run -it` attaches a moment after the start. Commands take no time here, so what a cluster would print after that moment is
+/// printed before it: it is shown to those who attach so soon, in milliseconds.
+const ATTACH_GRACE_MS: i64 = 3_000;
+
 /// What `pods/exec` or `pods/attach` asks for. An empty command means attach.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Start {
     pub namespace: String,
     pub pod: String,
-    /// `None`: the default-container annotation, else the only or first container.
+    /// `None`: the only container.
     pub container: Option<String>,
     pub command: Vec<String>,
     pub stdin: bool,
@@ -41,6 +46,8 @@ pub enum Input {
 pub struct Output {
     pub stdout: Vec<u8>,
     pub stderr: Vec<u8>,
+    /// `stderr` came before `stdout`.
+    pub err_first: bool,
     /// Set once, with the last bytes.
     pub exit: Option<Exit>,
     /// A line finished (files, logs or exit code changed): the world commits a revision.
@@ -74,8 +81,9 @@ enum Kind {
     Attach {
         seen: u64,
         stdin: bool,
+        once: bool,
     },
-    /// The command is not in the image.
+    /// The command is not in the image: why it cannot be started.
     Missing(String),
 }
 
@@ -94,21 +102,17 @@ impl Node {
         let (uid, run, session) = {
             let unhosted = || Refusal::bad(format!("pod {} does not have a host assigned", start.pod));
             let life = self.life(pod.uid()).ok_or_else(unhosted)?;
-            if let Some(well) = life.finished {
-                let phase = if well { "Succeeded" } else { "Failed" };
-                let message = format!("cannot exec into a container in a completed pod; current phase is {phase}");
-                return Err(Refusal { code: 500, message });
-            }
             let stopped = || Refusal { code: 500, message: format!("container not found (\"{name}\")") };
             let run = life.run(&name).filter(|r| r.is_running()).ok_or_else(stopped)?;
             let kind = match start.command.is_empty() {
-                true => Kind::Attach { seen: run.screen.start, stdin: start.stdin },
+                true => attach(run, &pod, &name, start, *env.now),
                 false => command(&pod, &name, life.ip.as_deref(), start, env)?,
             };
             (life.uid.clone(), run.id.clone(), kind)
         };
         let id = ProcessId(self.next_session);
         self.next_session += 1;
+        let session = self.named(session, &uid, id);
         let (stdout, stderr) = (start.stdout, start.stderr);
         self.sessions.insert(id, Session { uid, container: name, run, stdout, stderr, kind: session });
         Ok(id)
@@ -123,23 +127,39 @@ impl Node {
                 process.close_input();
                 true
             }
-            (Kind::Attach { stdin: true, .. }, input) => {
-                let main = self.pods.get_mut(&session.uid).and_then(|life| Arc::make_mut(life).run_mut(&session.container));
-                let Some(main) = main.and_then(|run| run.main.as_mut()) else { return true };
-                let Some(process) = &mut main.process else { return true };
-                // It goes on at the next look at the pod.
-                main.wake = Some(Time(i64::MIN));
-                match input {
-                    Input::Bytes(bytes) => process.input(&bytes),
-                    Input::Eof => {
-                        process.close_input();
-                        true
-                    }
-                    Input::Resize { .. } => true,
-                }
+            (Kind::Exec(process), Input::Resize { cols, rows }) => {
+                process.resize(cols, rows);
+                true
+            }
+            (Kind::Attach { stdin, once, .. }, input) => {
+                let (stdin, once) = (*stdin, *once);
+                let (uid, container) = (session.uid.clone(), session.container.clone());
+                self.main_input(&uid, &container, input, stdin, once)
             }
             _ => true,
         }
+    }
+
+    /// Input for a main process that somebody is attached to. `once`: it ends with the first who was attached (`stdinOnce`).
+    fn main_input(&mut self, uid: &str, container: &str, input: Input, stdin: bool, once: bool) -> bool {
+        let main = self.pods.get_mut(uid).and_then(|life| Arc::make_mut(life).run_mut(container));
+        let Some(main) = main.and_then(|run| run.main.as_mut()) else { return true };
+        let Some(process) = &mut main.process else { return true };
+        let taken = match input {
+            Input::Bytes(bytes) if stdin => process.input(&bytes),
+            Input::Eof if stdin && once => {
+                process.close_input();
+                true
+            }
+            Input::Resize { cols, rows } => {
+                process.resize(cols, rows);
+                true
+            }
+            Input::Bytes(_) | Input::Eof => return true,
+        };
+        // It goes on at the next look at the pod.
+        main.wake = Some(Time(i64::MIN));
+        taken
     }
 
     /// Lets the process go on until it waits, sleeps or ends, or `max` bytes of output are there.
@@ -153,13 +173,7 @@ impl Node {
             .and_then(|l| l.run(&session.container))
             .is_some_and(|r| r.id == session.run && r.is_running());
         let mut output = match (&mut session.kind, pod) {
-            // A terminal has no stream for errors.
-            (Kind::Missing(text), _) if session.stderr => {
-                Output { stderr: std::mem::take(text).into_bytes(), exit: Some(Exit::Code(127)), ..Output::default() }
-            }
-            (Kind::Missing(text), _) => {
-                Output { stdout: std::mem::take(text).into_bytes(), exit: Some(Exit::Code(127)), ..Output::default() }
-            }
+            (Kind::Missing(text), _) => Output { exit: Some(Exit::Failed(std::mem::take(text))), ..Output::default() },
             (Kind::Attach { seen, .. }, Some(_)) => self.attached(&session.uid, &session.container, seen, alive, env),
             (Kind::Exec(process), Some(pod)) if alive => {
                 self.run_process(process, &session.uid, &session.container, &pod, env, max)
@@ -179,9 +193,27 @@ impl Node {
         output
     }
 
-    /// The client is gone: ends the process.
+    /// The client is gone: ends the process. A main process lives on; its input ends if it was for one client only.
     pub fn close(&mut self, id: ProcessId) {
+        let Some(session) = self.sessions.remove(&id) else { return };
+        if let Kind::Attach { stdin: true, once: true, .. } = session.kind {
+            self.main_input(&session.uid, &session.container, Input::Eof, true, true);
+        }
+    }
+
+    /// Takes a stream back that was opened only to see whether it can be.
+    pub fn forget(&mut self, id: ProcessId) {
         self.sessions.remove(&id);
+    }
+
+    /// A command that could not be started is told under the name that the runtime gave to the attempt.
+    fn named(&self, kind: Kind, uid: &str, id: ProcessId) -> Kind {
+        let Kind::Missing(why) = kind else { return kind };
+        let part = |p: &str| format!("{:016x}", self.seed.hash(&["exec", uid, &id.0.to_string(), p]));
+        let name = ["a", "b", "c", "d"].map(part).concat();
+        Kind::Missing(format!(
+            "error executing command in container: failed to exec in container: failed to start exec \"{name}\": {why}"
+        ))
     }
 
     fn run_process(
@@ -210,6 +242,7 @@ impl Node {
         Output {
             stdout: std::mem::take(&mut process.out),
             stderr: std::mem::take(&mut process.err),
+            err_first: process.err_first,
             exit: progress.exit.map(Exit::Code),
             commit: progress.commit,
             wake: progress.wake,
@@ -234,6 +267,15 @@ impl Node {
     }
 }
 
+/// Attached to the main process: what it printed before is not shown, unless it has only just begun.
+fn attach(run: &Run, pod: &Object, name: &str, start: &Start, now: Time) -> Kind {
+    let fresh = run.since().is_some_and(|since| now.since(since) < ATTACH_GRACE_MS);
+    let container = spec::container(pod, name);
+    let flag = |key: &str| container.is_some_and(|c| c.spec[key] == true);
+    let seen = if fresh { run.screen.start } else { run.screen.end() };
+    Kind::Attach { seen, stdin: start.stdin && flag("stdin"), once: flag("stdinOnce") }
+}
+
 /// The process of an exec.
 fn command(pod: &Object, name: &str, ip: Option<&str>, start: &Start, env: &Env<'_>) -> Result<Kind, Refusal> {
     let with_ip = with_address(pod, ip);
@@ -248,9 +290,8 @@ fn command(pod: &Object, name: &str, ip: Option<&str>, start: &Start, env: &Env<
             true => format!("stat {word}: no such file or directory"),
             false => "executable file not found in $PATH".to_string(),
         };
-        let text = format!(
-            "OCI runtime exec failed: exec failed: unable to start container process: exec: \"{word}\": {why}: unknown\r\n"
-        );
+        let text =
+            format!("OCI runtime exec failed: exec failed: unable to start container process: exec: \"{word}\": {why}: unknown");
         return Ok(Kind::Missing(text));
     }
     let vars = spec::environment(&with_ip, &container, image, env.state).unwrap_or_default();

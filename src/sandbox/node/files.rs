@@ -219,6 +219,26 @@ impl Tree<'_> {
         self.put(path, Some(entry))
     }
 
+    /// Sets the mode and, if it is given, when it was last changed: its owner may, and root.
+    ///
+    /// # Errors
+    /// As the system would refuse it.
+    pub fn set_facts(&mut self, path: &str, mode: u32, modified: Option<Time>) -> Result<(), FileError> {
+        let entry = self.find(path).ok_or(FileError::NotFound)?;
+        let root = self.read_only_root && self.mount_of(path).is_none();
+        if root || self.mount_of(path).is_some_and(|m| m.read_only || matches!(m.source, Source::Given(_))) {
+            return Err(FileError::ReadOnly);
+        }
+        if self.uid != 0 && entry.uid != self.uid {
+            return Err(FileError::Other("Operation not permitted".into()));
+        }
+        if self.mounts.iter().any(|m| m.at == path) {
+            return Ok(());
+        }
+        let modified = modified.unwrap_or(entry.modified);
+        self.put(path, Some(Entry { mode, modified, ..entry }))
+    }
+
     /// Removes a file or an empty folder.
     ///
     /// # Errors

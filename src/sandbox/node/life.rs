@@ -93,6 +93,11 @@ impl Screen {
         }
     }
 
+    /// How many bytes were written.
+    pub fn end(&self) -> u64 {
+        self.start + self.bytes.len() as u64
+    }
+
     /// What was written after the first `seen` bytes; `seen` moves to the end.
     pub fn after(&self, seen: &mut u64) -> Vec<u8> {
         let skip = seen.saturating_sub(self.start) as usize;

@@ -1,6 +1,7 @@
 //! Container logs: kept lines, and `pods/log` over them.
 
-use super::{Node, Refusal, life::PodLife, spec};
+use super::spec::{self, Role};
+use super::{Node, Refusal, life::PodLife};
 use crate::base::clock::Time;
 use crate::k8s::{Object, Snapshot};
 use std::sync::Arc;
@@ -162,7 +163,7 @@ impl Node {
     }
 }
 
-/// The container that is meant: the one named, the default-container annotation's, or the first.
+/// The container that is meant: the one named, or the only one (pkg/registry/core/pod/strategy.go: `validateContainer`).
 ///
 /// # Errors
 /// 400 with the API server's message.
@@ -174,16 +175,19 @@ pub fn choose(pod: &Object, wanted: Option<&str>) -> Result<String, Refusal> {
             false => Err(Refusal::bad(format!("container {name} is not valid for pod {}", pod.name()))),
         };
     }
-    let apps: Vec<&str> = all.iter().filter(|c| c.role == spec::Role::App).map(|c| c.name()).collect();
-    let default = pod.annotation("kubectl.kubernetes.io/default-container").filter(|d| apps.contains(d));
-    match (default, apps.as_slice()) {
-        (Some(name), _) => Ok(name.to_string()),
-        (None, [only]) => Ok(only.to_string()),
-        (None, many) => {
-            let list = many.join(" ");
-            Err(Refusal::bad(format!("a container name must be specified for pod {}, choose one of: [{list}]", pod.name())))
+    // The default-container annotation is kubectl's business: the API server does not look at it.
+    let of = |roles: &[Role]| all.iter().filter(|c| roles.contains(&c.role)).map(|c| c.name()).collect::<Vec<_>>();
+    let apps = of(&[Role::App]);
+    if let [only] = apps.as_slice() {
+        return Ok(only.to_string());
+    }
+    let mut message = format!("a container name must be specified for pod {}, choose one of: [{}]", pod.name(), apps.join(" "));
+    for (kind, names) in [("init", of(&[Role::Init, Role::Sidecar])), ("ephemeral", of(&[Role::Ephemeral]))] {
+        if !names.is_empty() {
+            message += &format!(" or one of the {kind} containers: [{}]", names.join(" "));
         }
     }
+    Err(Refusal::bad(message))
 }
 
 impl PodLife {

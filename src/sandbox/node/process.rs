@@ -1,5 +1,6 @@
 //! One process of a container: a command or a shell, run step by step. It never starts a process of this machine.
 
+mod flow;
 mod start;
 
 use super::space::Space;
@@ -39,10 +40,14 @@ pub struct Process {
     /// Ctrl-D ended the input of the command that collects it, not the terminal's.
     line_end: bool,
     pub tty: bool,
+    /// The terminal's columns and rows, once the client told them.
+    size: Option<(u16, u16)>,
     /// A main process: its sleeps end only when the clock passes them.
     background: bool,
     pub out: Vec<u8>,
     pub err: Vec<u8>,
+    /// `err` was printed before `out`.
+    pub err_first: bool,
     exit: Option<i32>,
     /// Where a main process stands in time: a loop that sleeps 10 s ticks every 10 s even when the clock jumps. `None`: now.
     moment: Option<Time>,
@@ -116,9 +121,11 @@ impl Process {
             stdin_open: stdin,
             line_end: false,
             tty,
+            size: None,
             background,
             out: Vec::new(),
             err: Vec::new(),
+            err_first: false,
             exit: None,
         }
     }
@@ -149,8 +156,7 @@ impl Process {
 
     /// Takes input. False: no room now.
     pub fn input(&mut self, bytes: &[u8]) -> bool {
-        let limit = if self.collecting.is_some() || self.collecting_script.is_some() { COLLECT_LIMIT } else { INPUT_LIMIT };
-        if !self.stdin.is_empty() && self.stdin.len() + bytes.len() > limit {
+        if !self.stdin.is_empty() && self.stdin.len() + bytes.len() > self.room() {
             return false;
         }
         self.moment = None;
@@ -164,6 +170,24 @@ impl Process {
             self.stdin.extend(bytes);
         }
         true
+    }
+
+    /// How much input may wait now. Who collects takes a little more than its limit, to see that it is passed.
+    fn room(&self) -> usize {
+        let collects = self.collecting.as_ref().is_some_and(|call| !flow::passes_on(call)) || self.collecting_script.is_some();
+        if collects { COLLECT_LIMIT * 2 } else { INPUT_LIMIT }
+    }
+
+    /// The terminal has another size: SIGWINCH.
+    pub fn resize(&mut self, cols: u16, rows: u16) {
+        if !self.tty || self.size == Some((cols, rows)) || cols == 0 || rows == 0 {
+            return;
+        }
+        let again = self.size.replace((cols, rows)).is_some();
+        if let Some(Frame::Screen(session)) = self.frames.last_mut() {
+            session.resize(cols, rows, again);
+            self.feed.get_or_insert(Input::Next);
+        }
     }
 
     /// Standard input ends.
@@ -217,7 +241,9 @@ impl Process {
     pub fn advance(&mut self, space: &mut Space<'_, '_>, pace: Pace, max: usize) -> Progress {
         let mut commit = false;
         for _ in 0..STEPS {
-            if self.exit.is_some() || self.out.len() + self.err.len() >= max {
+            // What is printed in turns on both streams is handed over in turns.
+            let both = !self.out.is_empty() && !self.err.is_empty();
+            if self.exit.is_some() || both || self.out.len() + self.err.len() >= max {
                 break;
             }
             let step = match self.next(space, pace) {
@@ -263,23 +289,10 @@ impl Process {
             return self.line();
         }
         if let Some(call) = self.collecting.take() {
-            if self.stdin_open && !self.line_end && self.stdin.len() < COLLECT_LIMIT {
-                self.collecting = Some(call);
-                return Next::Wait(None);
-            }
-            self.line_end = false;
-            let bytes = self.stdin.drain(..).collect();
-            self.run(space, &call, Some(bytes));
-            return Next::Again;
+            return self.collect(space, call);
         }
         if let Some(shell) = self.collecting_script.take() {
-            if self.stdin_open && self.stdin.len() < COLLECT_LIMIT {
-                self.collecting_script = Some(shell);
-                return Next::Wait(None);
-            }
-            let bytes: Vec<u8> = self.stdin.drain(..).collect();
-            self.script(shell, &String::from_utf8_lossy(&bytes));
-            return Next::Again;
+            return self.collect_script(shell);
         }
         Next::Wait(None)
     }
@@ -398,7 +411,12 @@ impl Process {
     }
 
     fn print(&mut self, stream: Stream, bytes: &[u8], raw: bool) {
-        let into = if stream == Stream::Out || self.tty { &mut self.out } else { &mut self.err };
+        // A main process's streams go to one log.
+        let to_out = stream == Stream::Out || self.tty || self.background;
+        if self.out.is_empty() && self.err.is_empty() {
+            self.err_first = !to_out;
+        }
+        let into = if to_out { &mut self.out } else { &mut self.err };
         if !self.tty || raw {
             return into.extend_from_slice(bytes);
         }

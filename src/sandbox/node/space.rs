@@ -138,6 +138,10 @@ impl ToolEnv for Space<'_, '_> {
     fn remove(&mut self, path: &str) -> Result<(), FileError> {
         self.tree.remove(path)
     }
+
+    fn set_facts(&mut self, path: &str, mode: u32, modified: Option<Time>) -> Result<(), FileError> {
+        self.tree.set_facts(path, mode, modified)
+    }
 }
 
 fn hostname(pod: &Object) -> String {

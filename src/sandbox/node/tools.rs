@@ -7,6 +7,8 @@ mod files;
 mod grep;
 mod net;
 mod system;
+mod tar;
+mod terminal;
 mod text;
 mod text_edit;
 
@@ -36,6 +38,11 @@ pub trait ToolEnv: Files {
     /// # Errors
     /// As the system would refuse it.
     fn remove(&mut self, path: &str) -> Result<(), FileError>;
+    /// Sets the mode of a file or folder and, if it is given, when it was last changed.
+    ///
+    /// # Errors
+    /// As the system would refuse it.
+    fn set_facts(&mut self, path: &str, mode: u32, modified: Option<Time>) -> Result<(), FileError>;
 }
 
 /// Facts about a container.
@@ -96,8 +103,11 @@ pub struct Ran {
 pub struct Streams {
     /// What standard input holds; `None`: nothing was attached.
     pub stdin: Option<Vec<u8>>,
+    pub in_tty: bool,
     pub out_tty: bool,
     pub err_tty: bool,
+    /// The terminal's columns and rows, where there is one and its size is known.
+    pub size: Option<(u16, u16)>,
 }
 
 /// Most output of one command, in bytes.
@@ -230,6 +240,7 @@ const TABLE: &[(&str, Run)] = &[
     ("awk", text_edit::awk),
     ("base64", system::base64),
     ("cat", files::cat),
+    ("chmod", files::chmod),
     ("clear", system::clear),
     ("cp", files::copy),
     ("curl", curl::run),
@@ -258,13 +269,16 @@ const TABLE: &[(&str, Run)] = &[
     ("seq", system::shell_word),
     ("sleep", system::shell_word),
     ("sort", text::sort),
+    ("stty", terminal::stty),
     ("tail", text::tail),
+    ("tar", tar::run),
     ("tee", files::tee),
     ("test", system::shell_word),
     ("time", system::time),
     ("touch", files::touch),
     ("tr", text::tr),
     ("true", system::shell_word),
+    ("tty", terminal::tty),
     ("uname", system::uname),
     ("uniq", text::uniq),
     ("wc", text::wc),
@@ -307,6 +321,7 @@ pub fn wants_stdin(call: &Call) -> bool {
         "cat" | "sort" | "uniq" | "wc" | "head" | "tail" | "base64" => dash || operands == 0,
         "grep" | "sed" | "awk" | "cut" => dash || operands < 2,
         "tr" | "tee" | "xargs" => true,
+        "tar" => tar::reads_stdin(args),
         "curl" => args.iter().any(|a| a == "@-" || a.ends_with("@-")),
         _ => false,
     }

@@ -2,9 +2,9 @@
 //! 1 output, 2 errors, 3 the final Status, 4 resize, 255 (v5) "this channel's input ends".
 
 use super::actor::{Handle, failure, stop};
+use super::forward::{self, Forward};
 use super::http::{Body, answer, empty};
 use super::pump;
-use crate::base::not_simulated;
 use crate::sandbox::call::{Answer, Call, Refusal, StreamId, StreamInput, StreamOutput};
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
@@ -25,75 +25,159 @@ const MESSAGE_LIMIT: usize = 1 << 20;
 const PAYLOAD: usize = 32 * 1024;
 const PROTOCOLS: [&str; 2] = ["v5.channel.k8s.io", "v4.channel.k8s.io"];
 
-type Socket = WebSocketStream<TokioIo<Upgraded>>;
+pub type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
 /// Answers a request that asks for another protocol.
 pub async fn upgrade(call: Call, protocol: &str, upgrade: OnUpgrade, handle: Handle) -> Response<Body> {
     let kind = call.path.rsplit('/').next().unwrap_or("").to_string();
-    if !call.is_stream() || !matches!(kind.as_str(), "exec" | "attach" | "portforward") {
+    if !call.is_stream() {
         return answer(Refusal::bad_request("this path does not upgrade").answer());
+    }
+    if !matches!(kind.as_str(), "exec" | "attach" | "portforward") {
+        return answer(Refusal::not_simulated(&format!("{kind} over a websocket")).answer());
     }
     if protocol != "websocket" {
         return answer(refuse_plain(call, &handle).await);
     }
-    let offered = call.header_value("sec-websocket-protocol").unwrap_or("").to_string();
-    let chosen = PROTOCOLS.into_iter().find(|p| offered.split(',').any(|o| o.trim() == *p));
-    let (Some(chosen), Some(key)) = (chosen, call.header_value("sec-websocket-key").map(str::to_string)) else {
-        let what = format!("{kind} over {offered}; {} is", PROTOCOLS.join(" or "));
-        return answer(Refusal::bad_request(not_simulated(&what)).answer());
-    };
-    let id = match handle.with(move |world| world.open(&call)).await {
-        Ok(Ok(id)) => id,
+    // What is wrong with the pod or container is said first, as the POST that follows a refusal will say it.
+    let checked = call.clone();
+    match handle.with(move |world| world.preflight(&checked)).await {
+        Ok(Ok(())) => (),
         Ok(Err(refusal)) => return answer(refusal),
         Err(gone) => return answer(failure(&gone)),
+    }
+    let shaken = match shake(&call, &kind) {
+        Ok(shaken) => shaken,
+        Err(why) => return answer(Refusal::bad_request(why).answer()),
+    };
+    let task = match begin(&call, &kind, shaken.protocol, handle).await {
+        Ok(task) => task,
+        Err(refusal) => return answer(refusal),
     };
     tokio::spawn(async move {
-        if let Ok(upgraded) = upgrade.await {
+        let upgraded = upgrade.await.ok();
+        let mut socket = None;
+        if let Some(upgraded) = upgraded {
             let config = WebSocketConfig::default().max_message_size(Some(MESSAGE_LIMIT)).max_frame_size(Some(MESSAGE_LIMIT));
-            let mut socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
-            talk(&mut socket, &handle, id).await;
+            socket = Some(WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await);
         }
-        let _ = handle.with(move |world| world.close(id)).await;
+        task.run(socket).await;
     });
     Response::builder()
         .status(101)
         .header("connection", "Upgrade")
         .header("upgrade", "websocket")
-        .header("sec-websocket-accept", derive_accept_key(key.as_bytes()))
-        .header("sec-websocket-protocol", chosen)
+        .header("sec-websocket-accept", shaken.accept)
+        .header("sec-websocket-protocol", shaken.protocol)
         .body(empty())
         .unwrap_or_else(|_| Response::new(empty()))
+}
+
+/// An agreed handshake.
+struct Shaken {
+    protocol: &'static str,
+    accept: String,
+}
+
+/// Agrees on a protocol.
+///
+/// # Errors
+/// What is wrong with the request.
+fn shake(call: &Call, kind: &str) -> Result<Shaken, String> {
+    let header = |name: &str| call.header_value(name).unwrap_or("");
+    let words = |text: &str| text.split(',').map(|w| w.trim().to_string()).filter(|w| !w.is_empty()).collect::<Vec<_>>();
+    if call.method != "GET" {
+        return Err(format!("unable to upgrade: a websocket is opened with GET, not {}", call.method));
+    }
+    if !words(header("connection")).iter().any(|w| w.eq_ignore_ascii_case("upgrade")) {
+        return Err("unable to upgrade: missing upgrade headers in request".into());
+    }
+    if header("sec-websocket-version") != "13" {
+        return Err(format!("unable to upgrade: websocket version {:?}, only 13 is spoken", header("sec-websocket-version")));
+    }
+    let key = header("sec-websocket-key");
+    if crate::k8s::base64::decode(key).map_or(true, |bytes| bytes.len() != 16) {
+        return Err("unable to upgrade: Sec-WebSocket-Key is missing or not 16 bytes in base64".into());
+    }
+    let accepted: &[&'static str] = if kind == "portforward" { &[forward::SPDY, PROTOCOLS[0], PROTOCOLS[1]] } else { &PROTOCOLS };
+    let offered = words(header("sec-websocket-protocol"));
+    let protocol = accepted.iter().find(|p| offered.iter().any(|o| o == *p)).ok_or_else(|| {
+        let (offered, accepted) = (offered.join(" "), accepted.join(" "));
+        format!("unable to upgrade: unable to negotiate protocol: client supports [{offered}], server accepts [{accepted}]")
+    })?;
+    Ok(Shaken { protocol, accept: derive_accept_key(key.as_bytes()) })
+}
+
+/// What runs on the socket.
+enum Task {
+    Talk { handle: Handle, id: StreamId },
+    Forward(Box<Forward>),
+}
+
+/// Opens what the call asks for.
+///
+/// # Errors
+/// The answer to give instead.
+async fn begin(call: &Call, kind: &str, protocol: &str, handle: Handle) -> Result<Task, Answer> {
+    let copy = call.clone();
+    if kind != "portforward" {
+        let id = handle.with(move |world| world.open(&copy)).await.map_err(|gone| failure(&gone))??;
+        return Ok(Task::Talk { handle, id });
+    }
+    let ports = match protocol {
+        forward::SPDY => None,
+        _ => Some(forward::ports(call).map_err(|why| Refusal::bad_request(why).answer())?),
+    };
+    let uid = handle.with(move |world| world.forwarded_pod(&copy)).await.map_err(|gone| failure(&gone))??;
+    Ok(Task::Forward(Box::new(Forward::new(handle, uid, ports))))
+}
+
+impl Task {
+    async fn run(self, socket: Option<Socket>) {
+        match (self, socket) {
+            (Task::Talk { handle, id }, socket) => {
+                if let Some(mut socket) = socket {
+                    let mut stopped = handle.stopped();
+                    tokio::select! {
+                        () = talk(&mut socket, &handle, id) => (),
+                        () = stop(&mut stopped) => close(&mut socket).await,
+                    }
+                }
+                let _ = handle.with(move |world| world.close(id)).await;
+            }
+            (Task::Forward(forward), Some(mut socket)) => forward.run(&mut socket).await,
+            (Task::Forward(_), None) => (),
+        }
+    }
 }
 
 /// What SPDY and plain requests get: the reason why it would not work anyway (the text that kubectl shows), else that only
 /// websockets are spoken here.
 pub async fn refuse_plain(call: Call, handle: &Handle) -> Answer {
+    let kind = call.path.rsplit('/').next().unwrap_or("").to_string();
     let spdy = call.header_value("upgrade").is_some_and(|u| u.to_ascii_lowercase().starts_with("spdy"));
-    let tried = handle
-        .with(move |world| match world.open(&call) {
-            Ok(id) => {
-                world.close(id);
-                None
-            }
-            Err(refusal) => Some(refusal),
-        })
-        .await;
-    match tried {
+    match handle.with(move |world| world.preflight(&call)).await {
         Err(gone) => failure(&gone),
-        Ok(Some(refusal)) => refusal,
-        Ok(None) if spdy => {
-            let what = "SPDY; exec and attach need a client that speaks websockets (kubectl 1.30 or newer)";
-            Refusal::bad_request(not_simulated(what)).answer()
+        Ok(Err(refusal)) => refusal,
+        Ok(Ok(())) if spdy => {
+            let variable = match kind.as_str() {
+                "portforward" => "KUBECTL_PORT_FORWARD_WEBSOCKETS",
+                _ => "KUBECTL_REMOTE_COMMAND_WEBSOCKETS",
+            };
+            Refusal::not_simulated(&format!(
+                "{kind} over SPDY; use kubectl 1.31 or newer, kubectl 1.30 with {variable}=true, or egress-lab kubectl"
+            ))
+            .answer()
         }
-        Ok(None) => Refusal::bad_request("Upgrade request required").answer(),
+        Ok(Ok(())) => Refusal::bad_request("Upgrade request required").answer(),
     }
 }
 
 /// Carries bytes both ways until the process ends or the client is gone.
 async fn talk(socket: &mut Socket, handle: &Handle, id: StreamId) {
     let mut news = handle.news();
-    let mut stopped = handle.stopped();
     let mut held: Option<StreamInput> = None;
+    let mut held_for = 0u32;
     loop {
         news.borrow_and_update();
         if let Some(input) = held.take() {
@@ -121,8 +205,13 @@ async fn talk(socket: &mut Socket, handle: &Handle, id: StreamId) {
             },
             changed = news.changed() => if changed.is_err() { return },
             () = pump::pause(left) => (),
-            () = tokio::time::sleep(Duration::from_millis(20)), if held.is_some() => (),
-            () = stop(&mut stopped) => return close(socket).await,
+            () = tokio::time::sleep(Duration::from_millis(20)), if held.is_some() => {
+                // Nothing is read meanwhile: only a ping tells whether the client is still there.
+                held_for += 1;
+                if held_for % 100 == 0 && socket.send(Message::Ping(Bytes::new())).await.is_err() {
+                    return;
+                }
+            }
         }
     }
 }
@@ -185,13 +274,14 @@ fn exit_status(code: i32) -> Value {
 }
 
 /// The mandatory end: a Close frame with code 1000, then the client's own for a moment.
-async fn close(socket: &mut Socket) {
+pub async fn close(socket: &mut Socket) {
     let frame = CloseFrame { code: CloseCode::Normal, reason: "".into() };
-    if socket.close(Some(frame)).await.is_err() {
-        return;
-    }
-    let rest = async { while let Some(Ok(_)) = socket.next().await {} };
-    let _ = tokio::time::timeout(Duration::from_secs(1), rest).await;
+    let ending = async {
+        if socket.close(Some(frame)).await.is_ok() {
+            while let Some(Ok(_)) = socket.next().await {}
+        }
+    };
+    let _ = tokio::time::timeout(Duration::from_secs(1), ending).await;
 }
 
 #[cfg(test)]

@@ -2,7 +2,9 @@
 
 use crate::sandbox::api::{self, watch::Watch};
 use crate::sandbox::call::{Answer, Call, Refusal, StreamId, StreamInput, StreamOutput};
+use crate::sandbox::node;
 use crate::sandbox::node::exec::{Exit, Input, Output, ProcessId};
+use crate::sandbox::node::forward::Port;
 use crate::sandbox::node::logs::LogCursor;
 use crate::sandbox::world::World;
 use std::collections::VecDeque;
@@ -23,6 +25,7 @@ enum Source {
     Watch(Box<Watch>),
     Exec(ProcessId),
     Log(LogCursor),
+    Port(Box<Port>),
 }
 
 impl World {
@@ -36,12 +39,62 @@ impl World {
             return Err(Refusal::new(429, "TooManyRequests", message).answer());
         }
         let opened = api::open(self, call).map_err(|refusal| refusal.answer())?;
+        self.begin(opened)
+    }
+
+    /// Whether [`World::open`] would succeed; for exec, attach and port-forward, which leave no trace then.
+    ///
+    /// # Errors
+    /// The answer to give instead.
+    pub fn preflight(&mut self, call: &Call) -> Result<(), Answer> {
+        let opened = api::open(self, call).map_err(|refusal| refusal.answer())?;
+        match opened {
+            api::Opened::Exec(start) => {
+                let id = self.with_node(|node, env| node.exec(&start, env)).map_err(|r| refused(r, &start.pod))?;
+                self.node.forget(id);
+                Ok(())
+            }
+            api::Opened::Forward(namespace, pod) => self.forward_target(&namespace, &pod).map(drop),
+            api::Opened::Watch(_) | api::Opened::Log(_) => Ok(()),
+        }
+    }
+
+    /// The uid of the pod whose ports a call wants forwarded.
+    ///
+    /// # Errors
+    /// The answer to give instead.
+    pub fn forwarded_pod(&mut self, call: &Call) -> Result<String, Answer> {
+        match api::open(self, call).map_err(|refusal| refusal.answer())? {
+            api::Opened::Forward(namespace, pod) => self.forward_target(&namespace, &pod),
+            _ => Err(Refusal::bad_request("this is no port-forward").answer()),
+        }
+    }
+
+    fn forward_target(&mut self, namespace: &str, pod: &str) -> Result<String, Answer> {
+        let found = self.with_node(|node, env| node.forward_target(namespace, pod, env));
+        found.map_err(|refusal| api::node_refusal(refusal, pod).answer())
+    }
+
+    /// Opens a connection to a port of the pod with this uid: its bytes come as `Stdout`, the text for the error stream as `Stderr`,
+    /// then `Exit`. `None`: too many streams are open.
+    pub fn open_port(&mut self, uid: &str, port: u16) -> Option<StreamId> {
+        let source = Source::Port(Box::new(Port::new(uid, port)));
+        (self.streams.len() < STREAM_LIMIT).then(|| self.insert(source, VecDeque::new()))
+    }
+
+    fn insert(&mut self, source: Source, queue: VecDeque<StreamOutput>) -> StreamId {
+        let id = StreamId(self.next_stream);
+        self.next_stream += 1;
+        self.streams.insert(id, Stream { source, queue, over: false });
+        id
+    }
+
+    fn begin(&mut self, opened: api::Opened) -> Result<StreamId, Answer> {
         let mut queue = VecDeque::new();
         let source = match opened {
             api::Opened::Watch(watch) => Source::Watch(watch),
             api::Opened::Exec(start) => {
-                let process =
-                    self.with_node(|node, env| node.exec(&start, env)).map_err(|r| api::node_refusal(r, &start.pod).answer())?;
+                let process = self.with_node(|node, env| node.exec(&start, env)).map_err(|r| refused(r, &start.pod))?;
                 Source::Exec(process)
             }
             api::Opened::Log(query) => {
@@ -50,17 +103,27 @@ impl World {
                 queue.extend((!text.is_empty()).then_some(StreamOutput::Body(text)));
                 Source::Log(cursor)
             }
+            api::Opened::Forward(..) => return Err(Refusal::bad_request("Upgrade request required").answer()),
         };
-        let id = StreamId(self.next_stream);
-        self.next_stream += 1;
-        self.streams.insert(id, Stream { source, queue, over: false });
-        Ok(id)
+        Ok(self.insert(source, queue))
     }
 
     /// Hands input to a process. False: its buffer is full, poll and try again.
     pub fn input(&mut self, id: StreamId, input: StreamInput) -> bool {
-        let Some(Stream { source: Source::Exec(process), .. }) = self.streams.get(&id) else { return true };
-        let process = *process;
+        let process = match self.streams.get_mut(&id).map(|stream| &mut stream.source) {
+            Some(Source::Exec(process)) => *process,
+            Some(Source::Port(port)) => {
+                return match input {
+                    StreamInput::Bytes(bytes) => port.input(&bytes),
+                    StreamInput::Eof => {
+                        port.close_input();
+                        true
+                    }
+                    StreamInput::Resize { .. } => true,
+                };
+            }
+            _ => return true,
+        };
         let input = match input {
             StreamInput::Bytes(bytes) => Input::Bytes(bytes),
             StreamInput::Eof => Input::Eof,
@@ -90,6 +153,11 @@ impl World {
             Source::Exec(process) => {
                 let process = *process;
                 let output = self.with_node(|node, env| node.run(process, env, OUTPUT_CHUNK));
+                self.after_run(&output);
+                queue_output(output, &mut stream.queue)
+            }
+            Source::Port(port) => {
+                let output = self.with_node(|node, env| node.forward(port, env));
                 self.after_run(&output);
                 queue_output(output, &mut stream.queue)
             }
@@ -131,13 +199,21 @@ impl World {
     }
 }
 
+/// What the API server refuses is a Status; what only the kubelet knows arrives as its plain text.
+fn refused(refusal: node::Refusal, pod: &str) -> Answer {
+    match refusal.code {
+        500 => Answer::text(500, &format!("{}\n", refusal.message)),
+        _ => api::node_refusal(refusal, pod).answer(),
+    }
+}
+
 fn queue_output(output: Output, queue: &mut VecDeque<StreamOutput>) -> StreamOutput {
-    if !output.stdout.is_empty() {
-        queue.push_back(StreamOutput::Stdout(output.stdout));
+    let mut both = [StreamOutput::Stdout(output.stdout), StreamOutput::Stderr(output.stderr)];
+    if output.err_first {
+        both.reverse();
     }
-    if !output.stderr.is_empty() {
-        queue.push_back(StreamOutput::Stderr(output.stderr));
-    }
+    let some = |o: &StreamOutput| matches!(o, StreamOutput::Stdout(b) | StreamOutput::Stderr(b) if !b.is_empty());
+    queue.extend(both.into_iter().filter(some));
     match output.exit {
         Some(Exit::Code(code)) => queue.push_back(StreamOutput::Exit(code)),
         Some(Exit::Failed(message)) => {

@@ -22,7 +22,7 @@ pub fn run(folder: Folder, call: &Call, stdin: Option<Vec<u8>>) -> (Vec<u8>, Vec
     if !LENT.contains(&name) {
         return (Vec::new(), format!("{name} is not lent to the prompt\n").into_bytes(), 127);
     }
-    let streams = Streams { stdin, out_tty: false, err_tty: false };
+    let streams = Streams { stdin, in_tty: false, out_tty: false, err_tty: false, size: None };
     let call = Call { cwd: ROOT.into(), ..call.clone() };
     let ran = tools::run(&mut Desk { folder }, &call, &streams);
     let (mut out, mut err) = (Vec::new(), Vec::new());
@@ -76,6 +76,10 @@ impl Files for Desk {
 }
 
 impl ToolEnv for Desk {
+    fn set_facts(&mut self, _: &str, _: u32, _: Option<Time>) -> Result<(), FileError> {
+        Err(FileError::ReadOnly)
+    }
+
     fn resolve(&mut self, _name: &str) -> DnsAnswer {
         DnsAnswer::NoSuchName
     }

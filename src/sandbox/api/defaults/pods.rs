@@ -54,7 +54,7 @@ fn spec_defaults(spec: &mut Map<String, Value>) {
     fill(spec, "schedulerName", json!("default-scheduler"));
     fill(spec, "securityContext", json!({}));
     fill(spec, "terminationGracePeriodSeconds", json!(30));
-    for list in ["containers", "initContainers"] {
+    for list in ["containers", "initContainers", "ephemeralContainers"] {
         for container in spec.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
             container.as_object_mut().map(container_defaults).unwrap_or_default();
         }

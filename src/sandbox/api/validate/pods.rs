@@ -6,6 +6,10 @@ use crate::sandbox::api::status::Cause;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
+const CHANGE: &str = "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,\
+                      `spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),\
+                      `spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
+
 /// What is wrong with a template; `policies` are the restart policies its owner allows.
 pub fn template(template: &Value, path: &str, policies: &[&str]) -> Vec<Cause> {
     let mut causes = names::labels(&template["metadata"]["labels"], &format!("{path}.metadata.labels"));
@@ -130,10 +134,13 @@ pub fn changed(old: &Object, new: &Object) -> Option<Cause> {
         }
         spec
     };
-    let why = "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,\
-               `spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),\
-               `spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
-    (may_change(old) != may_change(new)).then(|| Cause::forbidden("spec", why))
+    (may_change(old) != may_change(new)).then(|| Cause::forbidden("spec", CHANGE))
+}
+
+/// Ephemeral containers change through their subresource only.
+pub fn ephemeral_changed(old: &Object, new: &Object) -> Option<Cause> {
+    let list = |object: &Object| object.at(&["spec", "ephemeralContainers"]).as_array().cloned().unwrap_or_default();
+    (list(old) != list(new)).then(|| Cause::forbidden("spec", CHANGE))
 }
 
 #[cfg(test)]

@@ -344,7 +344,7 @@ fn run_main(life: &mut PodLife, pod: &Object, container: &Container<'_>, env: &m
         main.wake = progress.wake;
         progress.exit
     };
-    let output = [std::mem::take(&mut process.out), std::mem::take(&mut process.err)].concat();
+    let output = std::mem::take(&mut process.out);
     main.print(&output, &mut run.log, &mut run.screen, *env.now);
     exit
 }

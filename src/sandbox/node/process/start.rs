@@ -62,7 +62,9 @@ impl Process {
                     CallInput::Bytes(bytes) => Some(bytes.clone()),
                     CallInput::Host => collected,
                 };
-                let streams = Streams { stdin, out_tty: self.tty && call.out_direct, err_tty: self.tty && call.err_direct };
+                let (out_tty, err_tty) = (self.tty && call.out_direct, self.tty && call.err_direct);
+                let in_tty = self.tty && call.stdin == CallInput::Host;
+                let streams = Streams { stdin, in_tty, out_tty, err_tty, size: self.size };
                 space.passed_ms = 0;
                 tools::run(space, call, &streams)
             }
@@ -115,7 +117,11 @@ impl Process {
         match call.stdin {
             CallInput::Bytes(bytes) => self.script(shell, &String::from_utf8_lossy(&bytes)),
             CallInput::Host if self.tty => {
-                self.push(Frame::Screen(Box::new(Session::new(shell))));
+                let mut session = Session::new(shell);
+                if let Some((cols, rows)) = self.size {
+                    session.resize(cols, rows, false);
+                }
+                self.push(Frame::Screen(Box::new(session)));
                 self.feed = Some(Input::Next);
             }
             CallInput::Host => self.collecting_script = Some(shell),
@@ -141,7 +147,7 @@ impl Process {
         self.frames.push(frame);
     }
 
-    fn fail(&mut self, text: &str, exit_code: i32) {
+    pub(super) fn fail(&mut self, text: &str, exit_code: i32) {
         let chunk = Chunk { at_ms: 0, stream: Stream::Err, bytes: text.as_bytes().to_vec() };
         self.flight = Some(Flight { start: Time(i64::MIN), chunks: [chunk].into(), elapsed_ms: 0, exit_code, read_stdin: false });
     }

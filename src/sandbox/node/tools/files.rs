@@ -77,6 +77,72 @@ pub fn remove(tool: &mut Tool<'_>) -> i32 {
     })
 }
 
+/// `chmod [-R] MODE FILE..`, octal or as letters.
+pub fn chmod(tool: &mut Tool<'_>) -> i32 {
+    let mut words = tool.args().to_vec();
+    let deep = words.first().is_some_and(|w| w == "-R");
+    if deep {
+        words.remove(0);
+    }
+    let [mode, names @ ..] = words.as_slice() else {
+        return tool.refuse("chmod without a mode");
+    };
+    let mut code = 0;
+    for name in names {
+        let path = join(&tool.call.cwd, name);
+        if let Some(message) = change_mode(tool, mode, &path, deep, 0) {
+            code = tool.fail(&format!("chmod: {name}: {message}"));
+        }
+    }
+    code
+}
+
+fn change_mode(tool: &mut Tool<'_>, mode: &str, path: &str, deep: bool, depth: usize) -> Option<String> {
+    let info = match tool.env.stat(path) {
+        Ok(info) => info,
+        Err(error) => return Some(error.to_string()),
+    };
+    let Some(bits) = new_mode(mode, info.mode, info.folder) else { return Some(format!("invalid mode '{mode}'")) };
+    if deep && info.folder && depth < 30 {
+        for name in tool.env.list(path).unwrap_or_default() {
+            change_mode(tool, mode, &join(path, name.trim_end_matches('/')), deep, depth + 1);
+        }
+    }
+    tool.env.set_facts(path, bits, None).err().map(|e| e.to_string())
+}
+
+/// `644`, `u+x`, `go-w,a=r`.
+fn new_mode(text: &str, old: u32, folder: bool) -> Option<u32> {
+    if text.bytes().all(|b| b.is_ascii_digit()) {
+        return u32::from_str_radix(text, 8).ok().filter(|bits| *bits <= 0o7777);
+    }
+    text.split(',').try_fold(old, |mode, clause| {
+        let at = clause.find(['+', '-', '='])?;
+        let (who, what) = (&clause[..at], &clause[at + 1..]);
+        let shifts = who.chars().map(|c| match c {
+            'u' => Some(0o700),
+            'g' => Some(0o070),
+            'o' => Some(0o007),
+            'a' => Some(0o777),
+            _ => None,
+        });
+        let people = shifts.collect::<Option<Vec<u32>>>()?.into_iter().reduce(|a, b| a | b).unwrap_or(0o777);
+        let rights = what.chars().map(|c| match c {
+            'r' => Some(0o444),
+            'w' => Some(0o222),
+            'x' => Some(0o111),
+            'X' => Some(if folder || mode & 0o111 != 0 { 0o111 } else { 0 }),
+            _ => None,
+        });
+        let bits = rights.collect::<Option<Vec<u32>>>()?.into_iter().fold(0, |a, b| a | b) & people;
+        Some(match clause.as_bytes()[at] {
+            b'+' => mode | bits,
+            b'-' => mode & !bits,
+            _ => (mode & !people) | bits,
+        })
+    })
+}
+
 fn remove_all(tool: &mut Tool<'_>, path: &str, depth: usize) -> Option<String> {
     let folder = tool.env.stat(path).is_ok_and(|info| info.folder);
     if folder && depth < 30 {

@@ -48,6 +48,10 @@ impl Files for Fake {
 }
 
 impl ToolEnv for Fake {
+    fn set_facts(&mut self, path: &str, _: u32, _: Option<Time>) -> Result<(), FileError> {
+        self.stat(path).map(drop)
+    }
+
     fn resolve(&mut self, name: &str) -> DnsAnswer {
         match name {
             "www.wikipedia.org" => DnsAnswer::Addresses {
@@ -133,7 +137,7 @@ pub fn run_line(env: &mut Fake, line: &str, stdin: &str, tty: bool) -> (String, 
         out_direct: true,
         err_direct: true,
     };
-    let ran = run(env, &call, &Streams { stdin: None, out_tty: tty, err_tty: tty });
+    let ran = run(env, &call, &Streams { stdin: None, in_tty: tty, out_tty: tty, err_tty: tty, size: None });
     let text = |stream: Stream| {
         let bytes: Vec<u8> = ran.chunks.iter().filter(|c| c.stream == stream).flat_map(|c| c.bytes.clone()).collect();
         String::from_utf8(bytes).unwrap()
