@@ -4,6 +4,7 @@ mod architecture;
 mod kubectl;
 mod probe;
 mod program;
+mod pty;
 mod real;
 mod screen;
 mod seed;

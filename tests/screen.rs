@@ -1,19 +1,15 @@
 //! The program in a real (pseudo) terminal: first frame, a lesson, a command, a resize, a signal.
 
-use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
-use std::io::{Read, Write};
+use crate::pty::Pty;
+use portable_pty::CommandBuilder;
 use std::num::NonZero;
-use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 /// Slow machines under load; a screen that comes is never waited for so long.
 const LIMIT: Duration = Duration::from_secs(60);
 
 struct Screen {
-    child: Box<dyn Child + Send + Sync>,
-    master: Box<dyn MasterPty + Send>,
-    keys: Box<dyn Write + Send>,
-    bytes: Receiver<Vec<u8>>,
+    pty: Pty,
     parser: vt100::Parser,
     raw: Vec<u8>,
     _home: tempfile::TempDir,
@@ -23,14 +19,9 @@ fn cells(n: u16) -> NonZero<u16> {
     NonZero::new(n).expect("more than none")
 }
 
-fn size(cols: u16, rows: u16) -> PtySize {
-    PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }
-}
-
 impl Screen {
     fn start(argv: &[&str], cols: u16, rows: u16) -> Screen {
         let home = tempfile::tempdir().unwrap();
-        let pair = native_pty_system().openpty(size(cols, rows)).unwrap();
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_egress-lab"));
         command.args(argv);
         command.env_clear();
@@ -38,20 +29,8 @@ impl Screen {
             command.env(name, value);
         }
         command.env("HOME", home.path());
-        let child = pair.slave.spawn_command(command).unwrap();
-        let (send, bytes) = channel();
-        let mut reader = pair.master.try_clone_reader().unwrap();
-        std::thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            while let Ok(n @ 1..) = reader.read(&mut buffer) {
-                if send.send(buffer[..n].to_vec()).is_err() {
-                    return;
-                }
-            }
-        });
-        let keys = pair.master.take_writer().unwrap();
         let parser = vt100::Parser::new(cells(rows), cells(cols), 0);
-        Screen { child, master: pair.master, keys, bytes, parser, raw: Vec::new(), _home: home }
+        Screen { pty: Pty::open(command, cols, rows), parser, raw: Vec::new(), _home: home }
     }
 
     fn text(&self) -> String {
@@ -59,14 +38,14 @@ impl Screen {
     }
 
     fn resize(&mut self, cols: u16, rows: u16) {
-        self.master.resize(size(cols, rows)).unwrap();
+        self.pty.resize(cols, rows);
         self.parser.screen_mut().set_size(cells(rows), cells(cols));
     }
 
     /// Waits until the screen shows the text.
     fn shows(&mut self, text: &str) {
         while !self.text().contains(text) {
-            match self.bytes.recv_timeout(LIMIT) {
+            match self.pty.read(LIMIT) {
                 Ok(bytes) => {
                     self.parser.process(&bytes);
                     self.raw.extend(bytes);
@@ -77,14 +56,13 @@ impl Screen {
     }
 
     fn press(&mut self, keys: &str) {
-        self.keys.write_all(keys.as_bytes()).unwrap();
-        self.keys.flush().unwrap();
+        self.pty.keys(keys);
     }
 
     /// The exit code, and everything that was written.
     fn end(mut self) -> (u32, Vec<u8>) {
-        let code = self.child.wait().unwrap().exit_code();
-        while let Ok(bytes) = self.bytes.recv_timeout(Duration::from_millis(300)) {
+        let code = self.pty.child.wait().unwrap().exit_code();
+        while let Ok(bytes) = self.pty.read(Duration::from_millis(300)) {
             self.raw.extend(bytes);
         }
         (code, self.raw)
@@ -110,7 +88,7 @@ fn a_learner_gets_from_the_first_screen_to_a_command_and_a_signal_leaves_a_sane_
     screen.shows("Steps: 1 of");
     screen.resize(20, 5);
     screen.shows("needs at");
-    let pid = screen.child.process_id().unwrap().to_string();
+    let pid = screen.pty.child.process_id().unwrap().to_string();
     assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     let (code, raw) = screen.end();
     assert_eq!(code, 128 + 15);
@@ -173,7 +151,7 @@ fn a_newcomer_is_answered_and_passes_the_first_check_within_a_minute() {
         screen.press("clear\r");
         screen.press(&format!("{line}\r"));
         screen.shows(answer);
-        assert!(screen.child.try_wait().unwrap().is_none(), "{line} ended the lab");
+        assert!(screen.pty.child.try_wait().unwrap().is_none(), "{line} ended the lab");
     }
     screen.press("\u{1b}[200~apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: pasted\n\u{1b}[201~");
     screen.shows("nothing has run");

@@ -168,6 +168,11 @@ fn exit_code_of(status: &k8s_openapi::apimachinery::pkg::apis::meta::v1::Status)
     if status.status.as_deref() == Some("Success") {
         return Some(0);
     }
+    // A runtime that finds no such command has no exit code to give; a shell's would be this.
+    let message = status.message.as_deref().unwrap_or_default();
+    if message.contains("executable file not found") || message.ends_with("no such file or directory: unknown") {
+        return Some(127);
+    }
     let causes = status.details.as_ref()?.causes.as_ref()?;
     causes.iter().find(|cause| cause.reason.as_deref() == Some("ExitCode"))?.message.as_ref()?.parse().ok()
 }

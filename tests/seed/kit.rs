@@ -1,7 +1,8 @@
 //! The program `egress-lab sandbox`, a real kubectl for it, and a terminal to type into.
 
-use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
-use std::io::{BufRead, BufReader, Read, Write};
+use crate::pty::Pty;
+use portable_pty::CommandBuilder;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -146,35 +147,18 @@ fn good(program: &str, args: &[&str], output: &Output) -> String {
 
 /// A command on a terminal: what it shows, and keys for it.
 pub struct Terminal {
-    child: Box<dyn portable_pty::Child + Send + Sync>,
-    master: Box<dyn MasterPty + Send>,
-    writer: Box<dyn Write + Send>,
-    bytes: std::sync::mpsc::Receiver<Vec<u8>>,
+    pty: Pty,
     screen: String,
 }
 
 impl Terminal {
-    fn open(program: &Path, args: &[&str], environment: &[(&str, PathBuf)]) -> Terminal {
-        let pty = native_pty_system().openpty(PtySize { rows: 24, cols: 80, ..PtySize::default() }).unwrap();
+    pub fn open(program: &Path, args: &[&str], environment: &[(&str, PathBuf)]) -> Terminal {
         let mut command = CommandBuilder::new(program);
         command.env_clear();
         command.args(args);
         command.env("TERM", "xterm");
         environment.iter().for_each(|(name, value)| command.env(name, value));
-        let child = pty.slave.spawn_command(command).unwrap();
-        drop(pty.slave);
-        let mut reader = pty.master.try_clone_reader().unwrap();
-        let (tx, bytes) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            while let Ok(n) = reader.read(&mut buffer) {
-                if n == 0 || tx.send(buffer[..n].to_vec()).is_err() {
-                    break;
-                }
-            }
-        });
-        let writer = pty.master.take_writer().unwrap();
-        Terminal { child, master: pty.master, writer, bytes, screen: String::new() }
+        Terminal { pty: Pty::open(command, 80, 24), screen: String::new() }
     }
 
     /// Waits for a text; gives what came before it and forgets both.
@@ -182,7 +166,7 @@ impl Terminal {
         let deadline = Instant::now() + PATIENCE;
         while !self.screen.contains(wanted) {
             let left = deadline.saturating_duration_since(Instant::now());
-            let bytes = self.bytes.recv_timeout(left).unwrap_or_else(|_| panic!("no {wanted:?} in {:?}", self.screen));
+            let bytes = self.pty.read(left).unwrap_or_else(|_| panic!("no {wanted:?} in {:?}", self.screen));
             self.screen.push_str(&text(&bytes));
         }
         let (before, after) = self.screen.split_once(wanted).unwrap();
@@ -192,11 +176,11 @@ impl Terminal {
     }
 
     pub fn keys(&mut self, keys: &str) {
-        self.writer.write_all(keys.as_bytes()).unwrap();
+        self.pty.keys(keys);
     }
 
     pub fn resize(&mut self, cols: u16, rows: u16) {
-        self.master.resize(PtySize { rows, cols, ..PtySize::default() }).unwrap();
+        self.pty.resize(cols, rows);
     }
 
     /// Types a line and gives what it printed up to the next prompt.
@@ -208,22 +192,22 @@ impl Terminal {
 
     /// What the terminal does with keys: `ICANON` for lines, `ECHO`.
     pub fn flags(&self) -> String {
-        format!("{:?}", self.master.get_termios().unwrap().local_flags)
+        self.pty.flags()
     }
 
     /// Sends SIGTERM.
     pub fn terminate(&self) {
-        let pid = self.child.process_id().unwrap().to_string();
+        let pid = self.pty.child.process_id().unwrap().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     }
 
     /// What is left on the terminal when the command has ended, and its exit code.
     pub fn end(&mut self) -> (String, u32) {
         let begun = Instant::now();
-        while let Ok(bytes) = self.bytes.recv_timeout(PATIENCE.saturating_sub(begun.elapsed())) {
+        while let Ok(bytes) = self.pty.read(PATIENCE.saturating_sub(begun.elapsed())) {
             self.screen.push_str(&text(&bytes));
         }
-        let code = self.child.wait().unwrap().exit_code();
+        let code = self.pty.child.wait().unwrap().exit_code();
         (std::mem::take(&mut self.screen), code)
     }
 }

@@ -1,8 +1,8 @@
 //! With a real kubectl of this machine, where there is one.
 
 use super::{POD, WALL, handle, server};
+use crate::seed::kit::Terminal;
 use egress_lab::sandbox::serve::{Handle, Server};
-use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -36,6 +36,13 @@ impl Lab {
         command
     }
 
+    fn terminal(&self, args: &[&str]) -> Terminal {
+        let cache = self.folder.path().join("cache");
+        let environment =
+            [("KUBECONFIG", self.server.kubeconfig().into()), ("KUBECACHEDIR", cache), ("HOME", self.folder.path().into())];
+        Terminal::open(&self.kubectl, args, &environment)
+    }
+
     fn run(&self, args: &[&str], stdin: &str) -> Output {
         let piped = self.command(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut child = piped.unwrap();
@@ -67,7 +74,8 @@ async fn kubectl_makes_runs_and_deletes_a_pod() {
         assert_eq!(failed.status.code(), Some(7));
         assert_eq!(String::from_utf8_lossy(&failed.stderr), "bad\ncommand terminated with exit code 7\n");
         let missing = lab.run(&["exec", "test", "--", "bash"], "");
-        assert_eq!(missing.status.code(), Some(127));
+        assert_eq!(missing.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&missing.stderr).contains("exec: \"bash\": executable file not found in $PATH"));
         let nowhere = lab.run(&["exec", "nosuch", "--", "sh"], "");
         assert!(String::from_utf8_lossy(&nowhere.stderr).contains("pods \"nosuch\" not found"));
         lab.ok(&["exec", "test", "--", "curl", "-s", "http://a.test"], "");
@@ -153,63 +161,13 @@ async fn kubectl_follows_and_watches() {
     .unwrap();
 }
 
-/// A command on a terminal: what it shows, and keys for it.
-struct Terminal {
-    child: Box<dyn portable_pty::Child + Send + Sync>,
-    writer: Box<dyn Write + Send>,
-    bytes: std::sync::mpsc::Receiver<Vec<u8>>,
-    screen: String,
-}
-
-impl Terminal {
-    fn open(lab: &Lab, args: &[&str]) -> Terminal {
-        let pty = native_pty_system().openpty(PtySize { rows: 24, cols: 80, ..PtySize::default() }).unwrap();
-        let mut command = CommandBuilder::new(&lab.kubectl);
-        command.args(args);
-        command.env("KUBECONFIG", lab.server.kubeconfig());
-        command.env("KUBECACHEDIR", lab.folder.path().join("cache"));
-        command.env("HOME", lab.folder.path());
-        let child = pty.slave.spawn_command(command).unwrap();
-        drop(pty.slave);
-        let mut reader = pty.master.try_clone_reader().unwrap();
-        let (tx, bytes) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            while let Ok(n) = reader.read(&mut buffer) {
-                if n == 0 || tx.send(buffer[..n].to_vec()).is_err() {
-                    break;
-                }
-            }
-        });
-        let writer = pty.master.take_writer().unwrap();
-        // The master has to outlive the child.
-        std::mem::forget(pty.master);
-        Terminal { child, writer, bytes, screen: String::new() }
-    }
-
-    /// Waits for a text and forgets everything up to its end.
-    fn see(&mut self, wanted: &str) {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while !self.screen.contains(wanted) {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let bytes = self.bytes.recv_timeout(left).unwrap_or_else(|_| panic!("no {wanted:?} in {:?}", self.screen));
-            self.screen.push_str(&String::from_utf8_lossy(&bytes));
-        }
-        self.screen = self.screen.split_once(wanted).unwrap().1.to_string();
-    }
-
-    fn keys(&mut self, keys: &str) {
-        self.writer.write_all(keys.as_bytes()).unwrap();
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn kubectl_opens_a_shell_on_a_terminal() {
     let Some(lab) = lab().await else { return };
     tokio::task::spawn_blocking(move || {
         lab.ok(&["apply", "-f", "-"], POD);
         lab.ok(&["wait", "--for=condition=Ready", "pod/test", "--timeout=10s"], "");
-        let mut terminal = Terminal::open(&lab, &["exec", "-ti", "test", "--", "sh"]);
+        let mut terminal = lab.terminal(&["exec", "-ti", "test", "--", "sh"]);
         terminal.see("$ ");
         terminal.keys("echo a$((40+2))b\r");
         terminal.see("a42b");
@@ -219,10 +177,10 @@ async fn kubectl_opens_a_shell_on_a_terminal() {
         terminal.keys("\u{3}");
         terminal.see("$ ");
         terminal.keys("exit 3\r");
-        assert_eq!(terminal.child.wait().unwrap().exit_code(), 3);
-        let mut terminal = Terminal::open(&lab, &["exec", "-ti", "test", "--", "bash"]);
+        assert_eq!(terminal.end().1, 3);
+        let mut terminal = lab.terminal(&["exec", "-ti", "test", "--", "bash"]);
         terminal.see("executable file not found in $PATH");
-        assert_eq!(terminal.child.wait().unwrap().exit_code(), 127);
+        assert_eq!(terminal.end().1, 1);
     })
     .await
     .unwrap();
@@ -233,14 +191,14 @@ async fn kubectl_runs_a_pod_on_a_terminal_and_removes_it() {
     let Some(lab) = lab().await else { return };
     tokio::task::spawn_blocking(move || {
         let run = ["run", "tmp", "--image=busybox", "-it", "--rm", "--restart=Never", "--", "sh"];
-        let mut terminal = Terminal::open(&lab, &run);
+        let mut terminal = lab.terminal(&run);
         terminal.see("# ");
         terminal.keys("echo a$((40+2))b\r");
         terminal.see("a42b");
         terminal.see("# ");
         terminal.keys("exit\r");
         terminal.see("pod \"tmp\" deleted");
-        assert_eq!(terminal.child.wait().unwrap().exit_code(), 0);
+        assert_eq!(terminal.end().1, 0);
     })
     .await
     .unwrap();

@@ -23,7 +23,7 @@ fn is_ready(pod: &Pod) -> bool {
     conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True")
 }
 
-/// Runs a command; gives output, errors and exit code.
+/// Runs a command; gives output, errors and exit code; -1 and the reason among the errors when it could not be started.
 pub async fn exec(pods: &Api<Pod>, argv: &[&str], stdin: Option<&[u8]>) -> (String, String, i32) {
     let params = AttachParams::default().stdin(stdin.is_some());
     let mut process = pods.exec("test", argv.to_vec(), &params).await.unwrap();
@@ -44,7 +44,13 @@ pub async fn exec(pods: &Api<Pod>, argv: &[&str], stdin: Option<&[u8]>) -> (Stri
         Some("Success") => 0,
         _ => {
             let causes = status.details.and_then(|d| d.causes).unwrap_or_default();
-            causes.iter().find(|c| c.reason.as_deref() == Some("ExitCode")).unwrap().message.as_ref().unwrap().parse().unwrap()
+            match causes.iter().find(|c| c.reason.as_deref() == Some("ExitCode")) {
+                Some(cause) => cause.message.as_ref().unwrap().parse().unwrap(),
+                None => {
+                    err.push_str(status.message.as_deref().unwrap_or_default());
+                    -1
+                }
+            }
         }
     };
     (out, err, code)
@@ -63,7 +69,7 @@ async fn a_pod_runs_commands_over_both_doors() {
         assert_eq!(exec(pods, &["sh", "-c", "exit 7"], None).await.2, 7);
         assert_eq!(exec(pods, &["sh", "-c", "cat > /tmp/in; wc -c < /tmp/in"], Some(b"12345")).await.0.trim(), "5");
         let (_, err, code) = exec(pods, &["nosuch"], None).await;
-        assert_eq!(code, 127);
+        assert_eq!(code, -1);
         assert!(err.contains("executable file not found"), "{err}");
         let (out, _, code) = exec(pods, &["curl", "-s", "http://example.com"], None).await;
         assert_eq!((out.as_str(), code), ("hello from example.com\n", 0));

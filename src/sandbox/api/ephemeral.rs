@@ -1,6 +1,7 @@
 //! `pods/NAME/ephemeralcontainers`: containers that `kubectl debug` adds to a pod that runs.
 
 use crate::k8s::Object;
+use crate::sandbox::api::owners::By;
 use crate::sandbox::api::route::Target;
 use crate::sandbox::api::status::{self, Cause};
 use crate::sandbox::api::{body, negotiate, patch, read, write};
@@ -43,7 +44,7 @@ pub fn change(world: &mut World, call: &Call, target: &Target) -> Result<Answer,
     if !causes.is_empty() {
         return Err(status::invalid("", "Pod", &target.name, causes));
     }
-    let written = write::update_object(world, &target.resource, &old, next, &target.subresource, dry_run)?;
+    let written = write::update_object(world, &target.resource, &old, next, &By::call(call, &target.subresource), dry_run)?;
     warnings.extend(written.warnings);
     let mut answer = negotiate::object(world, &target.resource, &written.object, form, call, 200);
     read::warn(&mut answer, &warnings);

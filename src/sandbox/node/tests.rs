@@ -98,9 +98,13 @@ fn commands_run_in_the_pods_own_files() {
         let (stdout, stderr, exit) = world.exec("test", argv, false, b"");
         assert_eq!((stdout.as_str(), exit), (out, Some(Exit::Code(code))), "{argv:?}: {stderr}");
     }
-    let (_, stderr, exit) = world.exec("test", &["bash"], false, b"");
-    assert_eq!(exit, Some(Exit::Code(127)));
-    assert!(stderr.contains("exec: \"bash\": executable file not found in $PATH"), "{stderr}");
+    let (_, _, exit) = world.exec("test", &["bash"], false, b"");
+    let Some(Exit::Failed(why)) = exit else { panic!("{exit:?}") };
+    assert!(
+        why.starts_with("error executing command in container: failed to exec in container: failed to start exec \""),
+        "{why}"
+    );
+    assert!(why.ends_with("exec: \"bash\": executable file not found in $PATH: unknown"), "{why}");
     let (stdout, _, exit) = world.exec("test", &["sh"], false, b"echo from pipe\nexit 3\n");
     assert_eq!((stdout.as_str(), exit), ("from pipe\n", Some(Exit::Code(3))));
 }
