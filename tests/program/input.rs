@@ -15,9 +15,17 @@ fn a_port_in_use_is_named() {
 #[test]
 fn a_missing_kubeconfig_says_what_to_do() {
     let output = Home::new().run(&["kubectl", "get", "pods"], "", 20);
-    assert_eq!(output.status.code(), Some(4));
+    assert_eq!(output.status.code(), Some(1));
     let said = text(&output.stderr);
     assert!(said.contains("kubeconfig") && said.contains("egress-lab sandbox"), "{said}");
+    let named = Home::new().run(&["kubectl", "--kubeconfig", "nowhere", "get", "pods"], "", 20);
+    assert_eq!(named.status.code(), Some(4), "{}", text(&named.stderr));
+    // What asks no server works without one.
+    let offline =
+        Home::new().run(&["kubectl", "create", "deployment", "x", "--image=nginx", "--dry-run=client", "-oname"], "", 20);
+    assert_eq!(text(&offline.stdout), "deployment.apps/x\n");
+    let generated = Home::new().run(&["istioctl", "manifest", "generate"], "", 20);
+    assert!(text(&generated.stdout).contains("kind: CustomResourceDefinition"), "{}", text(&generated.stderr));
 }
 
 #[test]

@@ -47,6 +47,8 @@ struct Target<'a> {
     schema: &'a Value,
     /// The names in the path, such as `namespace`.
     in_path: Vec<&'static str>,
+    /// Defined by a CustomResourceDefinition.
+    custom: bool,
 }
 
 /// All paths of a resource. `schema` and `list` refer to its kind's schema and its list's.
@@ -64,6 +66,7 @@ pub fn of(resource: &Resource, schema: &Value, list: &Value) -> Vec<(String, Val
     let target = |schema, name: bool| Target {
         gvk: gvk.clone(),
         schema,
+        custom: resource.custom.is_some(),
         in_path: namespace.into_iter().chain(name.then_some("name")).collect(),
     };
     let mut paths = Vec::new();
@@ -75,13 +78,13 @@ pub fn of(resource: &Resource, schema: &Value, list: &Value) -> Vec<(String, Val
         paths.push((format!("{collection}/{{name}}"), with_parameters(one, &target(schema, true))));
     }
     if resource.namespaced && resource.verbs.contains(&"list") {
-        let everywhere = Target { gvk: gvk.clone(), schema: list, in_path: Vec::new() };
+        let everywhere = Target { schema: list, in_path: Vec::new(), ..target(list, false) };
         paths.push((format!("{root}/{}", resource.plural), with_parameters(operations(&["list"], &everywhere), &everywhere)));
     }
     for sub in &resource.subresources {
         let (group, version, kind) = discovery::sub_kind(resource, sub);
         let spoken = sub_schema(resource, sub, schema);
-        let target = Target { gvk: self::gvk(group, version, kind), schema: &spoken, in_path: target(schema, true).in_path };
+        let target = Target { gvk: self::gvk(group, version, kind), schema: &spoken, ..target(schema, true) };
         let methods = operations(discovery::sub_verbs(sub), &target);
         paths.push((format!("{collection}/{{name}}/{sub}"), with_parameters(methods, &target)));
     }
@@ -136,7 +139,7 @@ fn operation(verb: &str, target: &Target<'_>) -> (String, Value) {
     let body = match method {
         "post" | "put" => Some(content(target.schema.clone())),
         "delete" => Some(content(builtin::reference("meta.v1.DeleteOptions"))),
-        "patch" => Some(patches()),
+        "patch" => Some(patches(target.custom)),
         _ => None,
     };
     if let Some(content) = body {
@@ -145,10 +148,15 @@ fn operation(verb: &str, target: &Target<'_>) -> (String, Value) {
     (method.to_string(), operation)
 }
 
-fn patches() -> Value {
+/// The patch types of a kind: kubectl sends a strategic merge patch to whoever says that he takes it, and custom kinds do not.
+fn patches(custom: bool) -> Value {
     let kinds = ["apply-patch+yaml", "json-patch+json", "merge-patch+json", "strategic-merge-patch+json"];
     let patch = json!({"schema": builtin::reference("meta.v1.Patch")});
-    kinds.iter().map(|kind| (format!("application/{kind}"), patch.clone())).collect::<Map<_, _>>().into()
+    kinds[..if custom { 3 } else { 4 }]
+        .iter()
+        .map(|kind| (format!("application/{kind}"), patch.clone()))
+        .collect::<Map<_, _>>()
+        .into()
 }
 
 fn query((name, kind, text): Parameter) -> Value {
