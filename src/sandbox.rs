@@ -81,6 +81,9 @@ pub enum Admission {
 pub trait Webhook: Send + Sync {
     /// Whether a pod of this image serves this handler.
     fn runs_in(&self, image: &str) -> bool;
+    /// Whether webhooks that name this Service are meant for this handler, running or not. What no handler is meant for is stored,
+    /// but never called.
+    fn answers(&self, namespace: &str, service: &str) -> bool;
     /// Answers a review.
     fn review(&self, review: &Review<'_>) -> Admission;
 }

@@ -3,6 +3,7 @@
 
 mod access;
 mod compare;
+mod custom;
 mod lists;
 mod recorded;
 mod wire;

@@ -11,10 +11,9 @@ impl Lab {
     pub async fn ask(&self, method: &str, target: &str, headers: &[(&str, &str)], body: Value) -> (u16, Value) {
         let bytes = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
         let kind = if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
+        let given = |name: &str| headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
         let mut all = vec![("Content-Type", kind), ("Accept", "application/json")];
-        if headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
-            all.remove(0);
-        }
+        all.retain(|(name, _)| !given(name));
         all.extend_from_slice(headers);
         let got = self.client.send(method, target, &all, &bytes).await;
         (got.status, got.json())

@@ -71,6 +71,7 @@ pub fn validate(
     let mut warnings = Vec::new();
     if let Some(user) = world.actor.clone().filter(|_| operation != Operation::Delete) {
         escalate::check(world, &user, resource, object, old)?;
+        warnings.extend(without_effect(world, resource, object));
     }
     let write = Write { resource, old, operation, subresource };
     for hook in hooks(world, "ValidatingWebhookConfiguration") {
@@ -96,10 +97,39 @@ fn service_account(world: &World, resource: &Resource, object: &Object, operatio
     Err(status::forbidden(resource, object.name(), &why))
 }
 
-/// The webhooks of all configurations of a kind: by name of the configuration, then in order.
+/// The webhooks of all configurations of a kind that somebody here answers: by name of the configuration, then in order.
 fn hooks(world: &World, kind: &str) -> Vec<Value> {
     let all = world.store.snapshot().list("admissionregistration.k8s.io", kind);
-    all.flat_map(|config: &Arc<Object>| config.at(&["webhooks"]).as_array().cloned().unwrap_or_default()).collect()
+    let all = all.flat_map(|config: &Arc<Object>| config.at(&["webhooks"]).as_array().cloned().unwrap_or_default());
+    all.filter(|hook| is_answered(world, hook)).collect()
+}
+
+/// Whether a webhook is meant for a handler of this program.
+fn is_answered(world: &World, hook: &Value) -> bool {
+    let service = &hook["clientConfig"]["service"];
+    let text = |field: &str| service[field].as_str().unwrap_or("");
+    !service.is_null() && world.webhooks.iter().any(|handler| handler.answers(text("namespace"), text("name")))
+}
+
+/// What is stored without any effect here: said to whoever writes it.
+fn without_effect(world: &World, resource: &Resource, object: &Object) -> Vec<String> {
+    let said = |what: &str| crate::base::not_simulated(&format!("{what}; it is stored, but never called"));
+    match (resource.group.as_str(), resource.kind.as_str()) {
+        ("admissionregistration.k8s.io", "MutatingWebhookConfiguration" | "ValidatingWebhookConfiguration") => {
+            let hooks = object.at(&["webhooks"]).as_array().into_iter().flatten();
+            let other = hooks.filter(|hook| !is_answered(world, hook));
+            other.map(|hook| said(&format!("webhook {}", hook["name"].as_str().unwrap_or("")))).collect()
+        }
+        ("admissionregistration.k8s.io", kind) => {
+            vec![crate::base::not_simulated(&format!("{kind}; it is stored, but never evaluated"))]
+        }
+        ("apiextensions.k8s.io", "CustomResourceDefinition")
+            if object.str_at(&["spec", "conversion", "strategy"]) == "Webhook" =>
+        {
+            vec![said("conversion webhook")]
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// What an allowing webhook changed, and its warnings.

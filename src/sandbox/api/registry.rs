@@ -3,6 +3,7 @@
 use crate::k8s::kinds::{self, KindInfo};
 use crate::k8s::{Kind, Object, Snapshot};
 use crate::sandbox::api::crd::CustomKind;
+use crate::sandbox::api::validate::crd;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -32,9 +33,9 @@ impl CrdCache {
         self.kinds = Arc::new(fresh.collect());
     }
 
-    /// The custom kinds, by name of their definition.
+    /// The custom kinds that are served, by name of their definition.
     pub fn all(&self) -> impl Iterator<Item = &Arc<CustomKind>> {
-        self.kinds.values().map(|(_, kind)| kind)
+        self.kinds.values().filter(|(definition, _)| crd::is_established(definition)).map(|(_, kind)| kind)
     }
 }
 

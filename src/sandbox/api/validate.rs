@@ -1,7 +1,10 @@
 //! What the API server refuses about built-in kinds, and the hand-over to the schemas of custom ones.
 
+pub mod crd;
 mod names;
 mod pods;
+mod rbac;
+mod webhooks;
 
 use crate::k8s::Object;
 use crate::k8s::selector::LabelSelector;
@@ -52,8 +55,12 @@ fn builtin(world: &World, resource: &Resource, object: &Object) -> Vec<Cause> {
         ("batch", "Job") => pods::template(object.at(&["spec", "template"]), "spec.template", &["OnFailure", "Never"]),
         ("", "Service") => service(world, object),
         ("", "ConfigMap") => config_map(object),
-        ("apiextensions.k8s.io", "CustomResourceDefinition") => definition(object),
-        ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding") => binding(object),
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => crd::definition(object),
+        ("rbac.authorization.k8s.io", "Role" | "ClusterRole") => rbac::role(object, resource.namespaced),
+        ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding") => rbac::binding(object, resource.namespaced),
+        ("admissionregistration.k8s.io", "MutatingWebhookConfiguration" | "ValidatingWebhookConfiguration") => {
+            webhooks::configuration(object)
+        }
         ("networking.k8s.io", "NetworkPolicy") if object.at(&["spec"]).is_null() => Vec::new(),
         _ => Vec::new(),
     }
@@ -182,52 +189,6 @@ fn config_map(object: &Object) -> Vec<Cause> {
     bad.map(|(field, key)| Cause::invalid(format!("{field}[{key}]"), &json!(key), why)).collect()
 }
 
-fn definition(object: &Object) -> Vec<Cause> {
-    let mut causes = Vec::new();
-    let (plural, group) = (object.str_at(&["spec", "names", "plural"]), object.str_at(&["spec", "group"]));
-    let wanted = format!("{plural}.{group}");
-    for (field, value) in
-        [("spec.names.plural", plural), ("spec.group", group), ("spec.names.kind", object.str_at(&["spec", "names", "kind"]))]
-    {
-        if value.is_empty() {
-            causes.push(Cause::required(field, ""));
-        }
-    }
-    if object.name() != wanted {
-        causes.push(Cause::invalid("metadata.name", &json!(object.name()), "must be spec.names.plural+\".\"+spec.group"));
-    }
-    let scope = object.at(&["spec", "scope"]);
-    if scope != "Namespaced" && scope != "Cluster" {
-        causes.push(Cause::unsupported("spec.scope", scope, &["Cluster", "Namespaced"]));
-    }
-    let versions = object.at(&["spec", "versions"]).as_array().cloned().unwrap_or_default();
-    if versions.iter().filter(|v| v["storage"] == true).count() != 1 {
-        causes.push(Cause::invalid(
-            "spec.versions",
-            &json!(versions.iter().map(|v| v["name"].clone()).collect::<Vec<_>>()),
-            "must have exactly one version marked as storage version",
-        ));
-    }
-    for (i, version) in versions.iter().enumerate() {
-        if version["schema"]["openAPIV3Schema"].is_null() {
-            causes.push(Cause::required(format!("spec.versions[{i}].schema.openAPIV3Schema"), "schemas are required"));
-        }
-    }
-    causes
-}
-
-fn binding(object: &Object) -> Vec<Cause> {
-    let kind = object.at(&["roleRef", "kind"]);
-    let mut causes = Vec::new();
-    if kind != "Role" && kind != "ClusterRole" {
-        causes.push(Cause::unsupported("roleRef.kind", kind, &["Role", "ClusterRole"]));
-    }
-    if object.str_at(&["roleRef", "name"]).is_empty() {
-        causes.push(Cause::required("roleRef.name", ""));
-    }
-    causes
-}
-
 /// Fields that never change.
 fn immutable(resource: &Resource, old: &Object, object: &Object) -> Vec<Cause> {
     let fixed = |path: &[&str]| {
@@ -238,6 +199,7 @@ fn immutable(resource: &Resource, old: &Object, object: &Object) -> Vec<Cause> {
         ("apps", "Deployment" | "ReplicaSet" | "DaemonSet") => fixed(&["spec", "selector"]).into_iter().collect(),
         ("batch", "Job") => fixed(&["spec", "selector"]).into_iter().chain(fixed(&["spec", "template"])).collect(),
         ("", "Pod") => pods::changed(old, object).into_iter().collect(),
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => crd::changed(old, object),
         ("", "Secret") => fixed(&["type"]).into_iter().collect(),
         ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding")
             if old.at(&["roleRef"]) != object.at(&["roleRef"]) =>

@@ -5,7 +5,7 @@ use crate::k8s::{Kind, Object};
 use crate::sandbox::Pace;
 use crate::sandbox::api::negotiate::{self, Form};
 use crate::sandbox::api::read::{self, Selection};
-use crate::sandbox::api::registry::Resource;
+use crate::sandbox::api::registry::{self, Resource};
 use crate::sandbox::api::route::Target;
 use crate::sandbox::api::table;
 use crate::sandbox::call::{Call, Refusal, StreamOutput};
@@ -111,7 +111,16 @@ impl Watch {
             out.extend(self.change(world, change));
         }
         self.version = self.version.max(world.revision());
+        if out.is_empty() && self.is_gone(world) {
+            return StreamOutput::End;
+        }
         if out.is_empty() { self.idle(world) } else { StreamOutput::Body(out) }
+    }
+
+    /// Whether the kind is served no more.
+    fn is_gone(&self, view: &View) -> bool {
+        let (group, version, plural) = (&self.resource.group, &self.resource.version, &self.resource.plural);
+        self.resource.custom.is_some() && registry::by_plural(&view.crds, group, version, plural).is_none()
     }
 
     /// Some of the objects that were there when the watch began: as many as fit.
@@ -129,6 +138,10 @@ impl Watch {
     pub fn interest(&self, world: &View) -> Interest {
         // A logical clock moves with every commit, and the client's time may run out with it.
         if self.ends.is_some() && !matches!(world.pace(), Pace::Wall { .. }) {
+            return Interest::default();
+        }
+        // Its kind may go, too.
+        if self.resource.custom.is_some() {
             return Interest::default();
         }
         let fixed = |path: &str| self.selection.fields.0.iter().find(|field| field.equal && field.path == path);

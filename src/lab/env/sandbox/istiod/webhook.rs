@@ -12,6 +12,11 @@ impl Webhook for Istiod {
         is_image(image, "pilot")
     }
 
+    fn answers(&self, namespace: &str, service: &str) -> bool {
+        // A revision's Service is `istiod-REVISION`.
+        namespace == "istio-system" && (service == "istiod" || service.starts_with("istiod-"))
+    }
+
     fn review(&self, review: &Review<'_>) -> Admission {
         match review.path {
             path if path == "/inject" || path.starts_with("/inject/") => mutate(review),
