@@ -20,6 +20,7 @@ pub mod read;
 pub mod registry;
 pub mod route;
 pub mod schema;
+mod shown;
 pub mod special;
 pub mod status;
 pub mod strict;

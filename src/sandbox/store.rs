@@ -3,7 +3,7 @@
 use crate::k8s::tree::Tree;
 use crate::k8s::{Key, Kind, Object, Snapshot};
 use serde_json::json;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// How many past changes a watch can resume from; older resource versions answer 410 Expired.
 pub const EVENT_LIMIT: usize = 16_384;
@@ -16,6 +16,20 @@ pub struct Change {
     pub before: Option<Arc<Object>>,
     /// `None`: deleted.
     pub after: Option<Arc<Object>>,
+    /// The object after the change as JSON, once somebody who watches has needed it.
+    json: OnceLock<Vec<u8>>,
+}
+
+impl Change {
+    /// A change.
+    pub fn new(version: u64, key: Key, before: Option<Arc<Object>>, after: Option<Arc<Object>>) -> Change {
+        Change { version, key, before, after, json: OnceLock::new() }
+    }
+
+    /// The object after the change in its stored version as JSON: `encode` makes it the first time.
+    pub fn encoded(&self, encode: impl FnOnce() -> Vec<u8>) -> &[u8] {
+        self.json.get_or_init(encode)
+    }
 }
 
 /// The objects of a world at their newest version, and the recent changes. Copies are cheap and share everything.
@@ -54,7 +68,7 @@ impl Store {
         let (key, after) = (object.key(), Arc::new(object));
         let before = self.snapshot.get(&key).cloned();
         self.snapshot.put(after.clone());
-        self.note(Change { version: self.version, key, before, after: Some(after.clone()) });
+        self.note(Change::new(self.version, key, before, Some(after.clone())));
         after
     }
 
@@ -62,7 +76,7 @@ impl Store {
     pub fn remove(&mut self, key: &Key) -> Option<Arc<Object>> {
         let before = self.snapshot.remove(key)?;
         self.version += 1;
-        self.note(Change { version: self.version, key: key.clone(), before: Some(before.clone()), after: None });
+        self.note(Change::new(self.version, key.clone(), Some(before.clone()), None));
         Some(before)
     }
 

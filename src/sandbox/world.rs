@@ -48,7 +48,7 @@ pub struct World {
     pub(in crate::sandbox) node: Node,
     pub(in crate::sandbox) webhooks: Vec<Arc<dyn Webhook>>,
     /// How often each key was created: the n-th of a name has its own uid.
-    pub(in crate::sandbox) created: Tree<Key, u32>,
+    pub(in crate::sandbox) created: Tree<Arc<Key>, u32>,
     dataplane: Box<dyn Dataplane>,
     programs: Vec<Arc<dyn Program>>,
     controllers: Vec<Arc<dyn Controller>>,
@@ -184,11 +184,15 @@ impl World {
         self.seal();
     }
 
-    /// Counts that an object was made under a key; how often before.
-    pub(in crate::sandbox) fn count_created(&mut self, key: Key) -> u32 {
-        let before = self.created.get(&key).copied().unwrap_or(0);
-        self.created.insert(key, before.saturating_add(1));
-        before
+    /// How often an object was made under a key.
+    pub(in crate::sandbox) fn times_created(&self, key: &Key) -> u32 {
+        self.created.find(|there| (**there).cmp(key)).copied().unwrap_or(0)
+    }
+
+    /// Counts that an object was made under a key.
+    pub(in crate::sandbox) fn count_created(&mut self, key: Key) {
+        let before = self.times_created(&key);
+        self.created.insert(Arc::new(key), before.saturating_add(1));
     }
 
     /// The data plane, for the lab that made it.

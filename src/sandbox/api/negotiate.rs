@@ -2,7 +2,7 @@
 
 use crate::k8s::Object;
 use crate::sandbox::api::registry::Resource;
-use crate::sandbox::api::table;
+use crate::sandbox::api::{shown, table};
 use crate::sandbox::call::{Answer, Call, Refusal};
 use crate::sandbox::world::View;
 use serde_json::{Value, json};
@@ -43,6 +43,9 @@ pub fn form(call: &Call) -> Result<Form, Refusal> {
 
 /// One object in the form asked for.
 pub fn object(world: &View, resource: &Resource, object: &Object, form: Form, call: &Call, code: u16) -> Answer {
+    if form == Form::Json {
+        return shown::json(code, shown::object(resource, object));
+    }
     let shown = resource.shown(object);
     match form {
         Form::Json => Answer::json(code, &shown.0),

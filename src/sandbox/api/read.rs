@@ -9,7 +9,7 @@ use crate::sandbox::api::negotiate::{self, Form};
 use crate::sandbox::api::registry::Resource;
 use crate::sandbox::api::route::Target;
 use crate::sandbox::api::status::{self, Cause};
-use crate::sandbox::api::table;
+use crate::sandbox::api::{shown, table};
 use crate::sandbox::call::{Answer, Call, Refusal};
 use crate::sandbox::world::View;
 use page::Page;
@@ -161,6 +161,9 @@ fn render(world: &View, target: &Target, objects: &[Arc<Object>], meta: Value, f
         let items: Vec<Value> = objects.iter().map(|o| negotiate::metadata_only(o)).collect();
         let list = json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": meta, "items": items});
         return Answer::json(200, &list);
+    }
+    if form == Form::Json {
+        return shown::list(resource, objects, &meta);
     }
     let list = list_value(resource, objects, meta);
     negotiate::value(call, 200, &list)

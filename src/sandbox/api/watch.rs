@@ -7,7 +7,7 @@ use crate::sandbox::api::negotiate::{self, Form};
 use crate::sandbox::api::read::{self, Selection};
 use crate::sandbox::api::registry::{self, Resource};
 use crate::sandbox::api::route::Target;
-use crate::sandbox::api::table;
+use crate::sandbox::api::{shown, table};
 use crate::sandbox::call::{Call, Refusal, StreamOutput};
 use crate::sandbox::store::Change;
 use crate::sandbox::world::View;
@@ -184,8 +184,14 @@ impl Watch {
         let after = change.after.as_deref().filter(|object| takes(object));
         match (before, after) {
             (None, None) => Vec::new(),
-            (None, Some(object)) => self.event(world, "ADDED", object),
-            (Some(_), Some(object)) => self.event(world, "MODIFIED", object),
+            (before, Some(object)) => {
+                let kind = if before.is_none() { "ADDED" } else { "MODIFIED" };
+                match self.form == Form::Json && object.api_version() == self.resource.api_version() {
+                    // The same bytes for everybody who watches.
+                    true => shown::event(kind, change.encoded(|| shown::object(&self.resource, object))),
+                    false => self.event(world, kind, object),
+                }
+            }
             (Some(object), None) => {
                 let mut last = object.clone();
                 last.set(&["metadata", "resourceVersion"], json!(change.version.to_string()));
@@ -195,6 +201,9 @@ impl Watch {
     }
 
     fn event(&mut self, world: &View, kind: &str, object: &Object) -> Vec<u8> {
+        if self.form == Form::Json {
+            return shown::event(kind, &shown::object(&self.resource, object));
+        }
         let shown = self.resource.shown(object);
         let object = match self.form {
             Form::Json | Form::Yaml => shown.0,

@@ -207,7 +207,7 @@ fn prepare_metadata(world: &World, resource: &Resource, object: &mut Object, nam
         object.remove(&["metadata", field]);
     }
     let key = Key { kind: resource.stored_kind(), namespace: namespace.into(), name: object.name().into() };
-    let nth = world.created.get(&key).copied().unwrap_or(0).to_string();
+    let nth = world.times_created(&key).to_string();
     let uid = world.seed.uuid(&["uid", &key.kind.to_string(), namespace, object.name(), &nth]);
     object.set(&["metadata", "uid"], json!(uid));
     object.set(&["metadata", "creationTimestamp"], json!(world.now().rfc3339()));
@@ -226,7 +226,7 @@ fn generated(world: &World, resource: &Resource, prefix: &str, namespace: &str) 
     let kind = resource.stored_kind();
     let taken = |name: &str| {
         let key = Key { kind: kind.clone(), namespace: namespace.into(), name: name.into() };
-        world.created.get(&key).is_some()
+        world.times_created(&key) > 0
     };
     // Names given once are not given again, so a replaced pod has a new name.
     (0_u32..100_000)

@@ -9,6 +9,7 @@ use crate::sandbox::world::{Config, View, World};
 use crate::sandbox::{Changes, Pace};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// How many settled revisions can be forked or returned to; pinned ones are kept beyond that.
 pub const REVISION_LIMIT: usize = 1_024;
@@ -21,7 +22,7 @@ pub(super) struct Settled {
     node: Node,
     now: Time,
     exchanges: u64,
-    created: Tree<Key, u32>,
+    created: Tree<Arc<Key>, u32>,
 }
 
 impl World {

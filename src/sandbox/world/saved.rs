@@ -72,7 +72,7 @@ impl World {
         let (mut revision, mut node, mut now) = (saved.revision, saved.node, saved.now_ms);
         let mut snapshot: crate::k8s::Snapshot = saved.objects.into_iter().map(Object).collect();
         world.exchanges = saved.exchanges;
-        let created = saved.created.into_iter().map(|(group, kind, ns, name, n)| (key(&group, &kind, ns, name), n));
+        let created = saved.created.into_iter().map(|(group, kind, ns, name, n)| (Arc::new(key(&group, &kind, ns, name)), n));
         world.created = created.collect();
         for record in records.into_iter().filter(|record| record.revision > saved.revision) {
             record.removed.into_iter().for_each(|(group, kind, ns, name)| drop(snapshot.remove(&key(&group, &kind, ns, name))));
@@ -99,7 +99,7 @@ impl World {
         let snapshot: crate::k8s::Snapshot = saved.objects.into_iter().map(Object).collect();
         let mut node = crate::sandbox::node::Node::new(self.seed, self.pace);
         node.restore(&saved.node, Time(saved.now_ms), self.now);
-        let created = saved.created.into_iter().map(|(group, kind, ns, name, n)| (key(&group, &kind, ns, name), n));
+        let created = saved.created.into_iter().map(|(group, kind, ns, name, n)| (Arc::new(key(&group, &kind, ns, name)), n));
         self.created = created.collect();
         self.take_over(&snapshot, node);
         self.revision()
