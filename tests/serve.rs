@@ -1,6 +1,7 @@
 //! The served sandbox from outside: over HTTPS, over pipes in memory, with kube and with the real kubectl.
 
 mod door;
+mod explain;
 mod folder;
 mod kubectl;
 mod pods;

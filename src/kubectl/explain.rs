@@ -1,10 +1,13 @@
 //! `kubectl explain`, from the server's OpenAPI v3.
 
+mod page;
+mod wrap;
+
 use super::discovery::{self, Resource};
 use super::error::{Error, Result};
 use super::flags::{Flag, Parsed, Takes, flag};
 use super::session::{Ask, Session};
-use crate::base::text::wrap;
+use page::Page;
 use serde_json::Value;
 use std::fmt::Write as _;
 
@@ -13,173 +16,158 @@ pub const FLAGS: &[Flag] = &[
     flag("api-version", Takes::Text, "GROUP/VERSION of the type"),
 ];
 
-/// How deep fields are followed.
-const DEPTH: usize = 40;
+/// A type as the path of a document names it.
+struct Named {
+    group: String,
+    version: String,
+    plural: String,
+}
+
+impl Named {
+    /// `api/v1`, `apis/apps/v1`.
+    fn path(&self) -> String {
+        match self.group.as_str() {
+            "" => format!("api/{}", self.version),
+            group => format!("apis/{group}/{}", self.version),
+        }
+    }
+
+    /// As Go prints it: `apps/v1, Resource=deployments`.
+    fn printed(&self) -> String {
+        format!("{}/{}, Resource={}", self.group, self.version, self.plural)
+    }
+}
 
 /// Runs `kubectl explain`.
 pub async fn run(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
-    let [operand] = p.operands.as_slice() else {
-        return Err(Error::plain(
-            "You must specify the type of resource to explain. Use \"kubectl api-resources\" for a complete list of supported resources.",
-        ));
+    let operand = match p.operands.as_slice() {
+        [] => {
+            return Err(Error::plain(
+                "You must specify the type of resource to explain. Use \"kubectl api-resources\" for a complete list of supported resources.",
+            ));
+        }
+        [operand] => operand,
+        _ => return Err(Error::plain("We accept only this format: explain RESOURCE")),
     };
+    match p.text("output") {
+        None | Some("plaintext" | "") => (),
+        Some(old @ "plaintext-openapiv2") => return Err(Error::not_simulated(&format!("kubectl explain --output={old}"))),
+        Some(other) => return Err(Error::plain(format!("unrecognized format: {other}"))),
+    }
     let resources = s.resources().await?;
-    let (resource, fields) = named(&resources, operand, p.text("api-version"))?;
-    let path = match resource.group.as_str() {
-        "" => format!("/openapi/v3/api/{}", resource.version),
-        group => format!("/openapi/v3/apis/{group}/{}", resource.version),
-    };
-    let document = s.json(Ask::get(path)).await?;
-    let root = schema(&document, &resource).ok_or_else(|| {
-        Error::plain(format!("couldn't find resource for \"{}, Kind={}\"", resource.api_version(), resource.kind))
-    })?;
-    let mut head = String::new();
-    if !resource.group.is_empty() {
-        let _ = writeln!(head, "GROUP:      {}", resource.group);
+    let (named, fields) = named(&resources, operand, p.text("api-version"))?;
+    let index = s.json(Ask::get("/openapi/v3".to_string())).await?;
+    let missing = || Error::plain(format!("couldn't find resource for \"{}\"", named.printed()));
+    let url = index["paths"][named.path()]["serverRelativeURL"].as_str().ok_or_else(missing)?;
+    let document = s.json(Ask::get(url.to_string())).await?;
+    let unknown = || Error::plain(format!("GVR ({}) not found in OpenAPI schema", named.printed()));
+    let gvk = kind(&document, &named).ok_or_else(unknown)?;
+    s.io.write(head(gvk).as_bytes());
+    let root = schema(&document, gvk)
+        .ok_or_else(|| Error::plain(format!("GVK {} not found in OpenAPI schema", gvk["kind"].as_str().unwrap_or(""))))?;
+    let page = Page { document: &document, recursive: p.on("recursive") };
+    let text = page.output(root, &[], &fields);
+    if text.is_empty() {
+        let last = fields.last().map(String::as_str).unwrap_or("");
+        return Err(Error::plain(format!("field \"{last}\" does not exist")));
     }
-    let _ = writeln!(head, "KIND:       {}\nVERSION:    {}\n", resource.kind, resource.version);
-    s.io.write(head.as_bytes());
-    let (mut here, mut required) = (root, false);
-    for field in &fields {
-        let parent = items(&document, here);
-        required = parent["required"].as_array().into_iter().flatten().any(|r| r == field.as_str());
-        here = parent["properties"]
-            .get(field)
-            .or_else(|| Some(&parent["additionalProperties"]).filter(|v| v.is_object()))
-            .ok_or_else(|| Error::plain(format!("field {field:?} does not exist")))?;
-    }
-    let text = page(&document, here, fields.last().map(|f| (f.as_str(), required)), p.on("recursive"));
     s.io.write(text.as_bytes());
+    s.io.write(b"\n");
     Ok(0)
 }
 
-/// The type and the fields of `pods.spec.containers`.
-fn named(resources: &[Resource], operand: &str, version: Option<&str>) -> Result<(Resource, Vec<String>)> {
-    let parts: Vec<&str> = operand.trim_end_matches('.').split('.').collect();
-    let missing = || Error::plain(format!("the server doesn't have a resource type {:?}", parts[0]));
-    let found = discovery::find(resources, parts[0]).ok_or_else(missing)?;
-    let fields = |from: usize| parts[from..].iter().map(|f| f.to_string()).collect();
-    if let Some(version) = version {
-        let fits = |r: &&Resource| r.api_version() == version && (r.plural == found.plural || r.kind == found.kind);
-        let chosen = resources
-            .iter()
-            .find(fits)
-            .ok_or_else(|| Error::plain(format!("couldn't find resource for \"{version}, Kind={}\"", found.kind)))?;
-        return Ok((chosen.clone(), fields(1)));
+/// The type and the fields of `pods.spec.containers`. `gateways.networking.istio.io.spec` names its group too.
+fn named(resources: &[Resource], operand: &str, version: Option<&str>) -> Result<(Named, Vec<String>)> {
+    let (word, rest) = operand.split_once('.').unwrap_or((operand, ""));
+    let fields = |rest: &str| -> Vec<String> {
+        rest.trim_matches('.').split('.').filter(|field| !field.is_empty()).map(String::from).collect()
+    };
+    let missing = || Error::Said(format!("the server doesn't have a resource type \"{word}\""));
+    let first = discovery::find(resources, word).ok_or_else(missing)?;
+    let of = |r: &Resource| Named { group: r.group.clone(), version: r.version.clone(), plural: r.plural.clone() };
+    if let Some(version) = version.filter(|version| !version.is_empty()) {
+        let (group, version) = version.split_once('/').unwrap_or(("", version));
+        return Ok((Named { group: group.into(), version: version.into(), ..of(first) }, fields(rest)));
     }
-    // gateways.networking.istio.io.spec: the longest tail that is a group wins.
-    for end in (2..=parts.len()).rev() {
-        let group = parts[1..end].join(".");
-        if let Some(resource) = resources
-            .iter()
-            .find(|r| r.preferred && r.group == group && !group.is_empty() && (r.plural == parts[0] || r.singular == parts[0]))
-        {
-            return Ok((resource.clone(), fields(end)));
+    let same = resources.iter().filter(|r| r.preferred && (r.plural == first.plural || r.plural == word));
+    for resource in same {
+        if let Some(rest) = operand.strip_prefix(&resource.plural_group()) {
+            return Ok((of(resource), fields(rest)));
         }
     }
-    Ok((found.clone(), fields(1)))
+    Ok((of(first), fields(rest)))
+}
+
+/// The group, version and kind that the operations of a type's paths speak.
+fn kind<'v>(document: &'v Value, named: &Named) -> Option<&'v Value> {
+    let root = format!("/{}", named.path());
+    let namespaced = format!("{root}/namespaces/{{namespace}}/{}", named.plural);
+    let whole = format!("{root}/{}", named.plural);
+    let paths = [whole.clone(), format!("{whole}/{{name}}"), namespaced.clone(), format!("{namespaced}/{{name}}")];
+    let methods = ["get", "post", "put", "patch", "delete"];
+    let spoken =
+        paths.iter().flat_map(|path| methods.map(|method| &document["paths"][path][method]["x-kubernetes-group-version-kind"]));
+    spoken.into_iter().find(|gvk| gvk.is_object())
+}
+
+fn head(gvk: &Value) -> String {
+    let text = |key: &str| gvk[key].as_str().unwrap_or("");
+    let mut head = String::new();
+    if !text("group").is_empty() {
+        let _ = writeln!(head, "GROUP:      {}", text("group"));
+    }
+    let _ = writeln!(head, "KIND:       {}\nVERSION:    {}\n", text("kind"), text("version"));
+    head
 }
 
 /// The schema that the document marks with the kind.
-fn schema<'v>(document: &'v Value, resource: &Resource) -> Option<&'v Value> {
+fn schema<'v>(document: &'v Value, gvk: &Value) -> Option<&'v Value> {
     let schemas = document["components"]["schemas"].as_object()?;
-    schemas.values().find(|schema| {
-        let kinds = schema["x-kubernetes-group-version-kind"].as_array().into_iter().flatten();
-        kinds.into_iter().any(|k| k["kind"] == resource.kind && k["group"] == resource.group && k["version"] == resource.version)
-    })
+    schemas.values().find(|schema| schema["x-kubernetes-group-version-kind"].as_array().is_some_and(|kinds| kinds.contains(gvk)))
 }
 
-/// Follows references (also the one in `allOf`).
-fn resolve<'v>(document: &'v Value, mut schema: &'v Value) -> &'v Value {
-    for _ in 0..DEPTH {
-        let reference = schema["$ref"].as_str().or_else(|| schema["allOf"][0]["$ref"].as_str());
-        match reference.and_then(|r| document.pointer(r.trim_start_matches('#'))) {
-            Some(next) => schema = next,
-            None => break,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resource(group: &str, version: &str, plural: &str, kind: &str, short: &str) -> Resource {
+        Resource {
+            group: group.into(),
+            version: version.into(),
+            plural: plural.into(),
+            singular: kind.to_lowercase(),
+            kind: kind.into(),
+            short_names: vec![short.into()],
+            categories: Vec::new(),
+            namespaced: true,
+            verbs: vec!["get".into()],
+            subresources: Vec::new(),
+            preferred: true,
         }
     }
-    schema
-}
 
-/// The object behind lists.
-fn items<'v>(document: &'v Value, schema: &'v Value) -> &'v Value {
-    let mut here = resolve(document, schema);
-    for _ in 0..DEPTH {
-        match here["items"].is_object() {
-            true => here = resolve(document, &here["items"]),
-            false => break,
+    #[test]
+    fn operands_name_a_type_and_fields() {
+        let all = [
+            resource("", "v1", "events", "Event", "ev"),
+            resource("events.k8s.io", "v1", "events", "Event", "ev"),
+            resource("gateway.networking.k8s.io", "v1", "gateways", "Gateway", "gtw"),
+            resource("networking.istio.io", "v1", "gateways", "Gateway", "gw"),
+        ];
+        let rows = [
+            ("ev.message", "", "/v1, Resource=events message"),
+            // As kubectl reads it: the core group's name is a prefix of any.
+            ("events.events.k8s.io", "", "/v1, Resource=events events,k8s,io"),
+            ("gateways.spec.", "", "gateway.networking.k8s.io/v1, Resource=gateways spec"),
+            ("gateways.networking.istio.io.spec.servers", "", "networking.istio.io/v1, Resource=gateways spec,servers"),
+            ("gw.spec", "", "networking.istio.io/v1, Resource=gateways spec"),
+            ("gw", "networking.istio.io/v1beta1", "networking.istio.io/v1beta1, Resource=gateways "),
+            ("events", "v2", "/v2, Resource=events "),
+        ];
+        for (operand, version, want) in rows {
+            let (named, fields) = named(&all, operand, Some(version)).expect("a type");
+            assert_eq!(format!("{} {}", named.printed(), fields.join(",")), want, "{operand}");
         }
-    }
-    here
-}
-
-/// `string`, `[]Container`, `map[string]string`.
-fn type_name(document: &Value, schema: &Value) -> String {
-    let reference = schema["$ref"].as_str().or_else(|| schema["allOf"][0]["$ref"].as_str());
-    let resolved = resolve(document, schema);
-    if let Some(name) = reference.filter(|_| resolved["type"] == "object" || resolved["properties"].is_object()) {
-        return name.rsplit(['.', '/']).next().unwrap_or(name).to_string();
-    }
-    match resolved["type"].as_str().unwrap_or("Object") {
-        "array" => format!("[]{}", type_name(document, &resolved["items"])),
-        "object" if resolved["additionalProperties"].is_object() => {
-            format!("map[string]{}", type_name(document, &resolved["additionalProperties"]))
-        }
-        "object" => "Object".into(),
-        other if resolved["x-kubernetes-int-or-string"] == true => {
-            let _ = other;
-            "IntOrString".into()
-        }
-        other => other.to_string(),
-    }
-}
-
-fn description<'v>(document: &'v Value, schema: &'v Value) -> &'v str {
-    schema["description"].as_str().or_else(|| resolve(document, schema)["description"].as_str()).unwrap_or("<empty>")
-}
-
-fn page(document: &Value, here: &Value, field: Option<(&str, bool)>, recursive: bool) -> String {
-    let mut out = String::new();
-    let inner = items(document, here);
-    if let Some((field, required)) = field {
-        let mark = if required { " -required-" } else { "" };
-        let _ = writeln!(out, "FIELD: {field} <{}>{mark}\n", type_name(document, here));
-    }
-    out += "DESCRIPTION:\n";
-    indent(&mut out, description(document, here), 4);
-    if let Some(values) = inner["enum"].as_array().filter(|v| !v.is_empty()) {
-        out += "\nENUM:\n";
-        for value in values {
-            let _ = writeln!(out, "    {}", super::print::scalar(value));
-        }
-    }
-    if inner["properties"].as_object().is_some_and(|p| !p.is_empty()) {
-        out += "\nFIELDS:\n";
-        fields(&mut out, document, inner, recursive, 1);
-    }
-    out + "\n"
-}
-
-fn fields(out: &mut String, document: &Value, schema: &Value, recursive: bool, level: usize) {
-    let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let mut members: Vec<(&String, &Value)> = schema["properties"].as_object().into_iter().flatten().collect();
-    members.sort_by_key(|(name, _)| name.to_string());
-    for (name, member) in members {
-        let mark = if required.contains(&name.as_str()) { " -required-" } else { "" };
-        let _ = writeln!(out, "{:width$}{name}\t<{}>{mark}", "", type_name(document, member), width = level * 2);
-        match recursive {
-            true if level < DEPTH / 4 => fields(out, document, items(document, member), true, level + 1),
-            true => (),
-            false => {
-                indent(out, description(document, member), 4);
-                out.push('\n');
-            }
-        }
-    }
-}
-
-fn indent(out: &mut String, text: &str, by: usize) {
-    for line in text.lines().flat_map(|line| wrap(line, 76, 0)) {
-        let _ = writeln!(out, "{:by$}{line}", "");
+        assert!(named(&all, "nosuch.spec", None).is_err());
     }
 }

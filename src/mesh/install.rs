@@ -5,6 +5,7 @@ pub mod fill;
 mod objects;
 mod operator;
 mod paths;
+mod words;
 
 pub(in crate::mesh) use objects::SIDECAR;
 pub use operator::{Operator, lay_over};

@@ -3,19 +3,22 @@
 use super::{POD, WALL, handle, server};
 use crate::seed::kit::Terminal;
 use egress_lab::sandbox::serve::{Handle, Server};
+use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-struct Lab {
+/// A served sandbox and a real kubectl.
+pub struct Lab {
     kubectl: PathBuf,
     server: Server,
     folder: tempfile::TempDir,
     _handle: Handle,
 }
 
-async fn lab() -> Option<Lab> {
+/// `None`, and a line that says why, where there is no kubectl.
+pub async fn lab() -> Option<Lab> {
     let kubectl = match crate::real::kubectl() {
         Ok(kubectl) => kubectl,
         Err(why) => {
@@ -30,7 +33,12 @@ async fn lab() -> Option<Lab> {
 
 impl Lab {
     fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(&self.kubectl);
+        self.program(&self.kubectl, args)
+    }
+
+    /// A program that talks to the sandbox.
+    pub fn program(&self, program: impl AsRef<OsStr>, args: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command.args(args).env("KUBECONFIG", self.server.kubeconfig()).env("KUBECACHEDIR", self.folder.path().join("cache"));
         command.env("HOME", self.folder.path()).env_remove("HTTPS_PROXY").env_remove("https_proxy");
         command
@@ -43,7 +51,7 @@ impl Lab {
         Terminal::open(&self.kubectl, args, &environment)
     }
 
-    fn run(&self, args: &[&str], stdin: &str) -> Output {
+    pub fn run(&self, args: &[&str], stdin: &str) -> Output {
         let piped = self.command(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut child = piped.unwrap();
         child.stdin.take().unwrap().write_all(stdin.as_bytes()).unwrap();
@@ -51,7 +59,7 @@ impl Lab {
     }
 
     /// Standard output of a command that has to succeed.
-    fn ok(&self, args: &[&str], stdin: &str) -> String {
+    pub fn ok(&self, args: &[&str], stdin: &str) -> String {
         let output = self.run(args, stdin);
         let err = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "kubectl {args:?}: {err}");

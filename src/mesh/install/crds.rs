@@ -1,6 +1,7 @@
 //! Istio's CustomResourceDefinitions, made from the short notation of `assets/crds` (see its README.md).
 
 use crate::k8s::Object;
+use crate::mesh::install::words::Words;
 use crate::mesh::versions::{Absent, Release};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -57,10 +58,11 @@ struct File {
 pub fn render(release: &Release) -> Vec<Object> {
     let parts: Value = serde_json::from_str(PARTS).expect("embedded; read by a test");
     let files = FILES.iter().map(|text| serde_json::from_str::<File>(text).expect("embedded; read by a test"));
-    files.filter(|file| !release.absent_kinds.contains(&file.kind)).map(|file| definition(&file, &parts, release)).collect()
+    let (words, there) = (Words::load(), files.filter(|file| !release.absent_kinds.contains(&file.kind)));
+    there.map(|file| definition(&file, &parts, release, &words)).collect()
 }
 
-fn definition(file: &File, parts: &Value, release: &Release) -> Object {
+fn definition(file: &File, parts: &Value, release: &Release, words: &Words) -> Object {
     let mut schema = json!({
         "type": "object",
         "properties": {"spec": expand(&file.spec, parts, 0), "status": expand(&parts["Status"], parts, 0)},
@@ -71,6 +73,7 @@ fn definition(file: &File, parts: &Value, release: &Release) -> Object {
     for absent in release.absent.iter().filter(|a| a.kind == file.kind) {
         take_out(&mut schema, absent);
     }
+    words.describe(&file.kind, &mut schema);
     let stored = stored(file, release);
     let versions: Vec<Value> = file.versions.iter().map(|name| version(name, name == stored, file, &schema)).collect();
     let mut annotations = json!({"helm.sh/resource-policy": "keep"});
@@ -160,9 +163,6 @@ fn expand_object(members: &Map<String, Value>, parts: &Value, depth: usize) -> V
     } else {
         fields(members, parts, depth)
     };
-    if let Some(doc) = members.get("$doc") {
-        schema["description"] = doc.clone();
-    }
     for (key, value) in members.get("$").and_then(Value::as_object).into_iter().flatten() {
         match (schema.get_mut(key).and_then(Value::as_array_mut), value.as_array()) {
             (Some(have), Some(more)) => have.extend(more.iter().cloned()),

@@ -4,12 +4,12 @@ use crate::base::clock::Time;
 use crate::k8s::Object;
 use crate::sandbox::api::status::Cause;
 use crate::sandbox::api::write::NOT_SIMULATED;
-use crate::sandbox::api::{schema, strict, table};
+use crate::sandbox::api::{discovery, schema, strict, table};
 use kube_cel::{CompiledSchema, RootContext, Validator, compile_schema};
 use regex::Regex;
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// A custom kind as its definition has it.
 pub struct CustomKind {
@@ -26,8 +26,7 @@ pub struct CustomKind {
     pub versions: Vec<CustomVersion>,
     /// Listed, but writes answer 501.
     pub not_simulated: bool,
-    spec: Value,
-    digest: OnceLock<String>,
+    digest: String,
 }
 
 impl std::fmt::Debug for CustomKind {
@@ -40,7 +39,8 @@ impl std::fmt::Debug for CustomKind {
 pub struct CustomVersion {
     pub name: String,
     pub served: bool,
-    pub schema: Value,
+    /// Versions with the same schema share it.
+    pub schema: Arc<Value>,
     pub status: bool,
     /// The `scale` subresource's paths, if there is one.
     pub scale: Option<Value>,
@@ -92,7 +92,7 @@ impl CustomKind {
         let storage = versions.iter().find(|v| v["storage"] == true).and_then(|v| v["name"].as_str()).unwrap_or("").to_string();
         let (group, kind) = (text(&["spec", "group"]), text(&["spec", "names", "kind"]));
         CustomKind {
-            versions: versions.into_iter().map(|version| CustomVersion::read(version, &group, &kind)).collect(),
+            versions: read_versions(&versions, &group, &kind),
             list_kind: text(&["spec", "names", "listKind"]),
             plural: text(&["spec", "names", "plural"]),
             singular: text(&["spec", "names", "singular"]),
@@ -101,8 +101,7 @@ impl CustomKind {
             namespaced: object.str_at(&["spec", "scope"]) == "Namespaced",
             storage,
             not_simulated: object.annotation(NOT_SIMULATED) == Some("true"),
-            spec: object.spec().clone(),
-            digest: OnceLock::new(),
+            digest: discovery::digest(object.spec().to_string().as_bytes()),
             group,
             kind,
         }
@@ -110,7 +109,7 @@ impl CustomKind {
 
     /// A text that changes when the definition does: names its documents.
     pub fn digest(&self) -> &str {
-        self.digest.get_or_init(|| crate::sandbox::api::discovery::digest(self.spec.to_string().as_bytes()))
+        &self.digest
     }
 
     /// A version by its name.
@@ -198,9 +197,20 @@ fn rule_cause(error: &kube_cel::ValidationError, object: &Object) -> Cause {
     Cause { field, reason, message }
 }
 
+/// The versions; those with the same schema share it.
+fn read_versions(versions: &[&Value], group: &str, kind: &str) -> Vec<CustomVersion> {
+    let mut read: Vec<CustomVersion> = Vec::new();
+    for version in versions {
+        let schema = &version["schema"]["openAPIV3Schema"];
+        let same = read.iter().find(|other| *other.schema == *schema).map(|other| other.schema.clone());
+        let schema = same.unwrap_or_else(|| Arc::new(schema.clone()));
+        read.push(CustomVersion::read(version, schema, group, kind));
+    }
+    read
+}
+
 impl CustomVersion {
-    fn read(version: &Value, group: &str, kind: &str) -> CustomVersion {
-        let schema = version["schema"]["openAPIV3Schema"].clone();
+    fn read(version: &Value, schema: Arc<Value>, group: &str, kind: &str) -> CustomVersion {
         let name = version["name"].as_str().unwrap_or("").to_string();
         let columns = version["additionalPrinterColumns"].as_array().filter(|list| !list.is_empty());
         let age = json!({"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"});

@@ -174,7 +174,8 @@ fn schema_name(resource: &Resource) -> String {
 /// The definition's own schema with what every object has.
 fn custom_schema(resource: &Resource) -> Value {
     let version = resource.custom.as_ref().and_then(|custom| custom.version(&resource.version));
-    let mut schema = version.map(|v| v.schema.clone()).filter(Value::is_object).unwrap_or_else(|| json!({"type": "object"}));
+    let mut schema =
+        version.map(|v| Value::clone(&v.schema)).filter(Value::is_object).unwrap_or_else(|| json!({"type": "object"}));
     if !schema["properties"].is_object() {
         schema["properties"] = json!({});
     }
