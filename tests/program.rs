@@ -8,6 +8,8 @@ mod typed;
 mod visited;
 mod worlds;
 
+pub use worlds::Served;
+
 use std::io::{Read, Write};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};

@@ -11,7 +11,7 @@ use egress_lab::base::clock::{Clock, SystemClock, Time};
 use egress_lab::base::seed::Seed;
 use egress_lab::k8s::Object;
 use egress_lab::outside::wire::{DnsAnswer, Exchange, HttpVersion, LogLine, Reply, Request, Response};
-use egress_lab::sandbox::serve::{Handle, Identity, Local, Options, Server};
+use egress_lab::sandbox::serve::{Handle, Identity, Limits, Local, Options, Server};
 use egress_lab::sandbox::world::{Config, World};
 use egress_lab::sandbox::{Changes, Dataplane, Pace, Parts};
 use std::sync::Arc;
@@ -84,6 +84,20 @@ pub async fn server(handle: &Handle) -> (Server, tempfile::TempDir) {
     let identity = Identity::fresh(SystemClock.now()).unwrap();
     let options = Options { port: 0, kubeconfig: folder.path().join("kubeconfig"), ..Default::default() };
     (Server::start(handle.clone(), &identity, &options).await.unwrap(), folder)
+}
+
+/// An HTTPS server with limits of its own, its identity, and a TLS client that knows it.
+pub async fn server_with(handle: &Handle, limits: Limits) -> (Server, Identity, tokio_rustls::TlsConnector) {
+    let folder = tempfile::tempdir().unwrap();
+    let identity = Identity::fresh(SystemClock.now()).unwrap();
+    let options = Options { port: 0, kubeconfig: folder.path().join("kubeconfig"), limits };
+    let server = Server::start(handle.clone(), &identity, &options).await.unwrap();
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(rustls::pki_types::pem::PemObject::from_pem_slice(identity.ca_pem().as_bytes()).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let tls = tls.with_root_certificates(roots).with_no_client_auth();
+    (server, identity, Arc::new(tls).into())
 }
 
 /// A client as kube makes one from the kubeconfig.

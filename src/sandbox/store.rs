@@ -43,12 +43,14 @@ pub struct Store {
     by_kind: Arc<Vec<(Arc<Kind>, Tree<u64, Arc<Change>>)>>,
     /// Changes up to this version are forgotten.
     forgotten: u64,
+    /// Where the present commit began: its changes are kept, however many, until the next one.
+    sealed: u64,
 }
 
 impl Store {
     /// A store that continues from a state at `version`, without its past.
     pub fn at(snapshot: Snapshot, version: u64) -> Store {
-        Store { snapshot, version, forgotten: version, ..Store::default() }
+        Store { snapshot, version, forgotten: version, sealed: version, ..Store::default() }
     }
 
     /// The newest version: the resource version of lists.
@@ -110,19 +112,25 @@ impl Store {
             Some((_, changes)) => drop(changes.insert(version, change)),
             None => by_kind.push((Arc::new(change.key.kind.clone()), Tree::from_iter([(version, change)]))),
         }
-        if self.changes.len() > EVENT_LIMIT {
-            self.forget_oldest();
-        }
+        while self.changes.len() > EVENT_LIMIT && self.forget_oldest() {}
     }
 
-    fn forget_oldest(&mut self) {
-        let Some((oldest, change)) = self.changes.first().map(|(version, change)| (*version, change.clone())) else { return };
+    /// Ends a commit: those who watch have been told where to find it.
+    pub fn seal(&mut self) {
+        self.sealed = self.version;
+    }
+
+    /// False when there is none that may be forgotten.
+    fn forget_oldest(&mut self) -> bool {
+        let oldest = self.changes.first().map(|(version, change)| (*version, change.clone()));
+        let Some((oldest, change)) = oldest.filter(|(version, _)| *version <= self.sealed) else { return false };
         self.changes.remove(|version| version.cmp(&oldest));
         let mut kinds = Arc::make_mut(&mut self.by_kind).iter_mut();
         if let Some((_, changes)) = kinds.find(|(kind, _)| **kind == change.key.kind) {
             changes.remove(|version| version.cmp(&oldest));
         }
         self.forgotten = oldest;
+        true
     }
 }
 
@@ -157,9 +165,25 @@ mod tests {
         let mut store = Store::default();
         for i in 0..EVENT_LIMIT as i64 + 5 {
             store.put(object("x", i));
+            store.seal();
         }
         assert!(store.since(4).is_none() && store.since_of(&object("x", 0).key().kind, 4).is_none());
         assert_eq!(store.since_of(&object("x", 0).key().kind, 5).expect("kept").count(), EVENT_LIMIT);
         assert_eq!(store.since(5).expect("kept").count(), EVENT_LIMIT);
+    }
+
+    #[test]
+    fn a_commit_is_kept_whole_until_the_next_one() {
+        let mut store = Store::default();
+        store.put(object("x", 0));
+        store.seal();
+        for i in 0..EVENT_LIMIT as i64 + 100 {
+            store.put(object("x", i));
+        }
+        store.seal();
+        assert_eq!(store.since(1).expect("kept").count(), EVENT_LIMIT + 100);
+        store.put(object("x", 0));
+        assert!(store.since(1).is_none());
+        assert_eq!(store.changes.len(), EVENT_LIMIT);
     }
 }

@@ -7,22 +7,30 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// A sandbox that runs, and the lines that it printed.
-struct Served {
+pub struct Served {
     child: Child,
     lines: Vec<String>,
 }
 
 impl Served {
-    fn start(home: &Home, args: &[&str], lines: usize) -> Served {
+    pub fn start(home: &Home, args: &[&str], lines: usize) -> Served {
         let mut command = home.command(&[&["sandbox"], args].concat());
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
         let lines = out.lines().take(lines).map(|line| line.unwrap()).collect();
         Served { child, lines }
     }
 
-    fn kubeconfig(&self) -> &Path {
+    pub fn kubeconfig(&self) -> &Path {
         Path::new(self.lines[0].strip_prefix("export KUBECONFIG=").unwrap())
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn runs(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
     }
 
     /// Ctrl-C; the exit code.

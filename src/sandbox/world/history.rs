@@ -40,6 +40,7 @@ impl World {
         }
         self.note_record(&changed);
         self.sealed = version;
+        self.store.seal();
         let settled = Settled {
             snapshot: self.store.snapshot().clone(),
             node: self.node.fork(self.pace),
