@@ -4,9 +4,11 @@
 mod access;
 mod compare;
 mod custom;
+mod hostile;
 mod lists;
 mod recorded;
 mod wire;
+mod writes;
 
 use crate::serve;
 use compare::Bindings;

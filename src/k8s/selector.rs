@@ -1,5 +1,6 @@
 //! Label and field selectors.
 
+mod fields;
 mod labels;
 
 use crate::k8s::Object;
@@ -82,16 +83,8 @@ impl FieldSelector {
     /// # Errors
     /// The API server's words.
     pub fn parse(text: &str) -> Result<FieldSelector, String> {
-        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-        let read = |part: &str| {
-            let (path, equal, value) = match (part.split_once("!="), part.split_once("=="), part.split_once('=')) {
-                (Some((path, value)), _, _) => (path, false, value),
-                (_, Some((path, value)), _) | (_, _, Some((path, value))) => (path, true, value),
-                _ => return Err(format!("invalid selector: '{text}'; can't understand '{part}'")),
-            };
-            Ok(FieldRequirement { path: path.trim().into(), equal, value: value.trim().into() })
-        };
-        parts.map(read).collect::<Result<_, _>>().map(FieldSelector)
+        let parts = fields::terms(text).into_iter().map(str::trim).filter(|part| !part.is_empty());
+        parts.map(|part| fields::requirement(text, part)).collect::<Result<_, _>>().map(FieldSelector)
     }
 
     /// Whether the object fulfils every condition; missing fields count as "".

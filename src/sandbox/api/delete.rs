@@ -6,7 +6,7 @@ use crate::sandbox::api::read::{self, Selection};
 use crate::sandbox::api::registry::{self, Resource};
 use crate::sandbox::api::route::Target;
 use crate::sandbox::api::status::{self, Cause};
-use crate::sandbox::api::{body, establish, negotiate, write};
+use crate::sandbox::api::{body, establish, negotiate, strict, write};
 use crate::sandbox::call::{Answer, Call, Refusal};
 use crate::sandbox::world::World;
 use serde_json::{Value, json};
@@ -23,18 +23,37 @@ struct Options {
 }
 
 fn options(call: &Call) -> Result<Options, Refusal> {
-    let body = match call.body.is_empty() {
+    let mut body = match call.body.is_empty() {
         true => Value::Null,
         false => body::read_value(call, "DeleteOptions")?.0,
     };
+    let kind = body["kind"].as_str().unwrap_or("");
+    if !matches!(kind, "" | "DeleteOptions") {
+        return Err(Refusal::bad_request(format!("decoded object cannot be converted to DeleteOptions: it is a {kind}")));
+    }
+    // Options that cannot be read must not pass for none: what was to be tried would be done.
+    strict::check(&mut body, "meta.v1.DeleteOptions").map_err(|why| {
+        let handled = "DeleteOptions in version \"v1\" cannot be handled as a DeleteOptions";
+        Refusal::bad_request(format!("{handled}: {why}"))
+    })?;
+    let modes = body["dryRun"].as_array().cloned().unwrap_or_default();
+    if modes.iter().any(|mode| mode != "All") {
+        let cause = Cause::unsupported("dryRun", &json!(modes), &["All"]);
+        return Err(status::invalid_options("DeleteOptions", vec![cause]));
+    }
+    if !body["orphanDependents"].is_null() && !body["propagationPolicy"].is_null() {
+        let why = "orphanDependents and deletionPropagation cannot be both set";
+        let cause = Cause::invalid("propagationPolicy", &body["propagationPolicy"], why);
+        return Err(status::invalid_options("DeleteOptions", vec![cause]));
+    }
     let text = |value: &Value| value.as_str().map(String::from);
     let propagation = text(&body["propagationPolicy"]).or(call.param("propagationPolicy").map(String::from)).unwrap_or_default();
     if !matches!(propagation.as_str(), "" | "Foreground" | "Background" | "Orphan") {
         let cause = Cause::unsupported("propagationPolicy", &json!(propagation), &["Foreground", "Background", "Orphan", "nil"]);
         return Err(status::invalid_options("DeleteOptions", vec![cause]));
     }
-    let asked = call.param("gracePeriodSeconds").and_then(|s| s.parse().ok());
-    let dry_run = body["dryRun"].as_array().is_some_and(|list| !list.is_empty()) || body::dry_run(call, "DeleteOptions")?;
+    let asked = read::page::number(call, "gracePeriodSeconds")?;
+    let dry_run = !modes.is_empty() || body::dry_run(call, "DeleteOptions")?;
     Ok(Options {
         grace: body["gracePeriodSeconds"].as_i64().or(asked),
         propagation,
@@ -132,7 +151,11 @@ fn grace(old: &Object, asked: Option<i64>) -> i64 {
         return 0;
     }
     let own = old.at(&["spec", "terminationGracePeriodSeconds"]).as_i64().unwrap_or(30);
-    asked.unwrap_or(own).max(0)
+    match asked.unwrap_or(own) {
+        // Too little is a second, as the API server has it.
+        i64::MIN..0 => 1,
+        seconds => seconds,
+    }
 }
 
 fn mark(world: &World, object: &mut Object, grace: i64, again: bool) {

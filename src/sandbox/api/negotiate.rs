@@ -28,7 +28,11 @@ pub fn form(call: &Call) -> Result<Form, Refusal> {
     for choice in accept.split(',') {
         let mut parts = choice.split(';').map(str::trim);
         let media = parts.next().unwrap_or("");
-        let parameter = parts.filter_map(|p| p.strip_prefix("as=")).next();
+        let parameters: Vec<&str> = parts.collect();
+        let parameter = parameters.iter().find_map(|p| p.strip_prefix("as="));
+        // What objects are turned into is of a group and version of its own.
+        let meta = parameters.contains(&"g=meta.k8s.io") && parameters.iter().any(|p| matches!(*p, "v=v1" | "v=v1beta1"));
+        let parameter = if parameter.is_some() && !meta { Some("nothing") } else { parameter };
         match (media, parameter) {
             ("application/json", Some("Table")) => return Ok(Form::Table),
             ("application/json", Some("PartialObjectMetadata" | "PartialObjectMetadataList")) => return Ok(Form::Metadata),
@@ -36,6 +40,9 @@ pub fn form(call: &Call) -> Result<Form, Refusal> {
             ("application/yaml", None) => return Ok(Form::Yaml),
             _ => (),
         }
+    }
+    if accept.split(',').any(|choice| choice.trim().starts_with("application/vnd.kubernetes.protobuf")) {
+        return Err(Refusal::not_simulated("answers in protobuf alone; name application/json beside it"));
     }
     let message = "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf";
     Err(Refusal { code: 406, reason: "NotAcceptable".into(), message: message.into(), details: json!({}) })

@@ -6,7 +6,7 @@ use crate::k8s::{Object, patch as patches};
 use crate::sandbox::api::owners::{self, By};
 use crate::sandbox::api::route::Target;
 use crate::sandbox::api::status::{self, Cause};
-use crate::sandbox::api::{body, negotiate, read, strict, write};
+use crate::sandbox::api::{body, go_json, negotiate, read, strict, write};
 use crate::sandbox::call::{Answer, Call, Refusal};
 use crate::sandbox::world::World;
 use serde_json::{Value, json};
@@ -73,7 +73,8 @@ pub fn apply(target: &mut Value, body: &[u8], media: &str, to: &Target) -> Resul
     let bad = |why: String| Refusal::bad_request(format!("error decoding patch: {why}"));
     let patch: Value = match serde_json::from_slice(body) {
         Ok(value) => value,
-        Err(e) => yaml::parse(&String::from_utf8_lossy(body)).map_err(|_| bad(e.to_string()))?,
+        Err(e) if matches!(media, JSON | MERGE) => return Err(bad(go_json::problem(body, &e))),
+        Err(e) => yaml::parse(&String::from_utf8_lossy(body)).map_err(|_| bad(go_json::problem(body, &e)))?,
     };
     match media {
         JSON => {
@@ -87,6 +88,10 @@ pub fn apply(target: &mut Value, body: &[u8], media: &str, to: &Target) -> Resul
             })?;
         }
         MERGE => {
+            if !patch.is_object() {
+                let kind = if patch.is_array() { "array" } else { "value" };
+                return Err(bad(format!("json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}")));
+            }
             patches::merge_patch(target, &patch);
             check_types(target, to, |wrong, value| (value.to_string(), wrong))?;
         }

@@ -26,6 +26,7 @@ pub fn create(world: &World, resource: &Resource, object: &Object) -> Vec<Cause>
 /// What is wrong with a changed object.
 pub fn update(world: &World, resource: &Resource, old: &Object, object: &Object, subresource: &str) -> Vec<Cause> {
     let mut causes = names::metadata(resource, object);
+    causes.extend(names::new_finalizers(old, object));
     match &resource.custom {
         Some(custom) => causes.extend(custom.validate(object, Some(old), &resource.version)),
         None if subresource == "status" => (),

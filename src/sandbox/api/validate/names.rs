@@ -33,6 +33,70 @@ pub fn metadata(resource: &Resource, object: &Object) -> Vec<Cause> {
             causes.push(Cause::invalid("metadata.annotations", &json!(key), &why));
         }
     }
+    let annotations = object.at(&["metadata", "annotations"]).as_object().into_iter().flatten();
+    let size: usize = annotations.map(|(key, value)| key.len() + value.as_str().map_or(0, str::len)).sum();
+    if size > ANNOTATIONS_LIMIT {
+        let message = format!("Too long: may not be more than {ANNOTATIONS_LIMIT} bytes");
+        causes.push(Cause { field: "metadata.annotations".into(), reason: "FieldValueTooLong", message });
+    }
+    causes.extend(owners(object.at(&["metadata", "ownerReferences"])));
+    causes.extend(finalizers(resource, object));
+    causes
+}
+
+/// How large all annotations may be together, in bytes.
+const ANNOTATIONS_LIMIT: usize = 256 * 1024;
+
+fn owners(references: &Value) -> Vec<Cause> {
+    let mut causes = Vec::new();
+    let list = references.as_array().map(Vec::as_slice).unwrap_or_default();
+    for reference in list {
+        for (field, why) in [
+            ("apiVersion", "version must not be empty"),
+            ("kind", "kind must not be empty"),
+            ("name", "must not be empty"),
+            ("uid", "must not be empty"),
+        ] {
+            if reference[field].as_str().is_none_or(str::is_empty) {
+                causes.push(Cause::invalid(format!("metadata.ownerReferences.{field}"), &json!(""), why));
+            }
+        }
+    }
+    let controllers: Vec<&str> =
+        list.iter().filter(|reference| reference["controller"] == true).filter_map(|r| r["name"].as_str()).collect();
+    if let [first, second, ..] = controllers.as_slice() {
+        let why =
+            format!("Only one reference can have Controller set to true. Found \"true\" in references for {first} and {second}");
+        causes.push(Cause::invalid("metadata.ownerReferences", references, &why));
+    }
+    causes
+}
+
+/// What is going takes no new finalizers.
+pub fn new_finalizers(old: &Object, object: &Object) -> Option<Cause> {
+    let list = |object: &Object| object.at(&["metadata", "finalizers"]).as_array().cloned().unwrap_or_default();
+    let known = list(old);
+    let mut fresh: Vec<String> = list(object).iter().filter(|f| !known.contains(f)).map(Value::to_string).collect();
+    fresh.sort();
+    let why = format!(
+        "no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}",
+        fresh.join(", ")
+    );
+    (old.is_terminating() && !fresh.is_empty()).then(|| Cause::forbidden("metadata.finalizers", &why))
+}
+
+fn finalizers(resource: &Resource, object: &Object) -> Vec<Cause> {
+    let standard = |name: &str| matches!(name, "kubernetes" | "orphan" | "foregroundDeletion");
+    let mut causes = Vec::new();
+    for finalizer in object.at(&["metadata", "finalizers"]).as_array().into_iter().flatten() {
+        let name = finalizer.as_str().unwrap_or("");
+        if let Some(why) = qualified(name) {
+            causes.push(Cause::invalid("metadata.finalizers", finalizer, &why));
+        } else if !name.contains('/') && !standard(name) && resource.custom.is_none() {
+            let why = "name is neither a standard finalizer name nor is it fully qualified";
+            causes.push(Cause::invalid("metadata.finalizers", finalizer, why));
+        }
+    }
     causes
 }
 
@@ -81,14 +145,14 @@ fn is_label(text: &str) -> bool {
 /// What is wrong with an RFC 1123 label.
 pub fn label(text: &str) -> Option<String> {
     match text {
-        text if text.len() > 63 => Some("must be no more than 63 characters".into()),
+        text if text.len() > 63 => Some("must be no more than 63 bytes".into()),
         text => (!is_label(text)).then(|| LABEL.to_string()),
     }
 }
 
 fn label_1035(text: &str) -> Option<String> {
     if text.len() > 63 {
-        return Some("must be no more than 63 characters".into());
+        return Some("must be no more than 63 bytes".into());
     }
     let good = is_label(text) && text.starts_with(|c: char| c.is_ascii_lowercase());
     (!good).then(|| LABEL_1035.to_string())
@@ -97,7 +161,7 @@ fn label_1035(text: &str) -> Option<String> {
 /// What is wrong with an RFC 1123 subdomain.
 pub fn subdomain(text: &str) -> Option<String> {
     match text {
-        text if text.len() > 253 => Some("must be no more than 253 characters".into()),
+        text if text.len() > 253 => Some("must be no more than 253 bytes".into()),
         text => (!text.split('.').all(is_label)).then(|| SUBDOMAIN.to_string()),
     }
 }
@@ -130,7 +194,7 @@ fn qualified(key: &str) -> Option<String> {
     }
     match name {
         "" => Some("name part must be non-empty".into()),
-        name if name.len() > 63 => Some("name part must be no more than 63 characters".into()),
+        name if name.len() > 63 => Some("name part must be no more than 63 bytes".into()),
         name => (!is_name_part(name)).then(|| NAME_PART.to_string()),
     }
 }
@@ -138,7 +202,7 @@ fn qualified(key: &str) -> Option<String> {
 fn label_value(value: &str) -> Option<String> {
     match value {
         "" => None,
-        value if value.len() > 63 => Some("must be no more than 63 characters".into()),
+        value if value.len() > 63 => Some("must be no more than 63 bytes".into()),
         value => (!is_name_part(value)).then(|| LABEL_VALUE.to_string()),
     }
 }
