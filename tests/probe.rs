@@ -6,6 +6,7 @@ mod compare;
 mod custom;
 mod hostile;
 mod lists;
+mod property;
 mod recorded;
 mod wire;
 mod writes;
