@@ -2,6 +2,7 @@
 
 mod admission;
 mod custom;
+mod documents;
 mod objects;
 mod streams;
 mod times;
