@@ -10,3 +10,4 @@ mod real;
 mod screen;
 mod seed;
 mod serve;
+mod stream;

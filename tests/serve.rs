@@ -4,7 +4,7 @@ mod door;
 mod explain;
 mod folder;
 mod kubectl;
-mod pods;
+pub mod pods;
 mod worlds;
 
 use egress_lab::base::clock::{Clock, SystemClock, Time};

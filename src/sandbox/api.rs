@@ -10,6 +10,7 @@ pub mod discovery;
 pub mod ephemeral;
 pub mod establish;
 pub mod go_json;
+pub mod logs;
 pub mod negotiate;
 pub mod openapi;
 pub mod owners;
@@ -200,7 +201,7 @@ pub fn open(world: &mut World, call: &Call) -> Result<Opened, Refusal> {
         "" => watch::open(world, call, &target).map(|watch| Opened::Watch(Box::new(watch))),
         "exec" | "attach" => Ok(Opened::Exec(special::exec_start(call, &target))),
         "portforward" => Ok(Opened::Forward(target.namespace.clone(), target.name.clone())),
-        "log" => Ok(Opened::Log(special::log_query(call, &target)?)),
+        "log" => Ok(Opened::Log(logs::query(call, &target)?)),
         other => Err(Refusal::not_simulated(other)),
     }
 }

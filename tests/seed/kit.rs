@@ -69,6 +69,25 @@ impl Sandbox {
         output
     }
 
+    /// The process of the program.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether the real kubectl speaks the newer dialect (1.34 and later).
+    pub fn is_new(&self) -> bool {
+        let said = Command::new(&self.kubectl).args(["version", "--client", "-ojson"]).output().unwrap();
+        let version: serde_json::Value = serde_json::from_slice(&said.stdout).unwrap();
+        version["clientVersion"]["minor"].as_str().unwrap_or("").trim_end_matches('+').parse::<u32>().unwrap() >= 34
+    }
+
+    /// The real kubectl, to be started by the caller.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.kubectl);
+        command.args(args).env_clear().envs(self.environment());
+        command
+    }
+
     /// The real kubectl.
     pub fn kubectl(&self, args: &[&str], stdin: &[u8]) -> Output {
         self.run(&self.kubectl, args, stdin)

@@ -1,15 +1,13 @@
 //! Subresources and the kinds that are questions rather than objects.
 
-use crate::base::clock::Time;
 use crate::k8s::Object;
 use crate::sandbox::api::owners::{self, By};
 use crate::sandbox::api::rbac;
 use crate::sandbox::api::route::Target;
 use crate::sandbox::api::status::{self, Cause};
-use crate::sandbox::api::{body, columns, delete, ephemeral, negotiate, patch, read, write};
+use crate::sandbox::api::{body, columns, delete, ephemeral, logs, negotiate, patch, read, write};
 use crate::sandbox::call::{Answer, Call, Refusal};
 use crate::sandbox::node::exec::Start;
-use crate::sandbox::node::logs::LogQuery;
 use crate::sandbox::world::World;
 use serde_json::{Value, json};
 
@@ -18,7 +16,7 @@ pub fn subresource(world: &mut World, call: &Call, target: &Target) -> Option<Re
     Some(match (target.subresource.as_str(), call.method.as_str()) {
         ("status", _) => return None,
         ("scale", "GET" | "PUT" | "PATCH") => scale(world, call, target),
-        ("log", "GET") => log(world, call, target),
+        ("log", "GET") => logs::read_all(world, call, target),
         ("exec" | "attach" | "portforward", _) => exec_refused(world, target),
         ("binding", "POST") => bind(world, call, target),
         ("eviction", "POST") => evict(world, target),
@@ -51,46 +49,6 @@ pub fn exec_start(call: &Call, target: &Target) -> Start {
 fn exec_refused(world: &mut World, target: &Target) -> Result<Answer, Refusal> {
     read::find(world, target)?;
     Err(Refusal::bad_request("Upgrade request required"))
-}
-
-/// The query of `pods/log`.
-///
-/// # Errors
-/// 422 about PodLogOptions.
-pub fn log_query(call: &Call, target: &Target) -> Result<LogQuery, Refusal> {
-    let number = |name: &str| -> Result<Option<i64>, Refusal> {
-        let Some(text) = call.param(name).filter(|text| !text.is_empty()) else { return Ok(None) };
-        let n: i64 =
-            text.parse().map_err(|_| Refusal::bad_request(format!("strconv.ParseInt: parsing \"{text}\": invalid syntax")))?;
-        if n < 0 {
-            let cause = Cause::invalid(name, &json!(n), "must be greater than or equal to 0");
-            return Err(status::invalid("", "PodLogOptions", &target.name, vec![cause]));
-        }
-        Ok(Some(n))
-    };
-    Ok(LogQuery {
-        namespace: target.namespace.clone(),
-        pod: target.name.clone(),
-        container: call.param("container").filter(|c| !c.is_empty()).map(String::from),
-        previous: call.flag("previous"),
-        timestamps: call.flag("timestamps"),
-        tail_lines: number("tailLines")?.map(|n| n as usize),
-        since_seconds: number("sinceSeconds")?,
-        since_time: call.param("sinceTime").and_then(Time::parse),
-        limit_bytes: number("limitBytes")?.map(|n| n as usize),
-    })
-}
-
-fn log(world: &mut World, call: &Call, target: &Target) -> Result<Answer, Refusal> {
-    let pod = read::find(world, target)?;
-    if pod.str_at(&["spec", "nodeName"]).is_empty() {
-        return Ok(Answer { status: 204, ..Answer::default() });
-    }
-    let query = log_query(call, target)?;
-    let read = world.node.log(&query, world.store.snapshot(), world.now);
-    let (text, _) = read.map_err(|refusal| super::node_refusal(refusal, &target.name))?;
-    let headers = vec![("content-type".to_string(), "text/plain".to_string())];
-    Ok(Answer { status: 200, headers, body: text })
 }
 
 /// The autoscaling/v1 Scale of a workload.

@@ -35,6 +35,10 @@ pub struct LogCursor {
     run: u32,
     next: u64,
     timestamps: bool,
+    /// Bytes that may still be told.
+    left: Option<usize>,
+    /// A log that has ended: nothing is followed.
+    over: bool,
 }
 
 /// One line.
@@ -115,8 +119,14 @@ impl Node {
         let pod = state.find("", "Pod", &query.namespace, &query.pod).ok_or_else(missing)?;
         let name = choose(pod, query.container.as_deref())?;
         let Some(life) = self.life(pod.uid()) else { return Ok((Vec::new(), LogCursor::default())) };
-        let waiting =
-            |reason: &str| Refusal::bad(format!("container \"{name}\" in pod \"{}\" is waiting to start: {reason}", query.pod));
+        let waiting = |reason: &str| {
+            let why = match reason {
+                "ErrImagePull" => "image can't be pulled",
+                "ImagePullBackOff" => "trying and failing to pull image",
+                other => other,
+            };
+            Refusal::bad(format!("container \"{name}\" in pod \"{}\" is waiting to start: {why}", query.pod))
+        };
         let run = life.run(&name).ok_or_else(|| waiting("PodInitializing"))?;
         let log = match (query.previous, &run.previous) {
             (true, Some(previous)) => previous,
@@ -124,11 +134,11 @@ impl Node {
                 let message = format!("previous terminated container \"{name}\" in pod \"{}\" not found", query.pod);
                 return Err(Refusal::bad(message));
             }
-            (false, previous) => match run.waiting() {
+            (false, previous) => match (run.waiting(), previous) {
                 // Between two runs the last one's log is what there is.
-                Some(_) if run.restarts > 0 || previous.is_some() => &run.log,
-                Some(reason) => return Err(waiting(reason)),
-                None => &run.log,
+                (Some(_), Some(last)) => last,
+                (Some(reason), None) => return Err(waiting(reason)),
+                (None, _) => &run.log,
             },
         };
         let since = query.since_time.into_iter().chain(query.since_seconds.map(|s| now.plus_ms(-s.saturating_mul(1000)))).max();
@@ -136,8 +146,11 @@ impl Node {
         let skip = query.tail_lines.map_or(0, |n| lines.len().saturating_sub(n));
         let mut out = Vec::new();
         lines.into_iter().skip(skip).for_each(|line| write(&mut out, line, query.timestamps));
+        let left = query.limit_bytes.map(|limit| limit.saturating_sub(out.len()));
         out.truncate(query.limit_bytes.unwrap_or(usize::MAX));
         let cursor = LogCursor {
+            left,
+            over: query.previous || run.waiting().is_some(),
             uid: pod.uid().into(),
             container: name,
             run: run.restarts,
@@ -149,6 +162,9 @@ impl Node {
 
     /// What was appended since; the flag says whether the container has ended (the follower may stop).
     pub fn log_more(&self, cursor: &mut LogCursor) -> (Vec<u8>, bool) {
+        if cursor.over || cursor.left == Some(0) {
+            return (Vec::new(), true);
+        }
         let Some(run) = self.life(&cursor.uid).and_then(|life| life.run(&cursor.container)) else { return (Vec::new(), true) };
         let same = run.restarts == cursor.run;
         let log = match (same, &run.previous) {
@@ -159,6 +175,10 @@ impl Node {
         let mut out = Vec::new();
         log.from(cursor.next).for_each(|line| write(&mut out, line, cursor.timestamps));
         cursor.next = log.end();
+        if let Some(left) = &mut cursor.left {
+            out.truncate(*left);
+            *left -= out.len();
+        }
         (out, !same || !run.is_running())
     }
 }

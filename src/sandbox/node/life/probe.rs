@@ -1,5 +1,7 @@
 //! Probes: when a container counts as started and as ready.
 
+mod command;
+
 use super::PodLife;
 use super::step::{Out, with_address};
 use crate::k8s::Object;
@@ -25,7 +27,10 @@ fn look(pod: &Object, ip: &str, container: &Container<'_>, env: &Env<'_>) -> Res
 pub fn probe(life: &mut PodLife, pod: &Object, container: &Container<'_>, env: &mut Env<'_>, out: &mut Out<'_>) {
     let name = container.name().to_string();
     let ip = life.ip.clone().unwrap_or_default();
-    let answer = look(&with_address(pod, Some(&ip)), &ip, container, env);
+    let answer = match command::of(container).filter(|_| !env.programs.iter().any(|p| p.runs(container.image()))) {
+        Some(argv) => command::run(life, pod, container, &argv, env, out),
+        None => look(&with_address(pod, Some(&ip)), &ip, container, env),
+    };
     let Some(run) = life.run_mut(&name) else { return };
     let ok = answer.is_ok();
     let started = run.started || ok || container.probe("startupProbe").is_none();
@@ -54,6 +59,8 @@ pub fn is_quiet(life: &PodLife, pod: &Object, env: &Env<'_>) -> bool {
     let Some(ip) = &life.ip else { return life.sandbox_due.is_some() };
     let containers = spec::containers(pod);
     containers.iter().all(|c| match life.run(c.name()) {
+        // A command may find other files than before.
+        Some(run) if run.is_running() && command::of(c).is_some() => false,
         Some(run) if run.is_running() && run.due.is_none() && run.role != Role::Init => {
             look(pod, ip, c, env).is_ok() == run.ready
         }
