@@ -111,6 +111,10 @@ pub async fn call(s: &mut Session<'_>, call: &Call<'_>) -> Result<i32> {
     let closes = connection.supports_stream_close();
     let mut socket = connection.into_stream();
     if let Some((cols, rows)) = s.io.tty.filter(|_| call.tty) {
+        if call.command.is_none() {
+            // A size that is not the real one, then the real one: who was there before draws anew.
+            let _ = socket.send(resize(cols.saturating_add(1), rows.saturating_add(1))).await;
+        }
         let _ = socket.send(resize(cols, rows)).await;
     }
     let (mut open, mut status) = (call.stdin, None);

@@ -89,7 +89,7 @@ fn ports_that_a_pod_serves_are_reached() {
         // Two requests on one connection, the second with a body in chunks.
         let two = "GET /get?a=1 HTTP/1.1\r\nHost: x\r\n\r\nPOST /status/201 HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
         let answer = forward.ask(0, two);
-        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("\"a\": \"1\""), "{answer}");
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("/get?a=1\""), "{answer}");
         assert!(answer.contains("HTTP/1.1 201 "), "{answer}");
         // Many connections at a time, one of them silent.
         let _silent = forward.connect(0);

@@ -269,7 +269,10 @@ pub fn update_object(
     dry_run: bool,
 ) -> Result<Written, Refusal> {
     check_preconditions(resource, old, &sent)?;
-    let subresource = if by.subresource == "status" { "status" } else { "" };
+    let subresource = match by.subresource.as_str() {
+        named @ ("status" | "ephemeralcontainers") => named,
+        _ => "",
+    };
     let owners_sent = owners::sent(&mut sent);
     let mut object = match subresource {
         "status" => {

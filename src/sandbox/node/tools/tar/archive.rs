@@ -87,8 +87,8 @@ fn finish(head: &mut [u8]) {
 pub fn read(bytes: &[u8], limit: usize) -> Result<Vec<Member>, &'static str> {
     let mut members = Vec::new();
     let (mut at, mut long_name, mut pax_size) = (0, None::<String>, None::<usize>);
-    if bytes.is_empty() {
-        return Err("empty");
+    if bytes.len() < BLOCK {
+        return Err("too short");
     }
     while let Some(head) = bytes.get(at..at + BLOCK) {
         if head.iter().all(|b| *b == 0) {
@@ -243,7 +243,7 @@ mod tests {
         let mut bytes = Vec::new();
         write(&mut bytes, &file("x", b"hello"));
         end(&mut bytes);
-        assert_eq!(read(b"", 10), Err("empty"));
+        assert_eq!(read(b"", 10), Err("too short"));
         assert_eq!(read(&[b'x'; 512], 10), Err("a broken number"));
         assert_eq!(read(&bytes[..514], 10), Err("cut off"));
         for i in 0..BLOCK {
