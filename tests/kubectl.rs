@@ -60,6 +60,9 @@ const MASKS: &[(&str, &str)] = &[
     (r"sha256:[0-9a-f]+|containerd://[0-9a-f]+", "DIGEST"),
     (r"docker\.io/[^ @]+@DIGEST", "IMAGE@DIGEST"),
     (r#"stored to "[^"]*""#, "stored to FILE"),
+    // kubectl hands two folders to a program, this one compares itself.
+    (r"/tmp/(LIVE|MERGED)-\d+", "${1}"),
+    (r"20\d\d-\d\d-\d\d [\d:.]+ \+0000", "TIME"),
     (r"[ \t]+", " "),
     (r" +\n", "\n"),
 ];
@@ -182,13 +185,13 @@ impl Editor for Script {
 impl Bench {
     fn new() -> Bench {
         let files = MemoryFiles::default();
-        let paths = std::fs::read_dir(format!("{FOLDER}/fx")).unwrap().map(|entry| entry.unwrap().path());
-        // The folder in there is for `-k`, which is not simulated.
-        for path in paths.filter(|path| path.is_file()) {
-            if path.is_dir() {
-                continue;
+        let (root, kustomization) = (format!("{FOLDER}/fx"), format!("{FOLDER}/fx/kz"));
+        for folder in [&root, &kustomization] {
+            let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+            for path in paths.filter(|path| path.is_file()) {
+                let name = path.strip_prefix(&root).unwrap().to_str().unwrap();
+                files.write(name, &std::fs::read(&path).unwrap()).unwrap();
             }
-            files.write(path.file_name().unwrap().to_str().unwrap(), &std::fs::read(&path).unwrap()).unwrap();
         }
         let config = Config::single("sandbox", "learner", "https://127.0.0.1:6443");
         let env = Sandbox::in_process(Make::instant(Seed(7)), Default::default());

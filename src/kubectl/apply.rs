@@ -146,7 +146,7 @@ pub async fn print_objects(s: &mut Session<'_>, p: &Parsed, output: &Output, mut
 }
 
 /// Equality selectors only: what manifests are filtered by.
-fn matches(selector: &str, object: &Value) -> bool {
+pub fn matches(selector: &str, object: &Value) -> bool {
     selector.split(',').all(|term| match term.split_once("!=") {
         Some((key, value)) => object["metadata"]["labels"][key.trim()] != value.trim(),
         None => match term.split_once('=') {

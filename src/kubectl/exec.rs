@@ -18,6 +18,9 @@ pub const FLAGS: &[Flag] = &[
     flag("pod-running-timeout", Takes::Text, "how long to wait for the pod to run"),
 ];
 
+/// The most that [`piped`] keeps.
+const PIPED: usize = 256 << 20;
+
 /// What is asked of a container.
 pub struct Call<'a> {
     pub pod: &'a str,
@@ -101,13 +104,7 @@ fn terminal(s: &mut Session<'_>, p: &Parsed) -> bool {
 /// # Errors
 /// A refused upgrade, a broken connection, Ctrl-C.
 pub async fn call(s: &mut Session<'_>, call: &Call<'_>) -> Result<i32> {
-    let request = http::Request::get(path(s, call)).header("Kubectl-Command", format!("kubectl {}", s.verb));
-    let request = request.body(Vec::new()).map_err(|e| Error::plain(format!("this cannot be asked of a server: {e}")))?;
-    let client = s.ctx.client.clone();
-    let connection = tokio::select! {
-        made = client.connect(request) => made.map_err(|e| upgrade_error(s, &e))?,
-        () = s.interrupted() => return Err(Error::Interrupted),
-    };
+    let connection = connect(s, call).await?;
     let closes = connection.supports_stream_close();
     let mut socket = connection.into_stream();
     if let Some((cols, rows)) = s.io.tty.filter(|_| call.tty) {
@@ -150,6 +147,68 @@ pub async fn call(s: &mut Session<'_>, call: &Call<'_>) -> Result<i32> {
     drop(raw);
     let _ = socket.close(None).await;
     finish(s, status)
+}
+
+async fn connect(s: &mut Session<'_>, call: &Call<'_>) -> Result<kube::client::Connection> {
+    let request = http::Request::get(path(s, call)).header("Kubectl-Command", format!("kubectl {}", s.verb));
+    let request = request.body(Vec::new()).map_err(|e| Error::plain(format!("this cannot be asked of a server: {e}")))?;
+    let client = s.ctx.client.clone();
+    tokio::select! {
+        made = client.connect(request) => made.map_err(|e| upgrade_error(s, &e)),
+        () = s.interrupted() => Err(Error::Interrupted),
+    }
+}
+
+/// Runs a command on given input and keeps what it writes to standard output; its exit code is not an error.
+///
+/// # Errors
+/// As [`call`], and more output than fits.
+pub async fn piped(s: &mut Session<'_>, call: &Call<'_>, input: &[u8]) -> Result<(i32, Vec<u8>)> {
+    let connection = connect(s, call).await?;
+    let closes = connection.supports_stream_close();
+    let (mut sink, mut source) = connection.into_stream().split();
+    let write = async {
+        if call.stdin {
+            send(&mut sink, 0, input).await;
+            if closes {
+                send(&mut sink, 255, &[0]).await;
+            }
+        }
+        std::future::pending::<()>().await;
+    };
+    let (mut output, mut errors, mut status) = (Vec::new(), Vec::new(), None);
+    let read = async {
+        while let Some(message) = source.next().await {
+            match message {
+                Ok(Message::Binary(bytes)) => match bytes.split_first() {
+                    Some((1, bytes)) => output.extend_from_slice(bytes),
+                    Some((2, bytes)) => errors.extend_from_slice(bytes),
+                    Some((3, bytes)) => {
+                        status = serde_json::from_slice::<Value>(bytes).ok();
+                        return Ok(());
+                    }
+                    _ => (),
+                },
+                Ok(Message::Close(_)) => return Ok(()),
+                Ok(_) => (),
+                Err(error) => return Err(Error::plain(format!("error reading from error stream: {error}"))),
+            }
+            if output.len() + errors.len() > PIPED {
+                return Err(Error::plain("the command wrote more than 256 MiB"));
+            }
+        }
+        Ok(())
+    };
+    tokio::select! {
+        outcome = read => outcome?,
+        () = write => (),
+        () = s.interrupted() => return Err(Error::Interrupted),
+    }
+    s.write(Stream::Err, &errors);
+    match exit_code(status.as_ref()) {
+        Ok(code) => Ok((code, output)),
+        Err(error) => Err(error),
+    }
 }
 
 fn path(s: &Session<'_>, call: &Call<'_>) -> String {
@@ -201,17 +260,23 @@ fn upgrade_error(s: &Session<'_>, error: &kube::Error) -> Error {
     }
 }
 
-/// The exit code in the final status.
+/// Says how it ended, and gives the exit code.
 fn finish(s: &mut Session<'_>, status: Option<Value>) -> Result<i32> {
+    let code = exit_code(status.as_ref())?;
+    if code != 0 {
+        s.warn(&format!("command terminated with exit code {code}"));
+    }
+    Ok(code)
+}
+
+/// The exit code in the final status.
+fn exit_code(status: Option<&Value>) -> Result<i32> {
     let Some(status) = status.filter(|v| v["status"] != "Success") else { return Ok(0) };
     let causes = status["details"]["causes"].as_array().map(Vec::as_slice).unwrap_or_default();
     let code = causes.iter().find(|c| c["reason"] == "ExitCode").and_then(|c| c["message"].as_str()?.parse::<i32>().ok());
     let message = status["message"].as_str().unwrap_or("").to_string();
     match (status["reason"].as_str().unwrap_or(""), code) {
-        ("NonZeroExitCode", Some(code)) => {
-            s.warn(&format!("command terminated with exit code {code}"));
-            Ok(code)
-        }
+        ("NonZeroExitCode", Some(code)) => Ok(code),
         ("InternalError", _) if !message.starts_with("Internal error occurred") => {
             Err(Error::plain(format!("Internal error occurred: {message}")))
         }

@@ -66,7 +66,12 @@ fn text(source: &str, bytes: Vec<u8>) -> Result<String> {
 /// What stops the command as a whole: a missing file, no YAML, a document that is no object.
 pub async fn read(s: &mut Session<'_>, parsed: &Parsed) -> Result<(Vec<Item>, Vec<Error>)> {
     if parsed.given("kustomize") {
-        return Err(Error::not_simulated("kustomize (-k); list the files with -f"));
+        if parsed.given("filename") {
+            return Err(Error::plain("only one of '-f' or '-k' can be specified"));
+        }
+        let folder = parsed.str("kustomize");
+        let made = super::kustomize::build(s, folder)?;
+        return place(s, made.into_iter().map(|object| (folder.to_string(), object)).collect()).await;
     }
     let mut documents = Vec::new();
     for name in parsed.list("filename") {

@@ -21,6 +21,8 @@ pub struct Restrictions {
 
 const OTHER_WORLD: &str = "a line of the lab always talks to the lab's own environment";
 
+const PORTS: &str = "a line of the lab opens no port on this machine; `egress-lab kubectl` in a shell of your own does";
+
 const EVERYWHERE: &[Rule] = &[
     Rule { verb: "", flag: "kubeconfig", sentence: OTHER_WORLD },
     Rule { verb: "", flag: "context", sentence: OTHER_WORLD },
@@ -28,15 +30,14 @@ const EVERYWHERE: &[Rule] = &[
     Rule { verb: "", flag: "server", sentence: OTHER_WORLD },
     Rule { verb: "", flag: "user", sentence: OTHER_WORLD },
     Rule { verb: "", flag: "token", sentence: OTHER_WORLD },
+    Rule { verb: "proxy", flag: "", sentence: PORTS },
+    Rule { verb: "port-forward", flag: "", sentence: PORTS },
 ];
 
 const LESSON: &[Rule] = &[
     Rule { verb: "", flag: "as", sentence: "a lesson acts as the learner, not as somebody else" },
     Rule { verb: "", flag: "as-group", sentence: "a lesson acts as the learner, not as somebody else" },
     Rule { verb: "edit", flag: "", sentence: "a lesson cannot open an editor; use apply or patch" },
-    Rule { verb: "diff", flag: "", sentence: "a lesson cannot run a program to compare; use apply --dry-run=server" },
-    Rule { verb: "proxy", flag: "", sentence: "a lesson cannot open a port on this machine" },
-    Rule { verb: "port-forward", flag: "", sentence: "a lesson cannot open a port on this machine" },
     Rule { verb: "cp", flag: "", sentence: "a lesson cannot copy files between a pod and this machine" },
 ];
 

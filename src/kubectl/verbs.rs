@@ -59,7 +59,7 @@ pub const SELECT: &[Flag] = &[
 pub const FILES: &[Flag] = &[
     short("filename", 'f', Takes::List, "a manifest, a folder of manifests, or - for standard input"),
     short("recursive", 'R', Takes::Bool, "also the folders inside a folder"),
-    short("kustomize", 'k', Takes::Text, "a kustomization (not simulated here)"),
+    short("kustomize", 'k', Takes::Text, "a folder with a kustomization.yaml"),
 ];
 pub const DRY_RUN: &[Flag] = &[flag("dry-run", Takes::Or("unchanged"), "client: only print; server: ask, but store nothing")];
 pub const WRITE: &[Flag] = &[
@@ -156,10 +156,16 @@ fn verb_without_work(verb: &Verb, command: &Command, parsed: &Parsed) -> bool {
 
 fn refuse_operands(parsed: &Parsed, restrictions: &Restrictions) -> Result<()> {
     let url = |name: &String| name.starts_with("http://") || name.starts_with("https://");
-    if restrictions.plain_files
-        && let Some(name) = parsed.list("filename").iter().find(|n| url(n) || crate::base::files::inside(n).is_err())
-    {
-        return Err(Error::plain(format!("-f {name} is refused: a line of the lab reads files of the lab's folder only")));
+    let outside = |name: &&String| url(name) || crate::base::files::inside(name).is_err();
+    if !restrictions.plain_files {
+        return Ok(());
+    }
+    for (flag, shown) in [("filename", "-f"), ("kustomize", "-k")] {
+        if let Some(name) = parsed.list(flag).iter().find(outside) {
+            return Err(Error::plain(format!(
+                "{shown} {name} is refused: a line of the lab reads files of the lab's folder only"
+            )));
+        }
     }
     Ok(())
 }
@@ -284,7 +290,7 @@ mod tests {
         let unknown = outcome("gte pods", &Restrictions::none());
         assert!(unknown.starts_with("error: unknown command \"gte\" for \"kubectl\"\n\nDid you mean this?\n"), "{unknown}");
         assert!(unknown.contains("\tget\n"), "{unknown}");
-        assert!(outcome("diff -f x", &Restrictions::none()).starts_with("error: not simulated here: kubectl diff; "));
+        assert!(outcome("certificate approve x", &Restrictions::none()).starts_with("error: not simulated here: kubectl certificate; "));
     }
 
     #[test]
@@ -299,8 +305,10 @@ mod tests {
             "apply -f https://example.com/x.yaml",
             "apply -f /etc/passwd",
             "apply -f ../../x.yaml",
+            "diff -f ../x.yaml",
+            "apply -k ../x",
+            "apply -k https://example.com/x",
             "edit cm x",
-            "diff -f x.yaml",
             "proxy",
             "port-forward pod/x 80",
             "cp a:b c",
@@ -311,7 +319,13 @@ mod tests {
         }
         assert_eq!(outcome("create rolebinding r --role=a --user=b", &Restrictions::lesson()), "create rolebinding");
         assert_eq!(outcome("apply -f x.yaml", &Restrictions::lesson()), "apply");
+        assert_eq!(outcome("diff -f x.yaml", &Restrictions::lesson()), "diff");
         assert_eq!(outcome("edit cm x", &Restrictions::prompt()), "edit");
+        assert_eq!(outcome("cp p:/x y", &Restrictions::prompt()), "cp");
+        for line in ["proxy", "port-forward pod/x 80", "apply -f /etc/passwd", "get pods --kubeconfig=x"] {
+            let said = outcome(line, &Restrictions::prompt());
+            assert!(said.contains("is refused"), "{line}: {said}");
+        }
     }
 
     #[test]
@@ -321,7 +335,8 @@ mod tests {
             for (at, flag) in flags.iter().enumerate() {
                 assert!(!flag.help.is_empty(), "{} --{} has no help", verb.name, flag.name);
                 // A verb's own --user (create rolebinding) comes before the global one.
-                let shadowed = flag.name == "user" && verb.name.ends_with("rolebinding") || flag.name == "token";
+                let shadowed =
+                    flag.name == "user" && (verb.name.ends_with("rolebinding") || verb.name == "subject") || flag.name == "token";
                 let clash = flags[..at].iter().find(|f| f.name == flag.name || f.short.is_some() && f.short == flag.short);
                 let clash = clash.filter(|_| !shadowed);
                 assert!(clash.is_none(), "{} --{} clashes", verb.name, flag.name);

@@ -2,8 +2,9 @@
 
 use super::{DRY_RUN, FILES, GLOBAL, OUTPUT, SELECT, Verb, WRITE, verb};
 use crate::kubectl::{
-    annotate, api_resources, apply, auth, autoscale, cluster_info, config, create, delete, describe, drain, edit, events, exec,
-    explain, expose, get, help, label, logs, node, patch, replace, rollout, run, scale, set, taint, top, version, wait,
+    annotate, api_resources, apply, auth, autoscale, cluster_info, config, copy, create, delete, describe, diff, drain, edit,
+    events, exec, explain, expose, get, help, kustomize, label, logs, node, patch, replace, rollout, run, scale, set, taint, top,
+    version, wait,
 };
 
 /// Every verb that is built in.
@@ -132,6 +133,9 @@ pub const VERBS: &[Verb] = &[
     verb!("top", [], "show what pods and nodes use, where metrics are served", "pods|nodes", [SELECT], top::run),
     verb!("cordon", [], "keep new pods off a node", "NODE", [SELECT, DRY_RUN], node::cordon),
     verb!("uncordon", [], "let new pods on a node again", "NODE", [SELECT, DRY_RUN], node::uncordon),
+    verb!("diff", [], "show what apply would change", "-f FILE", [diff::FLAGS, FILES], diff::run),
+    verb!("cp", [], "copy files between a container and here", "POD:PATH PATH | PATH POD:PATH", [copy::FLAGS], copy::run),
+    verb!("kustomize", [], "print what a kustomization makes", "[FOLDER]", [kustomize::FLAGS], kustomize::run),
     verb!("drain", [], "move every pod off a node", "NODE", [drain::FLAGS, SELECT, DRY_RUN], drain::run),
     verb!(
         "taint",
@@ -153,13 +157,10 @@ pub const VERBS: &[Verb] = &[
 
 /// Real verbs that are not built in, and the nearest one that is.
 pub const ABSENT: &[(&str, &str)] = &[
-    ("diff", "apply --dry-run=server -o yaml shows what would be stored"),
     ("proxy", "get --raw PATH asks the server directly"),
     ("port-forward", "exec into a pod and call localhost there"),
-    ("cp", "exec POD -- cat FILE prints a file"),
     ("debug", "exec runs a command in a running container"),
     ("certificate", "get csr lists requests"),
-    ("kustomize", "apply -f takes plain manifests"),
     ("completion", "egress-lab completions SHELL"),
     ("plugin", "the lab has no plugins"),
     ("alpha", "there is nothing under alpha"),
