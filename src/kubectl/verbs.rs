@@ -62,6 +62,7 @@ pub const FILES: &[Flag] = &[
     short("kustomize", 'k', Takes::Text, "a folder with a kustomization.yaml"),
 ];
 pub const DRY_RUN: &[Flag] = &[flag("dry-run", Takes::Or("unchanged"), "client: only print; server: ask, but store nothing")];
+pub const MANAGER: &[Flag] = &[flag("field-manager", Takes::Text, "the name under which fields are owned")];
 pub const WRITE: &[Flag] = &[
     flag("field-manager", Takes::Text, "the name under which fields are owned"),
     flag("validate", Takes::Or("strict"), "strict, warn or ignore fields the server does not know"),
@@ -290,7 +291,10 @@ mod tests {
         let unknown = outcome("gte pods", &Restrictions::none());
         assert!(unknown.starts_with("error: unknown command \"gte\" for \"kubectl\"\n\nDid you mean this?\n"), "{unknown}");
         assert!(unknown.contains("\tget\n"), "{unknown}");
-        assert!(outcome("certificate approve x", &Restrictions::none()).starts_with("error: not simulated here: kubectl certificate; "));
+        assert!(
+            outcome("certificate approve x", &Restrictions::none())
+                .starts_with("error: not simulated here: kubectl certificate; ")
+        );
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! The rows: every verb that is built in, and the real ones that are not.
 
-use super::{DRY_RUN, FILES, GLOBAL, OUTPUT, SELECT, Verb, WRITE, verb};
+use super::{DRY_RUN, FILES, GLOBAL, MANAGER, OUTPUT, SELECT, Verb, WRITE, verb};
 use crate::kubectl::{
-    annotate, api_resources, apply, auth, autoscale, cluster_info, config, copy, create, delete, describe, diff, drain, edit,
-    events, exec, explain, expose, get, help, kustomize, label, logs, node, patch, replace, rollout, run, scale, set, taint, top,
-    version, wait,
+    annotate, api_resources, apply, auth, autoscale, cluster_info, config, copy, create, debug, delete, describe, diff, drain,
+    edit, events, exec, explain, expose, get, help, kustomize, label, logs, node, patch, port_forward, proxy, replace, rollout,
+    run, scale, set, taint, top, version, wait,
 };
 
 /// Every verb that is built in.
@@ -135,6 +135,23 @@ pub const VERBS: &[Verb] = &[
     verb!("uncordon", [], "let new pods on a node again", "NODE", [SELECT, DRY_RUN], node::uncordon),
     verb!("diff", [], "show what apply would change", "-f FILE", [diff::FLAGS, FILES], diff::run),
     verb!("cp", [], "copy files between a container and here", "POD:PATH PATH | PATH POD:PATH", [copy::FLAGS], copy::run),
+    verb!(
+        "debug",
+        [],
+        "look into a pod with a container of your own",
+        "POD --image=IMAGE [-it] [-- COMMAND] | POD --copy-to=NAME ...",
+        [debug::FLAGS, MANAGER],
+        debug::run
+    ),
+    verb!(
+        "port-forward",
+        [],
+        "reach a pod's ports from this machine",
+        "POD|TYPE/NAME [LOCAL:]REMOTE ...",
+        [port_forward::FLAGS],
+        port_forward::run
+    ),
+    verb!("proxy", [], "serve the API on this machine", "[--port=8001]", [proxy::FLAGS], proxy::run),
     verb!("kustomize", [], "print what a kustomization makes", "[FOLDER]", [kustomize::FLAGS], kustomize::run),
     verb!("drain", [], "move every pod off a node", "NODE", [drain::FLAGS, SELECT, DRY_RUN], drain::run),
     verb!(
@@ -157,9 +174,6 @@ pub const VERBS: &[Verb] = &[
 
 /// Real verbs that are not built in, and the nearest one that is.
 pub const ABSENT: &[(&str, &str)] = &[
-    ("proxy", "get --raw PATH asks the server directly"),
-    ("port-forward", "exec into a pod and call localhost there"),
-    ("debug", "exec runs a command in a running container"),
     ("certificate", "get csr lists requests"),
     ("completion", "egress-lab completions SHELL"),
     ("plugin", "the lab has no plugins"),
