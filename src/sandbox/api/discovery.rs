@@ -1,5 +1,7 @@
 //! Discovery: which groups, versions and resources there are, aggregated and one by one; the version.
 
+use crate::k8s::base64;
+use crate::k8s::digest::sha256;
 use crate::sandbox::api::registry::{self, Group, Resource};
 use crate::sandbox::api::route;
 use crate::sandbox::call::{Answer, Call};
@@ -15,7 +17,7 @@ pub fn version() -> Answer {
         &json!({
             "major": "1", "minor": "36", "emulationMajor": "1", "emulationMinor": "36", "minCompatibilityMajor": "1",
             "minCompatibilityMinor": "35", "gitVersion": "v1.36.2", "gitCommit": "8e16b12fda5b1dccc41a6de48b3e356cc7d5048b",
-            "gitTreeState": "clean", "buildDate": "1970-01-01T00:00:00Z", "goVersion": "go1.27.3", "compiler": "gc",
+            "gitTreeState": "", "buildDate": "1970-01-01T00:00:00Z", "goVersion": "go1.27.3", "compiler": "gc",
             "platform": "linux/amd64",
         }),
     )
@@ -169,6 +171,13 @@ fn group_value((group, versions): &Group) -> Value {
     json!({"name": group, "versions": all, "preferredVersion": all[0]})
 }
 
+/// Names the version in which objects are stored (apiserver/pkg/endpoints/discovery/storageversionhash.go).
+fn storage_hash(resource: &Resource) -> String {
+    let stored = resource.stored_kind();
+    let text = format!("{}/{}/{}", stored.group, resource.storage, stored.kind);
+    base64::encode(&sha256(text.as_bytes())[..8])
+}
+
 fn legacy(groups: &[Group], group: &str, version: &str) -> Answer {
     let found = groups.iter().find(|(g, _)| g == group).and_then(|(_, versions)| versions.iter().find(|(v, _)| v == version));
     let Some((_, resources)) = found else { return route::page_not_found() };
@@ -179,6 +188,9 @@ fn legacy(groups: &[Group], group: &str, version: &str) -> Answer {
             "verbs": resource.verbs,
         });
         names(resource, value.as_object_mut());
+        if resource.verbs.contains(&"watch") {
+            value["storageVersionHash"] = json!(storage_hash(resource));
+        }
         list.push(value);
         for sub in &resource.subresources {
             let (sub_group, sub_version, kind) = sub_kind(resource, sub);
