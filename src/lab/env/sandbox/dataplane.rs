@@ -77,8 +77,8 @@ impl Dataplane for MeshNetwork {
         Exchange { reply: trace.reply, delay_ms: trace.delay_ms, logs: trace.logs }
     }
 
-    fn admin(&self, _pod: &Object, _path: &str) -> Option<String> {
-        None
+    fn admin(&self, pod: &Object, path: &str) -> Option<String> {
+        mesh::capture::proxy_container(pod).and_then(|_| proxy_ports::admin(path))
     }
 
     fn fork(&self) -> Box<dyn Dataplane> {

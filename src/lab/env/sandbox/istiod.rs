@@ -35,6 +35,14 @@ fn is_image(image: &str, name: &str) -> bool {
     last.split(['@', ':']).next() == Some(name)
 }
 
+/// The tag of the istiod that runs in a pod, `None` for other pods.
+pub(super) fn runs_in(pod: &Object) -> Option<String> {
+    let mut containers = pod.at(&["spec", "containers"]).as_array().into_iter().flatten();
+    let image = containers.find_map(|c| c["image"].as_str().filter(|image| is_image(image, "pilot")))?;
+    let last = image.rsplit('/').next().unwrap_or("").split('@').next().unwrap_or("");
+    Some(last.split_once(':').map_or("latest", |(_, tag)| tag).to_string())
+}
+
 /// Whether a pod of istiod is ready, so that somebody acts and answers.
 fn istiod_ready(state: &Snapshot) -> bool {
     state.list_in("", "Pod", NAMESPACE).any(|pod| pod.label("app") == Some("istiod") && !pod.is_terminating() && is_ready(pod))

@@ -1,7 +1,9 @@
-//! The ports that a pod's proxy opens for itself, seen from inside the pod: readiness (15021 through Envoy, 15020 of the agent), and
-//! the admin port 15000, whose pages come from [`Dataplane::admin`]. What is not imitated says so.
+//! The ports that Istio's own processes open, seen from inside their pod. A proxy's: readiness (15021 through Envoy, 15020 of the
+//! agent), and the admin port 15000, whose pages come from [`Dataplane::admin`]. istiod's: readiness (8080) and monitoring (15014).
+//! What is not imitated says so.
 
 use super::dataplane::MeshNetwork;
+use super::istiod;
 use crate::k8s::Object;
 use crate::mesh::capture;
 use crate::outside::wire::{Failure, HttpVersion, Reply, Request, Response, Scheme};
@@ -10,7 +12,13 @@ use crate::sandbox::Dataplane;
 /// An answer of the proxy's own ports; `None`: the request is for something else.
 pub(super) fn reply(network: &MeshNetwork, pod: &Object, request: &Request) -> Option<Reply> {
     let own = request.address.is_some_and(|ip| ip.is_loopback()) || request.host == "localhost";
-    if !own || !matches!(request.port, 15000 | 15004 | 15020 | 15021 | 15090) || capture::proxy_container(pod).is_none() {
+    if !own {
+        return None;
+    }
+    if let Some(tag) = istiod::runs_in(pod).filter(|_| matches!(request.port, 8080 | 15010 | 15012 | 15014 | 15017)) {
+        return Some(control_plane(&tag, pod, request));
+    }
+    if !matches!(request.port, 15000 | 15004 | 15020 | 15021 | 15090) || capture::proxy_container(pod).is_none() {
         return None;
     }
     if request.scheme == Scheme::Tcp {
@@ -21,16 +29,34 @@ pub(super) fn reply(network: &MeshNetwork, pod: &Object, request: &Request) -> O
     let body = match (request.port, request.method.as_str(), path) {
         (15020 | 15021, "GET" | "HEAD", "/healthz/ready") if is_ready(pod) => Some(String::new()),
         (15020 | 15021, "GET" | "HEAD", "/healthz/ready") => return Some(Reply::Response(unready(request))),
+        (15000, "GET", "/ready") if !is_ready(pod) => return Some(Reply::Response(unready(request))),
         (15000, "GET", _) => network.admin(pod, &request.path),
         _ => None,
     };
-    Some(match body {
-        Some(body) => Reply::Response(ok(request, body)),
-        None => {
-            let object = format!("{} {}{} of the proxy", request.method, request.port, request.path);
-            Reply::Failure(Failure::NotModelled { object, field: format!("in {}", pod.key()) })
-        }
-    })
+    Some(body.map_or_else(|| unknown("the proxy", pod, request), |body| Reply::Response(ok(request, body))))
+}
+
+/// A page of the proxy's admin port 15000 that is imitated; readiness was looked at before.
+pub(super) fn admin(path: &str) -> Option<String> {
+    (path.split('?').next() == Some("/ready")).then(|| "LIVE\n".to_string())
+}
+
+/// What istiod answers on its ports; `tag` is its image's.
+fn control_plane(tag: &str, pod: &Object, request: &Request) -> Reply {
+    if request.scheme == Scheme::Tcp {
+        return Reply::Failure(Failure::EmptyReply);
+    }
+    match (request.port, request.method.as_str(), request.path.trim_start_matches('/')) {
+        (8080, "GET" | "HEAD", "ready") => Reply::Response(ok(request, String::new())),
+        // Version, commit and state of the sources, as istiod joins them.
+        (15014, "GET", "version") => Reply::Response(ok(request, format!("{tag}-sandbox-Clean"))),
+        _ => unknown("istiod", pod, request),
+    }
+}
+
+fn unknown(whose: &str, pod: &Object, request: &Request) -> Reply {
+    let object = format!("{} {}{} of {whose}", request.method, request.port, request.path);
+    Reply::Failure(Failure::NotModelled { object, field: format!("in {}", pod.key()) })
 }
 
 /// Whether the proxy's container is ready.
@@ -57,5 +83,65 @@ fn ok(request: &Request, body: String) -> Response {
         headers,
         body: if request.method == "HEAD" { Vec::new() } else { body.into_bytes() },
         peer: request.address.map(|ip| (ip, request.port)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::seed::Seed;
+    use crate::lab::env::sandbox::Bend;
+    use serde_json::json;
+
+    fn pod(image: &str, name: &str, ready: bool) -> Object {
+        Object(json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "istio-system"},
+            "spec": {"containers": [{"name": name, "image": image, "args": ["proxy", "sidecar"]}]},
+            "status": {"containerStatuses": [{"name": name, "ready": ready}]},
+        }))
+    }
+
+    fn asked(pod: &Object, port: u16, path: &str) -> String {
+        let request = Request {
+            scheme: Scheme::Http,
+            version: HttpVersion::Http11,
+            method: "GET".into(),
+            host: "localhost".into(),
+            port,
+            path: path.into(),
+            headers: Vec::new(),
+            sni: None,
+            body_len: 0,
+            address: Some([127, 0, 0, 1].into()),
+            from_proxy_user: false,
+            max_time_ms: None,
+            connect_timeout_ms: None,
+            insecure: false,
+        };
+        match reply(&MeshNetwork::new(Seed(1), Bend::Honest), pod, &request) {
+            Some(Reply::Response(response)) => format!("{} {}", response.status, String::from_utf8_lossy(&response.body)),
+            Some(Reply::Failure(Failure::NotModelled { object, .. })) => format!("not simulated: {object}"),
+            Some(Reply::Failure(failure)) => format!("{failure:?}"),
+            None => "somebody else's".into(),
+        }
+    }
+
+    #[test]
+    fn istios_processes_answer_on_their_own_ports() {
+        let proxy = |ready| pod("docker.io/istio/proxyv2:1.30.0", "istio-proxy", ready);
+        let istiod = pod("my.hub:5000/x/pilot:1.30.0@sha256:ab", "discovery", true);
+        for (pod, port, path, answer) in [
+            (&proxy(true), 15000, "/ready", "200 LIVE\n"),
+            (&proxy(false), 15000, "/ready", "503 "),
+            (&proxy(true), 15021, "/healthz/ready", "200 "),
+            (&proxy(true), 15000, "/nosuch", "not simulated: GET 15000/nosuch of the proxy"),
+            (&proxy(true), 8080, "/ready", "somebody else's"),
+            (&istiod, 15014, "//version", "200 1.30.0-sandbox-Clean"),
+            (&istiod, 8080, "/ready", "200 "),
+            (&istiod, 15014, "/metrics", "not simulated: GET 15014/metrics of istiod"),
+            (&istiod, 15000, "/ready", "somebody else's"),
+        ] {
+            assert_eq!(asked(pod, port, path), answer, "{port}{path}");
+        }
     }
 }
