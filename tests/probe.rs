@@ -7,6 +7,7 @@ mod custom;
 mod hostile;
 mod lists;
 mod property;
+mod real;
 mod recorded;
 mod wire;
 mod writes;

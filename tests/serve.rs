@@ -3,7 +3,7 @@
 mod door;
 mod explain;
 mod folder;
-mod kubectl;
+pub mod kubectl;
 pub mod pods;
 mod worlds;
 

@@ -60,11 +60,8 @@ pub(super) fn route(mut call: Call, mut handle: Handle) -> Result<(Call, Handle)
 pub(super) async fn answer(call: &Call, handle: &Handle) -> Option<Answer> {
     let what = call.path.strip_prefix(MARK).filter(|_| call.method == "POST")?;
     // Whole states go in and out here: that is for those who may do everything.
-    let asked = call.clone();
-    match handle.with(move |world| authorize_path(world, &asked)).await {
-        Ok(Ok(())) => (),
-        Ok(Err(refusal)) => return Some(refusal.answer()),
-        Err(gone) => return Some(super::actor::failure(&gone)),
+    if let Err(refusal) = authorize_path(&handle.view(), call) {
+        return Some(refusal.answer());
     }
     let answer = match what {
         "forks" => fork(call, handle).await,
