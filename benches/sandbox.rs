@@ -1,5 +1,5 @@
 //! How quick the sandbox is: one table. `cargo bench --bench sandbox`, with `-- WORD` only the groups whose name holds the word
-//! (bare, objects, watch, exec, memory).
+//! (bare, objects, watch, exec, memory, beside).
 //!
 //! Server and clients run in this one process on the machine's own cores: a figure pays for both ends. `bare` calls the world as a
 //! value; `pipe` speaks HTTP over pipes in memory; `tls` speaks HTTPS over loopback sockets. Latencies under several clients at once
@@ -100,6 +100,10 @@ fn main() {
     runtime.block_on(async {
         if "memory".contains(&filter) {
             rows::memory().await;
+        }
+        if "beside".contains(&filter) {
+            let (busy, quiet) = (place(true, 1).await, place(true, 2).await);
+            rows::beside(&busy, &quiet).await.print();
         }
         for (tls, worlds) in [(false, 1), (true, 1), (true, 100)] {
             measure(tls, worlds, &filter).await;

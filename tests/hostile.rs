@@ -16,7 +16,7 @@ use tokio_rustls::client::TlsStream;
 
 /// A server and the way to it.
 pub struct Target {
-    served: Served,
+    served: std::sync::Mutex<Served>,
     pub address: SocketAddr,
     connector: tokio_rustls::TlsConnector,
     token: String,
@@ -28,7 +28,7 @@ impl Target {
         let home = Home::new();
         let served = Served::start(&home, &[], 2);
         let (address, connector, token) = way(served.kubeconfig()).await;
-        Target { served, address, connector, token, _home: home }
+        Target { served: served.into(), address, connector, token, _home: home }
     }
 
     pub async fn connect(&self) -> TlsStream<TcpStream> {
@@ -43,7 +43,7 @@ impl Target {
 
     /// Resident memory of the server, in MiB.
     pub fn memory(&self) -> u64 {
-        let text = std::fs::read_to_string(format!("/proc/{}/statm", self.served.id())).unwrap_or_default();
+        let text = std::fs::read_to_string(format!("/proc/{}/statm", self.served.lock().unwrap().id())).unwrap_or_default();
         text.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) / 256
     }
 
@@ -58,8 +58,8 @@ impl Target {
         start.elapsed()
     }
 
-    pub fn runs(&mut self) -> bool {
-        self.served.runs()
+    pub fn runs(&self) -> bool {
+        self.served.lock().unwrap().runs()
     }
 }
 

@@ -216,6 +216,50 @@ pub async fn exec(places: &[Place]) -> Vec<Figure> {
     vec![Figure::of(label("exec of true", places), all, start.elapsed())]
 }
 
+/// A get in one world while another one has all that it can take: creates and lists by eight clients, and one collection deleted
+/// over and over.
+pub async fn beside(busy: &Place, quiet: &Place) -> Figure {
+    let mut client = quiet.road.connect().await;
+    client.ask(Ask::post(MAPS, map("mine"))).await;
+    let start = Instant::now();
+    let mut tasks = Vec::new();
+    for who in 0..CLIENTS {
+        let mut client = busy.road.connect().await;
+        tasks.push(tokio::spawn(async move {
+            for nth in 0.. {
+                if start.elapsed() > MEASURE {
+                    return;
+                }
+                let media = "application/json";
+                client
+                    .ask(match who {
+                        0 if nth % 50 == 49 => Ask {
+                            method: "DELETE",
+                            path: format!("{MAPS}?labelSelector=app%3Dbench"),
+                            media,
+                            body: String::new(),
+                        },
+                        0 | 1 => Ask::get(format!("{MAPS}?limit=1000")),
+                        _ => Ask::post(MAPS, map(&format!("b{who}-{nth}"))),
+                    })
+                    .await;
+            }
+        }));
+    }
+    let mut each = Vec::new();
+    while start.elapsed() < MEASURE {
+        let before = Instant::now();
+        client.ask(Ask::get(format!("{MAPS}/mine"))).await;
+        each.push(before.elapsed());
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let whole = start.elapsed();
+    for task in tasks {
+        task.await.expect("a client");
+    }
+    Figure::of(format!("{:<22} tls  a busy one beside", "get"), each, whole)
+}
+
 /// What an idle world costs: memory of the process before and after so many, with TLS and port.
 pub async fn memory() {
     let before = resident();

@@ -4,10 +4,16 @@ use super::args;
 use super::{End, GOOD, Trouble, print};
 use crate::base::paths::Paths;
 use crate::base::seed::Seed;
-use crate::lab::env::sandbox::{Serve, Served, Several, serve_new, serve_saved, serve_several};
+use crate::lab::env::sandbox::{Serve, Served, Several, open_files, serve_new, serve_saved, serve_several};
 use std::time::Duration;
 
+/// Files that a sandbox with many clients opens; with fewer it is served all the same, to fewer at a time.
+const FILES: usize = 4_096;
+/// Set once the limit has been raised.
+const RAISED: &str = "EGRESS_LAB_FILES_RAISED";
+
 pub(super) fn run(a: &args::Sandbox) -> End {
+    raise_files();
     let runtime = server_runtime()?;
     let paths = Paths::from_environment();
     let options = Serve {
@@ -31,6 +37,23 @@ pub(super) fn run(a: &args::Sandbox) -> End {
     // What still runs gets a moment to close its connections.
     runtime.shutdown_timeout(Duration::from_millis(300));
     end.map(|()| GOOD).map_err(Trouble::from)
+}
+
+/// Starts this program anew with as many open files as the system allows, when it has few. Every connection is one; shells give few by
+/// default. Does nothing where that is not possible.
+fn raise_files() {
+    let Some(files) = open_files().filter(|files| *files < FILES) else { return };
+    #[cfg(unix)]
+    if std::env::var_os(RAISED).is_none()
+        && let Ok(program) = std::env::current_exe()
+    {
+        let mut shell = std::process::Command::new("/bin/sh");
+        shell.args(["-c", "ulimit -n \"$(ulimit -H -n)\" 2>/dev/null; exec \"$0\" \"$@\""]).arg(program);
+        shell.args(std::env::args_os().skip(1)).env(RAISED, "1");
+        // Only comes back when it failed.
+        let _ = std::os::unix::process::CommandExt::exec(&mut shell);
+    }
+    eprintln!("note: this system allows {files} open files: so many connections at a time are served, a few less");
 }
 
 async fn one(served: Served, kept: bool) {

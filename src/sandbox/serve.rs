@@ -1,6 +1,6 @@
 //! The door to the world: HTTPS on loopback for everybody who speaks Kubernetes, and the same without a socket.
 //!
-//! One task owns a [`World`] and does one thing after the other; [`Handle`]s talk to it. [`connection`] speaks HTTP on any stream of
+//! One thread owns a [`World`] and does one thing after the other; [`Handle`]s talk to it. [`connection`] speaks HTTP on any stream of
 //! bytes, [`Server`] puts TLS and a port in front, [`Local`] is a client that needs neither.
 
 mod actor;
@@ -10,6 +10,7 @@ mod folder;
 mod forward;
 mod http;
 mod keys;
+mod limits;
 mod local;
 mod patient;
 mod pump;
@@ -22,8 +23,9 @@ mod visitors;
 pub use actor::{Gone, Handle};
 pub use disk::{Disk, System};
 pub use folder::Folder;
-pub use http::{Door, Limits, connection};
+pub use http::{Door, connection};
 pub use keys::Identity;
+pub use limits::{Limits, open_files};
 pub use local::Local;
 pub use scratch::{Scratch, private_place};
 pub use server::{Options, Server};

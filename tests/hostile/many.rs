@@ -1,6 +1,8 @@
 //! Much of everything.
 
 use super::{Target, number};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
@@ -55,7 +57,7 @@ fn made(list: &serde_json::Value) -> usize {
 /// 20,000 objects: made one by one, listed in pages and whole, watched from the beginning, deleted at once.
 #[tokio::test(flavor = "multi_thread")]
 async fn many_objects() {
-    let mut target = Target::start().await;
+    let target = Arc::new(Target::start().await);
     let count = number(20_000, 2_000);
     let start = Instant::now();
     let mut askers = Vec::new();
@@ -110,22 +112,28 @@ async fn events(watch: &mut (impl AsyncBufReadExt + Unpin), kind: &str, count: u
 }
 
 /// Runs something, and meanwhile asks ordinary questions: the result, and the slowest answer.
-async fn quickly<T>(target: &Target, work: impl Future<Output = T>) -> (T, Duration) {
-    let mut slowest = Duration::ZERO;
-    tokio::pin!(work);
-    loop {
-        tokio::select! {
-            done = &mut work => return (done, slowest),
-            took = target.ordinary() => slowest = slowest.max(took),
+async fn quickly<T>(target: &Arc<Target>, work: impl Future<Output = T>) -> (T, Duration) {
+    let (target, over) = (target.clone(), Arc::new(AtomicBool::new(false)));
+    let asking = tokio::spawn({
+        let over = over.clone();
+        async move {
+            let mut slowest = Duration::ZERO;
+            while !over.load(Ordering::Relaxed) {
+                slowest = slowest.max(target.ordinary().await);
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            slowest
         }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    });
+    let done = work.await;
+    over.store(true, Ordering::Relaxed);
+    (done, asking.await.unwrap())
 }
 
 /// 2,000 watches on connections of their own: all of them hear of a write, and the others are answered meanwhile.
 #[tokio::test(flavor = "multi_thread")]
 async fn many_watches() {
-    let mut target = Target::start().await;
+    let target = Arc::new(Target::start().await);
     let wanted = number(2_000, 300);
     let room = open_files().saturating_sub(200);
     let count = wanted.min(room);
@@ -163,7 +171,7 @@ fn open_files() -> usize {
 /// Clients that ask for much and read nothing, while others work.
 #[tokio::test(flavor = "multi_thread")]
 async fn many_who_never_read() {
-    let mut target = Target::start().await;
+    let target = Arc::new(Target::start().await);
     let mut asker = Asker::new(&target).await;
     let text = "x".repeat(100_000);
     for n in 0..60 {

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn garbage_ends_its_own_connection_only() {
-    let mut target = Target::start().await;
+    let target = Target::start().await;
     let long = "x".repeat(200_000);
     let many = (0..400).map(|n| format!("x-{n}: y\r\n")).collect::<String>();
     let cases: Vec<(&str, Vec<u8>)> = vec![

@@ -1,9 +1,10 @@
 use super::{WALL, parts, world};
 use egress_lab::base::clock::{Clock, SystemClock};
 use egress_lab::sandbox::call::Call;
-use egress_lab::sandbox::serve::{Error, Folder, Handle, Identity};
+use egress_lab::sandbox::serve::{Disk, Error, Folder, Handle, Identity, System, private_place};
 use egress_lab::sandbox::world::World;
 use serde_json::json;
+use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -115,4 +116,85 @@ async fn pods_keep_their_files_and_logs_across_a_restart() {
     let status = pods.get("test").await.unwrap().status.unwrap();
     assert_eq!(status.container_statuses.unwrap()[0].restart_count, 0);
     again.shutdown().await;
+}
+
+/// A file system that lacks what mounted Windows disks and network disks lack.
+struct Poor {
+    locks: bool,
+    modes: bool,
+    syncs: bool,
+}
+
+impl Disk for Poor {
+    fn lock(&self, file: &File) -> Result<(), TryLockError> {
+        match self.locks {
+            true => System.lock(file),
+            // ENOLCK
+            false => Err(TryLockError::Error(std::io::Error::from_raw_os_error(37))),
+        }
+    }
+
+    fn sync(&self, file: &File) -> std::io::Result<()> {
+        if self.syncs { System.sync(file) } else { Err(std::io::ErrorKind::Unsupported.into()) }
+    }
+
+    fn is_private(&self, path: &Path) -> bool {
+        self.modes && System.is_private(path)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_lacks_something_is_used_with_a_warning() {
+    let poor = |locks, modes, syncs| Poor { locks, modes, syncs };
+    for (disk, words, private) in [
+        (poor(true, true, true), "", true),
+        (poor(false, true, true), "has no file locks", true),
+        (poor(true, false, true), "", false),
+        (poor(true, true, false), "cannot be synced", true),
+    ] {
+        let home = tempfile::tempdir().unwrap();
+        let (folder, kept) = Folder::open_on(Box::new(disk), home.path()).unwrap();
+        assert!(kept.is_none());
+        let said = folder.warnings().join("; ");
+        assert!(if words.is_empty() { said.is_empty() } else { said.contains(words) }, "{said}");
+        assert_eq!(folder.is_private(), private);
+        let handle = Handle::spawn(world(WALL), Arc::new(SystemClock), Some(folder));
+        put(&handle, "one").await;
+        handle.shutdown().await;
+        let again = open(home.path());
+        assert!(has(&again, "one").await);
+        again.shutdown().await;
+    }
+}
+
+#[test]
+fn without_locks_a_note_keeps_others_out_and_one_left_behind_does_not() {
+    let home = tempfile::tempdir().unwrap();
+    let open = || Folder::open_on(Box::new(Poor { locks: false, modes: true, syncs: true }), home.path());
+    let first = open().unwrap();
+    match open() {
+        Err(Error::Locked { pid, .. }) => assert_eq!(pid, std::process::id()),
+        other => panic!("{:?}", other.map(|_| ())),
+    }
+    drop(first);
+    assert!(!home.path().join("owner").exists());
+    // Whoever wrote this is gone: no process has this number.
+    let note = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    std::fs::write(home.path().join("owner"), format!("4194999\n{}\n", note.trim())).unwrap();
+    if cfg!(target_os = "linux") {
+        assert!(open().is_ok());
+    }
+    // On another machine it may still run.
+    std::fs::write(home.path().join("owner"), "4194999\nelsewhere.example\n").unwrap();
+    assert!(matches!(open(), Err(Error::Locked { pid: 4_194_999, .. })));
+}
+
+#[test]
+fn credentials_go_where_they_can_be_kept_from_others() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join("file"), "").unwrap();
+    let places = [home.path().join("file/below"), home.path().join("run")];
+    let (place, scratch) = private_place(&places, "worlds/default").unwrap();
+    assert_eq!((place, scratch.is_none()), (home.path().join("run/worlds/default"), true));
+    assert!(private_place(&places[..1], "worlds/default").is_err());
 }

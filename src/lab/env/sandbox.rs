@@ -96,9 +96,14 @@ pub struct Served {
 pub async fn serve_new(paths: &Paths, options: Serve) -> Result<Served, serve::Error> {
     let scratch = Scratch::make(&paths.runtime())?;
     let folder = scratch.path().to_path_buf();
-    let mut served = serve_in(&folder, options, serve::Limits::default()).await?;
+    let mut served = serve_in(&folder, options, serve::Limits::default().shared_by(1, open_files())).await?;
     served.sandbox.scratch = Some(scratch);
     Ok(served)
+}
+
+/// How many files this process may have open.
+pub fn open_files() -> Option<usize> {
+    serve::open_files().map(|(now, _)| now)
 }
 
 async fn serve_in(folder: &Path, options: Serve, limits: serve::Limits) -> Result<Served, serve::Error> {
@@ -123,7 +128,7 @@ pub struct Several {
 /// A port is in use, or no folder can be written.
 pub async fn serve_several(paths: &Paths, prefix: &str, count: u16, options: Serve) -> Result<Several, serve::Error> {
     let scratch = Scratch::make(&paths.runtime())?;
-    let limits = serve::Limits::default().shared_by(usize::from(count));
+    let limits = serve::Limits::default().shared_by(usize::from(count), open_files());
     let mut worlds = Vec::new();
     for n in 0..count {
         let name = format!("{prefix}-{}", n + 1);

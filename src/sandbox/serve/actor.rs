@@ -1,31 +1,35 @@
-//! The task that owns a world.
+//! The thread that owns a world. Not a task: a world that works for long must not hold a thread that sockets wait for.
 
 use super::board::Board;
 use super::folder::Folder;
-use crate::base::clock::{Clock, Stopwatch, Time};
+use crate::base::clock::{Clock, Time};
 use crate::k8s::Snapshot;
 use crate::sandbox::api::watch::Watch;
 use crate::sandbox::call::{Answer, Call, Refusal};
 use crate::sandbox::world::{View, World};
 use crate::sandbox::{Pace, api};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 /// Requests that wait for the world; beyond that, callers wait.
 const QUEUE: usize = 256;
 /// The longest that the task sleeps without looking at the clock (a laptop may have slept).
 const LONGEST_SLEEP_MS: i64 = 10_000;
 
-/// How long the task keeps its thread while requests wait: other worlds and connections have their turns in between.
-const TURN_MS: u64 = 2;
 /// How long timers wait after one of them met a defect.
 const AFTER_DEFECT_MS: i64 = 10_000;
 
 /// Done with the world, then, once what it committed is on disk, the caller is told.
 type Reply = Box<dyn FnOnce() + Send>;
 type Job = Box<dyn FnOnce(&mut World) -> Reply + Send>;
+
+/// A job with its place in the queue; nothing to do: look whether it is time to stop.
+struct Queued {
+    job: Option<Job>,
+    _place: Option<OwnedSemaphorePermit>,
+}
 
 /// Why the world did not answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,7 +44,8 @@ pub enum Gone {
 /// A way to talk to a world that is being served. Cheap to clone; the world lives until the last handle is gone or `shutdown`.
 #[derive(Clone)]
 pub struct Handle {
-    jobs: mpsc::Sender<Job>,
+    jobs: mpsc::Sender<Queued>,
+    places: Arc<Semaphore>,
     /// Counts what may interest those who wait: commits and ticks.
     news: watch::Receiver<u64>,
     stop: Arc<watch::Sender<bool>>,
@@ -50,19 +55,20 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// Starts the task on the current runtime. With a folder, every commit is on disk before it is answered.
+    /// Starts the thread. With a folder, every commit is on disk before it is answered.
     pub fn spawn(mut world: World, clock: Arc<dyn Clock>, folder: Option<Folder>) -> Handle {
         if folder.is_some() {
             world.keep_records();
         }
-        let (jobs, inbox) = mpsc::channel(QUEUE);
+        let (jobs, inbox) = mpsc::channel();
         let (news_out, news) = watch::channel(0);
         let (stop, stopped) = watch::channel(false);
         let board = Board::new(world.view().clone());
         let owner =
             Owner { world, clock: clock.clone(), folder, news: news_out, board: board.clone(), failed: None, resting: None };
-        tokio::spawn(owner.run(inbox, stopped));
-        Handle { jobs, news, stop: Arc::new(stop), clock, board, forks: Default::default() }
+        std::thread::spawn(move || owner.run(&inbox, &stopped));
+        let places = Arc::new(Semaphore::new(QUEUE));
+        Handle { jobs, places, news, stop: Arc::new(stop), clock, board, forks: Default::default() }
     }
 
     /// Does something with the world, in turn.
@@ -75,7 +81,8 @@ impl Handle {
             let value = f(world);
             Box::new(move || drop(tx.send(value)))
         });
-        self.jobs.send(job).await.map_err(|_| Gone::Stopped)?;
+        let place = self.places.clone().acquire_owned().await.map_err(|_| Gone::Stopped)?;
+        self.jobs.send(Queued { job: Some(job), _place: Some(place) }).map_err(|_| Gone::Stopped)?;
         rx.await.map_err(|_| if *self.stop.borrow() { Gone::Stopped } else { Gone::Failed })
     }
 
@@ -209,10 +216,11 @@ impl Handle {
         Ok(())
     }
 
-    /// Ends the task once what waits is done; streams end.
+    /// Ends the thread once what waits is done; streams end.
     pub async fn shutdown(&self) {
         let _ = self.stop.send(true);
-        // The task drops its end when everything is on disk.
+        let _ = self.jobs.send(Queued { job: None, _place: None });
+        // The thread drops its end when everything is on disk.
         let mut news = self.news.clone();
         while news.changed().await.is_ok() {}
     }
@@ -246,30 +254,25 @@ struct Owner {
 }
 
 impl Owner {
-    async fn run(mut self, mut inbox: mpsc::Receiver<Job>, mut stopped: watch::Receiver<bool>) {
-        let mut turn = Stopwatch::start();
-        loop {
-            if turn.elapsed_ms() >= TURN_MS {
-                tokio::task::yield_now().await;
-                turn = Stopwatch::start();
-            }
-            let pause = self.pause();
-            tokio::select! {
-                job = inbox.recv() => match job {
-                    Some(job) => self.work(job),
-                    None => break,
-                },
-                () = tokio::time::sleep(pause) => self.tick(),
-                () = stop(&mut stopped) => {
-                    inbox.close();
-                    while let Ok(job) = inbox.try_recv() {
-                        self.work(job);
-                    }
-                    break;
-                }
+    fn run(mut self, inbox: &mpsc::Receiver<Queued>, stopped: &watch::Receiver<bool>) {
+        while !*stopped.borrow() {
+            match inbox.recv_timeout(self.pause()) {
+                Ok(queued) => self.take(queued),
+                Err(mpsc::RecvTimeoutError::Timeout) => self.tick(),
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
             }
         }
+        // What was queued before the end is still done.
+        while let Ok(queued) = inbox.try_recv() {
+            self.take(queued);
+        }
         self.close();
+    }
+
+    fn take(&mut self, queued: Queued) {
+        if let Some(job) = queued.job {
+            self.work(job);
+        }
     }
 
     /// How long to sleep until the world has something to do.

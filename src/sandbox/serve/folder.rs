@@ -185,7 +185,7 @@ impl Folder {
 /// What keeps a second process out.
 struct Lock {
     /// The file with the system's lock; it holds the owner's process id.
-    _held: Option<File>,
+    held: Option<File>,
     /// A note that is removed at the end, where there are no locks.
     note: Option<PathBuf>,
 }
@@ -213,7 +213,7 @@ impl Lock {
         }
         let pid = std::process::id().to_string();
         file.set_len(0).and_then(|()| file.write_all(pid.as_bytes())).map_err(|e| Error::file(path, e))?;
-        Ok(Lock { _held: Some(file), note: None })
+        Ok(Lock { held: Some(file), note: None })
     }
 
     fn note(folder: &Path) -> Result<Lock, Error> {
@@ -224,7 +224,7 @@ impl Lock {
             match OpenOptions::new().write(true).create_new(true).open(&path) {
                 Ok(mut file) => {
                     file.write_all(owner().as_bytes()).map_err(fail)?;
-                    return Ok(Lock { _held: None, note: Some(path) });
+                    return Ok(Lock { held: None, note: Some(path) });
                 }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                     if let Some(pid) = holder(&fs::read_to_string(&path).map_err(fail)?) {
@@ -241,6 +241,10 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
+        // Closing alone would not do: a process that is being started at this moment still has a copy of the file.
+        if let Some(held) = &self.held {
+            let _ = held.unlock();
+        }
         if let Some(note) = &self.note {
             let _ = fs::remove_file(note);
         }

@@ -1,6 +1,7 @@
 //! HTTP/1.1 on any stream of bytes: a request becomes a [`Call`], an [`Answer`] a response; streams are pumped.
 
 use super::actor::{Handle, failure, stop};
+use super::limits::Limits;
 use super::{pump, socket, visitors};
 use crate::sandbox::api::rbac::token::authenticate;
 use crate::sandbox::call::{Answer, Call, Refusal};
@@ -27,40 +28,8 @@ const HEAD_LIMIT: usize = 128 * 1024;
 /// The most headers (impersonated groups and extras are headers).
 const HEADERS: usize = 256;
 
-/// Connections of all worlds of a process together.
-const ALL_CONNECTIONS: usize = 16_384;
-
 /// Every response's body.
 pub type Body = BoxBody<Bytes, Infallible>;
-
-/// What a connection may cost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Connections at the same time; more wait in the system's queue.
-    pub connections: usize,
-    /// How long a client may take to greet (TLS).
-    pub greeting: Duration,
-    /// How long a connection may be idle, or take to send a request's head (a real API server closes idle ones after 90 s).
-    pub head: Duration,
-    /// How long a request's body may take.
-    pub body: Duration,
-    /// How long a client may read nothing while something waits for it; someone may look at a pager for a while.
-    pub stall: Duration,
-}
-
-impl Limits {
-    /// The share of one of so many worlds in a process, which has its own limit of open files.
-    pub fn shared_by(self, worlds: usize) -> Limits {
-        Limits { connections: (ALL_CONNECTIONS / worlds.max(1)).clamp(32, self.connections), ..self }
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        let seconds = Duration::from_secs;
-        Limits { connections: 4_096, greeting: seconds(10), head: seconds(90), body: seconds(60), stall: seconds(600) }
-    }
-}
 
 /// Who may come in.
 #[derive(Clone)]

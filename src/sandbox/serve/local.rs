@@ -2,7 +2,8 @@
 //! `kube::Client` can be put on any world: `kube::Client::new(Local::new(handle), "default")`.
 
 use super::actor::Handle;
-use super::http::{Door, Limits, connection};
+use super::http::{Door, connection};
+use super::limits::Limits;
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;

@@ -2,8 +2,9 @@
 
 use super::Error;
 use super::actor::{Handle, stop};
-use super::http::{Door, Limits, connection};
+use super::http::{Door, connection};
 use super::keys::{Identity, write_private};
+use super::limits::Limits;
 use super::patient::Patient;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
