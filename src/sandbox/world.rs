@@ -156,6 +156,11 @@ impl World {
         self.next_transition().is_none()
     }
 
+    /// Signs the tokens of service accounts with this from now on: two worlds of one seed do not take each other's.
+    pub fn keep_secret(&mut self, secret: &str) {
+        self.secret = secret.into();
+    }
+
     /// What readers may see: the committed state, with the kinds that its definitions make.
     pub fn view(&mut self) -> &View {
         self.view.know_kinds();

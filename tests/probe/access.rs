@@ -382,3 +382,13 @@ async fn reviews_answer_with_reasons() {
     let (status, _) = lab.ask("POST", &listed, &[], json!({"spec": {}})).await;
     assert_eq!(status, 400);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn worlds_of_one_seed_do_not_take_each_others_tokens() {
+    let (one, other) = (lab(Pace::Instant).await, lab(Pace::Instant).await);
+    let token = one.made("/api/v1/namespaces/default/serviceaccounts/default/token", json!({"spec": {}})).await;
+    let token = token["status"]["token"].as_str().unwrap().to_string();
+    for (lab, status) in [(&one, 200), (&other, 401)] {
+        assert_eq!(lab.client.with_token(&token).send("GET", "/version", &[], b"").await.status, status);
+    }
+}

@@ -334,3 +334,35 @@ async fn a_watch_ends_when_its_time_is_over() {
     assert_eq!((got.status, got.body.as_str()), (200, ""));
     assert!((900..5_000).contains(&begun.elapsed().as_millis()), "{:?}", begun.elapsed());
 }
+
+/// What a watch on a world without a server has to say now.
+fn said(world: &mut egress_lab::sandbox::world::World, id: egress_lab::sandbox::call::StreamId) -> Option<String> {
+    use egress_lab::sandbox::call::StreamOutput;
+    let mut all = String::new();
+    loop {
+        match world.poll(id) {
+            StreamOutput::Body(bytes) => all.push_str(&String::from_utf8(bytes).unwrap()),
+            StreamOutput::End => return None,
+            _ => return Some(all),
+        }
+    }
+}
+
+#[test]
+fn bookmarks_come_once_a_minute_and_a_time_runs_out() {
+    let mut world = crate::serve::world(Pace::Instant);
+    let open = |world: &mut egress_lab::sandbox::world::World, query: &str| {
+        world.open(&egress_lab::sandbox::call::Call::new("GET", &format!("{MAPS}?watch=1&labelSelector=none&{query}"))).unwrap()
+    };
+    let marked = open(&mut world, "allowWatchBookmarks=true");
+    let plain = open(&mut world, "timeoutSeconds=90");
+    assert_eq!((said(&mut world, marked).as_deref(), said(&mut world, plain).as_deref()), (Some(""), Some("")));
+    world.advance(61_000);
+    let text = said(&mut world, marked).unwrap();
+    let event: Value = serde_json::from_str(text.trim()).unwrap();
+    assert_eq!((&event["type"], &event["object"]["kind"]), (&json!("BOOKMARK"), &json!("ConfigMap")));
+    assert_eq!(event["object"]["metadata"], json!({"resourceVersion": world.revision().to_string()}));
+    assert_eq!((said(&mut world, marked).as_deref(), said(&mut world, plain).as_deref()), (Some(""), Some("")));
+    world.advance(30_000);
+    assert_eq!(said(&mut world, plain), None);
+}

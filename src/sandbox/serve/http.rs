@@ -85,17 +85,18 @@ pub async fn connection(io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static
 }
 
 /// The user behind a bearer token of a service account in the world.
-fn account(request: &Request<Incoming>, handle: &Handle) -> Option<Arc<str>> {
+async fn account(request: &Request<Incoming>, handle: &Handle) -> Option<Arc<str>> {
     let given = request.headers().get("authorization")?.to_str().ok()?;
     let (scheme, token) = given.split_once(' ')?;
-    let token = scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())?;
-    authenticate(&handle.view(), token).map(Arc::from)
+    let token = scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_string())?;
+    let user = handle.with(move |world| authenticate(world, &token)).await.ok()??;
+    Some(user.into())
 }
 
 async fn respond(mut request: Request<Incoming>, handle: Handle, door: Door, limits: Limits) -> Response<Body> {
     let known = match door.user(&request) {
         Some(user) => Some(user),
-        None => account(&request, &handle),
+        None => account(&request, &handle).await,
     };
     let Some(user) = known else {
         return answer(Refusal::new(401, "Unauthorized", "Unauthorized").answer());

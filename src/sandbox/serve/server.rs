@@ -47,6 +47,9 @@ impl Server {
             std::fs::create_dir_all(folder).map_err(|e| Error::file(folder, e))?;
         }
         write_private(&options.kubeconfig, identity.kubeconfig(address.port()).as_bytes())?;
+        let secret = identity.token().to_string();
+        // A world that is gone already answers nobody.
+        let _ = handle.with(move |world| world.keep_secret(&secret)).await;
         let door = Door::Token { token: identity.token().into(), user: "learner".into() };
         let task = tokio::spawn(accept(listener, Guests { acceptor, handle, door, limits: options.limits }));
         Ok(Server { address, kubeconfig: options.kubeconfig.clone(), task })

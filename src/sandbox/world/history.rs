@@ -99,6 +99,7 @@ impl World {
             trouble: None,
             actor: None,
         };
+        fork.secret = self.secret.clone();
         fork.crds = self.crds.clone();
         fork.sealed = *at;
         fork.keep();

@@ -17,11 +17,13 @@ pub struct View {
     pub(in crate::sandbox) now: Time,
     pub(in crate::sandbox) store: Store,
     pub(in crate::sandbox) crds: CrdCache,
+    /// What nobody outside knows: tokens are signed with it. "" until somebody serves the world.
+    pub(in crate::sandbox) secret: Arc<str>,
 }
 
 impl View {
     pub(super) fn new(config: Config, store: Store) -> View {
-        View { seed: config.seed, pace: config.pace, now: config.start, store, crds: CrdCache::default() }
+        View { seed: config.seed, pace: config.pace, now: config.start, store, crds: CrdCache::default(), secret: "".into() }
     }
 
     /// The same state seen at a later moment (ages, ends of watches); never earlier.
