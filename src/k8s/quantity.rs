@@ -12,6 +12,31 @@ const DECIMAL: [(&str, i32); 11] =
     [("n", -9), ("u", -6), ("m", -3), ("", 0), ("k", 3), ("M", 6), ("G", 9), ("T", 12), ("P", 15), ("E", 18), ("", 0)];
 
 impl Quantity {
+    /// Nothing.
+    pub const ZERO: Quantity = Quantity { nano: 0, binary: false };
+
+    /// A whole number.
+    pub fn whole(n: i64) -> Quantity {
+        Quantity { nano: i128::from(n) * 1_000_000_000, binary: false }
+    }
+
+    /// Reads a quantity written as text or as a number; zero for what is none.
+    pub fn of(value: &serde_json::Value) -> Quantity {
+        let text = value.as_str().map_or_else(|| value.to_string(), String::from);
+        Quantity::parse(&text).unwrap_or(Quantity::ZERO)
+    }
+
+    /// The sum, written as the first one is unless that is zero.
+    pub fn plus(self, other: Quantity) -> Quantity {
+        let binary = if self.nano == 0 { other.binary } else { self.binary };
+        Quantity { nano: self.nano.saturating_add(other.nano), binary }
+    }
+
+    /// The difference, written as the first one is unless that is zero.
+    pub fn minus(self, other: Quantity) -> Quantity {
+        self.plus(Quantity { nano: -other.nano, binary: other.binary })
+    }
+
     /// Reads a quantity; `None` when it is not one.
     pub fn parse(text: &str) -> Option<Quantity> {
         let end = text.find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '+' | '-'))).unwrap_or(text.len());

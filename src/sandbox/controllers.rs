@@ -1,5 +1,6 @@
 //! The control loops of a cluster, as pure steps: from what is to what should be written next.
 
+mod budgets;
 mod cronjobs;
 mod daemonsets;
 mod deployments;
@@ -8,16 +9,21 @@ mod fit;
 mod garbage;
 mod jobs;
 mod namespaces;
+mod nodes;
 mod owners;
 mod pods;
+mod quotas;
 mod replicasets;
 mod revisions;
 mod scheduler;
 mod services;
 mod statefulsets;
 
+pub use budgets::covers;
 pub use cronjobs::schedule::Schedule;
 pub use daemonsets::GENERATION as DAEMON_GENERATION;
+pub use fit::{Load, requests, sum};
+pub use owners::{condition_is_true, set_condition};
 pub use services::free_cluster_ip;
 
 use crate::base::seed::Seed;
@@ -35,8 +41,11 @@ pub fn all(seed: Seed) -> Vec<Arc<dyn Controller>> {
         Arc::new(daemonsets::DaemonSets),
         Arc::new(cronjobs::CronJobs),
         Arc::new(jobs::Jobs),
+        Arc::new(nodes::Nodes),
         Arc::new(scheduler::Scheduler),
         Arc::new(endpoints::Endpoints),
         Arc::new(garbage::Garbage),
+        Arc::new(budgets::Budgets),
+        Arc::new(quotas::Quotas),
     ]
 }

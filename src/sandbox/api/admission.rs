@@ -2,6 +2,7 @@
 
 use crate::k8s::Object;
 use crate::k8s::selector::LabelSelector;
+use crate::sandbox::api::plugins;
 use crate::sandbox::api::rbac::escalate;
 use crate::sandbox::api::registry::Resource;
 use crate::sandbox::api::status;
@@ -41,6 +42,7 @@ pub fn mutate(
     operation: Operation,
     subresource: &str,
 ) -> Result<Vec<String>, Refusal> {
+    plugins::mutate(world, resource, object, operation, subresource)?;
     let mut warnings = service_account(world, resource, object, operation)?;
     let write = Write { resource, old, operation, subresource };
     for hook in hooks(world, "MutatingWebhookConfiguration") {
@@ -81,6 +83,7 @@ pub fn validate(
             warnings.extend(said);
         }
     }
+    plugins::validate(world, resource, object, old, operation, subresource)?;
     Ok(warnings)
 }
 

@@ -2,6 +2,7 @@
 
 mod pods;
 
+use crate::k8s::quantity::Quantity;
 use crate::k8s::{Object, base64};
 use crate::sandbox::api::registry::Resource;
 use crate::sandbox::controllers;
@@ -26,6 +27,7 @@ pub fn apply(world: &mut World, resource: &Resource, object: &mut Object, old: O
             set_missing(object, &["status", "phase"], json!("Pending"));
         }
         ("", "ResourceQuota") => set_missing(object, &["status"], json!({})),
+        ("", "LimitRange") => limit_range(object),
         ("apps", "Deployment") => {
             workload(object);
             deployment(object);
@@ -241,6 +243,27 @@ fn secret(object: &mut Object) {
         let coded = base64::encode(value.as_str().unwrap_or("").as_bytes());
         object.set(&["data", &key], json!(coded));
     }
+}
+
+/// What a container range says of limits holds for defaults that it does not name.
+fn limit_range(object: &mut Object) {
+    each(object, &["spec", "limits"], |item| {
+        for list in ["min", "max", "default", "defaultRequest", "maxLimitRequestRatio"] {
+            for value in item.get_mut(list).and_then(Value::as_object_mut).into_iter().flat_map(|map| map.values_mut()) {
+                *value = json!(Quantity::of(value).canonical());
+            }
+        }
+        if item.get("type").is_none_or(|kind| kind != "Container") {
+            return;
+        }
+        for (from, to) in [("max", "default"), ("default", "defaultRequest"), ("min", "defaultRequest")] {
+            for (key, value) in item.get(from).and_then(Value::as_object).cloned().unwrap_or_default() {
+                if let Value::Object(map) = item.entry(to).or_insert_with(|| json!({})) {
+                    fill(map, &key, value);
+                }
+            }
+        }
+    });
 }
 
 fn network_policy(object: &mut Object) {

@@ -227,12 +227,21 @@ pub fn delete_internal(world: &mut World, key: &Key) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Marks a pod for deletion as `pods/eviction` asks.
+/// Deletes a pod as `pods/eviction` asks; `asked` are its delete options.
 ///
 /// # Errors
-/// 404.
-pub fn evict(world: &mut World, target: &Target) -> Result<(), Refusal> {
+/// 404, 409.
+pub fn evict(world: &mut World, target: &Target, asked: &Value, dry_run: bool) -> Result<(), Refusal> {
     let old = read::find(world, target)?;
-    remove(world, &old, &Options::default());
+    let text = |value: &Value| value.as_str().map(String::from);
+    let options = Options {
+        grace: asked["gracePeriodSeconds"].as_i64(),
+        uid: text(&asked["preconditions"]["uid"]),
+        version: text(&asked["preconditions"]["resourceVersion"]),
+        dry_run: dry_run || asked["dryRun"].as_array().is_some_and(|list| !list.is_empty()),
+        ..Options::default()
+    };
+    check(&target.resource, &old, &options)?;
+    remove(world, &old, &options);
     Ok(())
 }

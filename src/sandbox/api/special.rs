@@ -5,7 +5,7 @@ use crate::sandbox::api::owners::{self, By};
 use crate::sandbox::api::rbac;
 use crate::sandbox::api::route::Target;
 use crate::sandbox::api::status::{self, Cause};
-use crate::sandbox::api::{body, columns, delete, ephemeral, logs, negotiate, patch, read, write};
+use crate::sandbox::api::{body, columns, ephemeral, eviction, logs, negotiate, patch, read, write};
 use crate::sandbox::call::{Answer, Call, Refusal};
 use crate::sandbox::node::exec::Start;
 use crate::sandbox::world::World;
@@ -19,7 +19,7 @@ pub fn subresource(world: &mut World, call: &Call, target: &Target) -> Option<Re
         ("log", "GET") => logs::read_all(world, call, target),
         ("exec" | "attach" | "portforward", _) => exec_refused(world, target),
         ("binding", "POST") => bind(world, call, target),
-        ("eviction", "POST") => evict(world, target),
+        ("eviction", "POST") => eviction::evict(world, call, target),
         ("token", "POST") => rbac::token::request(world, call, target),
         ("finalize", "PUT") => return None,
         ("ephemeralcontainers", "GET") => return None,
@@ -108,10 +108,5 @@ fn bind(world: &mut World, call: &Call, target: &Target) -> Result<Answer, Refus
     next.set(&["spec", "nodeName"], binding["target"]["name"].clone());
     let by = By { applied: Some(owners::stored(&old)), ..By::default() };
     write::update_object(world, &target.resource, &old, next, &by, false)?;
-    Ok(Answer::json(201, &json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201})))
-}
-
-fn evict(world: &mut World, target: &Target) -> Result<Answer, Refusal> {
-    delete::evict(world, target)?;
     Ok(Answer::json(201, &json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201})))
 }

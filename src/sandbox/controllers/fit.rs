@@ -3,7 +3,7 @@
 mod neighbours;
 mod room;
 
-pub use room::{Load, requests};
+pub use room::{Load, requests, sum};
 
 use crate::k8s::{Object, Snapshot};
 use serde_json::Value;
@@ -33,9 +33,9 @@ pub fn misfits(state: &Snapshot, pod: &Object, node: &Object, others: &[&Arc<Obj
     if node.at(&["spec", "unschedulable"]) == true && !tolerates(pod, &unschedulable()) {
         return vec![Misfit::fixed("node(s) were unschedulable")];
     }
-    if let Some(taint) = untolerated(pod, node, &["NoSchedule", "NoExecute"]) {
-        let (key, value) = (taint["key"].as_str().unwrap_or(""), taint["value"].as_str().unwrap_or(""));
-        return vec![Misfit::fixed(format!("node(s) had untolerated taint {{{key}: {value}}}"))];
+    // Since 1.34 the scheduler does not name the taint.
+    if untolerated(pod, node, &["NoSchedule", "NoExecute"]).is_some() {
+        return vec![Misfit::fixed("node(s) had untolerated taint(s)")];
     }
     if !matches_node(pod, node) {
         return vec![Misfit::fixed("node(s) didn't match Pod's node affinity/selector")];

@@ -45,7 +45,9 @@ fn step(state: &Snapshot, pods: &[&Arc<Object>], rs: &Object, now: Time) -> Vec<
     let mut actions = Vec::new();
     if !rs.is_terminating() && active.len() < wanted && open {
         let missing = (wanted - active.len()).min(BURST);
-        for name in free_names(state, rs, rs.name(), missing, now) {
+        // While creations are refused the names stay the same, so that the same event is counted instead of many told.
+        let moment = failing(rs).unwrap_or(now);
+        for name in free_names(state, rs, rs.name(), missing, moment) {
             actions.push(Action::Create(from_template(rs, rs.at(&["spec", "template"]), &name)));
             actions.push(event(rs, false, "SuccessfulCreate", format!("Created pod: {name}"), "replicaset-controller"));
         }
@@ -93,10 +95,22 @@ fn count(rs: &Object, active: &[&Arc<Object>], terminating: usize, now: Time) ->
             n => drop(status.insert(key.into(), json!(n))),
         }
     }
-    if status.get("conditions").is_none_or(Value::is_null) {
+    if active.len() as i64 == number(rs, &["spec", "replicas"], 1)
+        && let Some(Value::Array(list)) = status.get_mut("conditions")
+    {
+        list.retain(|c| c["type"] != "ReplicaFailure");
+    }
+    if status.get("conditions").is_none_or(|list| list.as_array().is_none_or(Vec::is_empty)) {
         status.remove("conditions");
     }
     let mut new = rs.clone();
     new.set(&["status"], Value::Object(status));
     (new != *rs).then_some(Action::UpdateStatus(new))
+}
+
+/// Since when creations are refused.
+fn failing(rs: &Object) -> Option<Time> {
+    let conditions = rs.at(&["status", "conditions"]).as_array().into_iter().flatten();
+    let failure = conditions.into_iter().find(|c| c["type"] == "ReplicaFailure")?;
+    Time::parse(failure["lastTransitionTime"].as_str()?)
 }

@@ -95,7 +95,8 @@ fn bind(pod: &Object, node: &str) -> Vec<Action> {
     vec![Action::Update(bound), event(pod, false, "Scheduled", message, "default-scheduler")]
 }
 
-/// `0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.`
+/// `0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes are available: 1 No preemption
+/// victims found for incoming pod.` (as kube-scheduler 1.34 and later words it).
 fn words(pod: &Object, nodes: usize, claims: Option<&str>, misfits: &[Vec<Misfit>]) -> String {
     if nodes == 0 {
         return "no nodes available to schedule pods".to_string();
@@ -116,11 +117,12 @@ fn words(pod: &Object, nodes: usize, claims: Option<&str>, misfits: &[Vec<Misfit
     if hopeless > 0 {
         preemption.push(format!("{hopeless} Preemption is not helpful for scheduling"));
     }
+    preemption.sort();
     let preemption = match pod.str_at(&["spec", "preemptionPolicy"]) {
         "Never" => "not eligible due to preemptionPolicy=Never".to_string(),
         _ => format!("0/{nodes} nodes are available: {}", preemption.join(", ")),
     };
-    format!("0/{nodes} nodes are available: {why}. preemption: {preemption}.")
+    format!("0/{nodes} nodes are available: {why}. no new claims to deallocate, preemption: {preemption}.")
 }
 
 fn wait(pod: &Object, message: String, nominated: Option<String>, now: Time) -> Vec<Action> {

@@ -2,10 +2,10 @@
 
 use crate::base::seed::Seed;
 use crate::k8s::{Key, Object};
-use crate::sandbox::Action;
 use crate::sandbox::api::{delete, write};
 use crate::sandbox::call::Refusal;
 use crate::sandbox::world::World;
+use crate::sandbox::{Action, controllers};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,12 +21,18 @@ impl World {
         match action {
             Action::Create(object) => {
                 let owner = owner_key(&object);
+                let pod = object.kind() == "Pod" && object.group().is_empty();
                 let result = write::create_internal(self, object, component);
                 if let (Err(refusal), Some(owner)) = (&result, owner)
                     && refusal.reason != "AlreadyExists"
-                    && failed.0.insert((owner.to_string(), refusal.message.clone()))
                 {
-                    self.record_event(&owner, true, "FailedCreate", &format!("Error creating: {}", refusal.message), "", "");
+                    if failed.0.insert((owner.to_string(), refusal.message.clone())) {
+                        let message = format!("Error creating: {}", refusal.message);
+                        self.record_event(&owner, true, "FailedCreate", &message, "", "");
+                    }
+                    if pod {
+                        self.note_failure(&owner, &refusal.message, component);
+                    }
                 }
                 result.map(drop)
             }
@@ -73,6 +79,20 @@ impl World {
         }));
         self.event_index().insert(mark, event.key());
         self.store.put(event);
+    }
+
+    /// A ReplicaSet whose pods are refused says so in its status; the loop that owns it takes it back.
+    fn note_failure(&mut self, owner: &Key, message: &str, component: &str) {
+        let known = self.store.snapshot().get(owner).filter(|o| o.kind() == "ReplicaSet" && o.group() == "apps").cloned();
+        let Some(mut set) = known.map(|set| (*set).clone()) else { return };
+        let mut status = set.status().as_object().cloned().unwrap_or_default();
+        let condition = json!({"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message});
+        let now = self.now().rfc3339();
+        if controllers::set_condition(&mut status, condition, &now) {
+            set.set(&["status"], Value::Object(status));
+            // A set that is gone meanwhile has nothing to say.
+            let _ = write::update_internal(self, set, "status", component);
+        }
     }
 
     /// Where the event with a mark is; built from the store after a fork, a reset or a start.

@@ -3,6 +3,7 @@
 mod admission;
 mod custom;
 mod documents;
+mod limits;
 mod objects;
 mod streams;
 mod times;

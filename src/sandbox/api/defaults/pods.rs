@@ -3,6 +3,7 @@
 use super::{fill, set_missing};
 use crate::k8s::Object;
 use crate::k8s::quantity::Quantity;
+use crate::sandbox::api::plugins::priority::class_of;
 use crate::sandbox::world::World;
 use serde_json::{Map, Value, json};
 
@@ -213,12 +214,16 @@ fn tolerations(object: &mut Object) {
     object.set(&["spec", "tolerations"], json!(list));
 }
 
+/// The number of the pod's class, or of the global default one, which it then names.
 fn priority(world: &World, object: &mut Object) {
-    let class = object.str_at(&["spec", "priorityClassName"]).to_string();
-    let found = world.store.snapshot().find("scheduling.k8s.io", "PriorityClass", "", &class);
-    let value = found.map_or(json!(0), |class| class.at(&["value"]).clone());
-    set_missing(object, &["spec", "priority"], value);
-    set_missing(object, &["spec", "preemptionPolicy"], json!("PreemptLowerPriority"));
+    let name = object.str_at(&["spec", "priorityClassName"]).to_string();
+    let class = class_of(world.store.snapshot(), &name).cloned();
+    let field = |key: &str| class.as_ref().map(|class| class.at(&[key]).clone()).filter(|value| !value.is_null());
+    if let Some(class) = class.as_ref().filter(|_| name.is_empty()) {
+        object.set(&["spec", "priorityClassName"], json!(class.name()));
+    }
+    set_missing(object, &["spec", "priority"], field("value").unwrap_or(json!(0)));
+    set_missing(object, &["spec", "preemptionPolicy"], field("preemptionPolicy").unwrap_or(json!("PreemptLowerPriority")));
 }
 
 fn qos(object: &Object) -> &'static str {

@@ -5,10 +5,10 @@ use crate::base::clock::Time;
 use crate::k8s::Object;
 use crate::sandbox::Action;
 use crate::sandbox::controllers::owners::{number, set_condition};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// The status write that is due, if any.
-pub fn update(roll: &Roll<'_>, now: Time) -> Option<Action> {
+pub fn update(roll: &Roll<'_>, now: Time) -> impl Iterator<Item = Action> + use<> {
     let d = roll.deployment;
     let sum = |field: &str| -> i64 { roll.sets().map(|rs| number(rs, &["status", field], 0)).sum() };
     let wanted = number(d, &["spec", "replicas"], 1);
@@ -32,12 +32,66 @@ pub fn update(roll: &Roll<'_>, now: Time) -> Option<Action> {
     }
     let at = now.rfc3339();
     set_condition(&mut status, availability(d, wanted, available), &at);
+    let mut alarm = None;
     if let Some(condition) = progress(roll, wanted, updated, available, total) {
+        let moved = ["updatedReplicas", "readyReplicas", "availableReplicas", "replicas"]
+            .iter()
+            .any(|key| d.status()[key].as_i64().unwrap_or(0) != status.get(*key).and_then(Value::as_i64).unwrap_or(0));
+        let (condition, due) = in_time(roll, condition, moved, now);
+        alarm = due.map(Action::Alarm);
         set_condition(&mut status, condition, &at);
+        if moved {
+            touch(&mut status, &at);
+        }
     }
+    failure(roll, &mut status, &at);
     let mut new = d.clone();
     new.set(&["status"], Value::Object(status));
-    (new != *d).then_some(Action::UpdateStatus(new))
+    let written = (new != *d).then_some(Action::UpdateStatus(new));
+    written.into_iter().chain(alarm)
+}
+
+/// Notes that the rollout went on.
+fn touch(status: &mut Map<String, Value>, now: &str) {
+    let list = status.get_mut("conditions").and_then(Value::as_array_mut);
+    for condition in list.into_iter().flatten().filter(|c| c["type"] == "Progressing") {
+        condition["lastUpdateTime"] = json!(now);
+    }
+}
+
+/// A rollout that stands still for `progressDeadlineSeconds` has failed; one that may still do so is looked at again then.
+fn in_time(roll: &Roll<'_>, wanted: Value, moved: bool, now: Time) -> (Value, Option<Time>) {
+    let d = roll.deployment;
+    let old = d.at(&["status", "conditions"]).as_array().into_iter().flatten().find(|c| c["type"] == "Progressing");
+    let going = wanted["reason"] == "ReplicaSetUpdated";
+    let (Some(old), Some(new), true) = (old, roll.new, going) else { return (wanted, None) };
+    let template = number(d, &["metadata", "generation"], 1) != number(d, &["status", "observedGeneration"], 0);
+    let seconds = number(d, &["spec", "progressDeadlineSeconds"], 600);
+    let since =
+        if moved || template || old["reason"] == "NewReplicaSetAvailable" { None } else { old["lastUpdateTime"].as_str() };
+    let due = since.and_then(Time::parse).unwrap_or(now).plus_ms(seconds * 1000);
+    let failed = old["reason"] == "ProgressDeadlineExceeded" && !moved && !template;
+    if !failed && due > now {
+        return (wanted, Some(due));
+    }
+    let message = format!("ReplicaSet \"{}\" has timed out progressing.", new.name());
+    (json!({"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": message}), None)
+}
+
+/// What a ReplicaSet says of refused pods, the Deployment says too.
+fn failure(roll: &Roll<'_>, status: &mut Map<String, Value>, now: &str) {
+    let said = roll.sets().find_map(|rs| {
+        let conditions = rs.at(&["status", "conditions"]).as_array()?;
+        conditions.iter().find(|c| c["type"] == "ReplicaFailure").cloned()
+    });
+    match said {
+        Some(condition) => drop(set_condition(status, condition, now)),
+        None => {
+            if let Some(Value::Array(list)) = status.get_mut("conditions") {
+                list.retain(|c| c["type"] != "ReplicaFailure");
+            }
+        }
+    }
 }
 
 fn availability(d: &Object, wanted: i64, available: i64) -> Value {

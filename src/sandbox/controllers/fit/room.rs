@@ -7,8 +7,8 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Resources by name, in billionths of their unit.
-pub type Load = BTreeMap<String, i128>;
+/// Resources by name.
+pub type Load = BTreeMap<String, Quantity>;
 
 /// What a pod asks for: the sum over its containers and sidecars, or what an init container needs beside them, whichever is more, and
 /// the pod's overhead. `list`: `requests` or `limits`.
@@ -29,13 +29,11 @@ pub fn requests(pod: &Object, list: &str) -> Load {
         add(&mut during, own);
         raise(&mut peak, &during);
     }
-    for (key, value) in sidecars {
-        *total.entry(key).or_default() += value;
-    }
+    sum(&mut total, &sidecars);
     raise(&mut total, &peak);
     let whole = pod.at(&["spec", "resources", list]);
     for (key, value) in whole.as_object().into_iter().flatten() {
-        total.insert(key.clone(), amount(value));
+        total.insert(key.clone(), Quantity::of(value));
     }
     add(&mut total, pod.at(&["spec", "overhead"]));
     total
@@ -43,21 +41,26 @@ pub fn requests(pod: &Object, list: &str) -> Load {
 
 fn raise(total: &mut Load, least: &Load) {
     for (key, value) in least {
-        let there = total.entry(key.clone()).or_default();
-        *there = (*there).max(*value);
+        let there = total.entry(key.clone()).or_insert(Quantity::ZERO);
+        if there.nano < value.nano {
+            *there = *value;
+        }
+    }
+}
+
+/// Adds one load to another.
+pub fn sum(total: &mut Load, other: &Load) {
+    for (key, value) in other {
+        let there = total.entry(key.clone()).or_insert(Quantity::ZERO);
+        *there = there.plus(*value);
     }
 }
 
 fn add(total: &mut Load, resources: &Value) {
     for (key, value) in resources.as_object().into_iter().flatten() {
-        *total.entry(key.clone()).or_default() += amount(value);
+        let there = total.entry(key.clone()).or_insert(Quantity::ZERO);
+        *there = there.plus(Quantity::of(value));
     }
-}
-
-/// A quantity in billionths; 0 for what is none.
-fn amount(value: &Value) -> i128 {
-    let text = value.as_str().map_or_else(|| value.to_string(), String::from);
-    Quantity::parse(&text).map_or(0, |q| q.nano)
 }
 
 /// What the node has too little of.
@@ -65,21 +68,19 @@ pub fn lacking(pod: &Object, node: &Object, others: &[&Arc<Object>]) -> Vec<Misf
     let mut misfits = Vec::new();
     let allocatable = node.at(&["status", "allocatable"]);
     let slots = &allocatable["pods"];
-    if !slots.is_null() && (others.len() as i128 + 1) * 1_000_000_000 > amount(slots) {
+    if !slots.is_null() && Quantity::whole(others.len() as i64 + 1).nano > Quantity::of(slots).nano {
         misfits.push(Misfit::room("Too many pods"));
     }
-    let wanted: Load = requests(pod, "requests").into_iter().filter(|(_, n)| *n > 0).collect();
+    let wanted: Load = requests(pod, "requests").into_iter().filter(|(_, n)| n.nano > 0).collect();
     if wanted.is_empty() || !allocatable.is_object() {
         return misfits;
     }
     let mut used = Load::new();
     for other in others {
-        for (key, value) in requests(other, "requests") {
-            *used.entry(key).or_default() += value;
-        }
+        sum(&mut used, &requests(other, "requests"));
     }
     for (key, value) in wanted {
-        if used.get(&key).copied().unwrap_or(0) + value > amount(&allocatable[&key]) {
+        if used.get(&key).map_or(0, |q| q.nano) + value.nano > Quantity::of(&allocatable[&key]).nano {
             misfits.push(Misfit::room(format!("Insufficient {key}")));
         }
     }
@@ -112,7 +113,7 @@ mod tests {
                 {"restartPolicy": "Always", "resources": {"requests": {"cpu": "50m"}}},
                 {"resources": {"requests": {"cpu": "400m"}}}]}}));
         let load = requests(&pod, "requests");
-        assert_eq!((load["cpu"], load["memory"]), (450_000_000, (1 << 30) * 1_000_000_000));
+        assert_eq!((load["cpu"].canonical(), load["memory"].canonical()), ("450m".to_string(), "1Gi".to_string()));
     }
 
     #[test]

@@ -44,7 +44,8 @@ impl Dataplane for Nowhere {
 impl Small {
     pub fn new(pace: Pace) -> Small {
         let seed = Seed(1);
-        let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n", "uid": "n"}});
+        let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n", "uid": "n"},
+                          "status": {"conditions": [{"type": "Ready", "status": "True"}]}});
         let ns = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default", "uid": "ns"}});
         let state = [node, ns].into_iter().map(Object).collect();
         Small { state, node: Node::new(seed, pace), now: Time::LOGICAL_START, events: Vec::new(), pace, made: 0, exchanges: 0 }

@@ -123,7 +123,7 @@ fn claims_of_a_stateful_set_stay_and_pods_wait_for_them() {
     let pod = ok(get(&mut world, &format!("{PODS}/web-0")));
     assert_eq!(
         condition(&pod, "PodScheduled")["message"],
-        "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. preemption: 0/1 nodes are available: \
+        "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. no new claims to deallocate, preemption: 0/1 nodes are available: \
          1 Preemption is not helpful for scheduling."
     );
 }
@@ -306,4 +306,25 @@ fn concurrency_policies_of_cron_jobs() {
     assert_eq!(ok(get(&mut world, &format!("{CRONS}/allow")))["status"]["active"].as_array().map(Vec::len), Some(3));
     let told = reasons(&mut world, "CronJob", "forbid");
     assert_eq!(told.iter().filter(|r| *r == "JobAlreadyActive").count(), 1, "{told:?}");
+}
+
+#[test]
+fn a_rollout_that_stands_still_fails_at_its_deadline_and_recovers() {
+    let mut world = world();
+    let mut wish = deployment("web", 2);
+    wish["spec"]["progressDeadlineSeconds"] = json!(60);
+    wish["spec"]["template"]["spec"]["containers"][0]["image"] = json!("nosuch/image");
+    ok(post(&mut world, DEPLOYMENTS, wish));
+    let progressing = |world: &mut World| condition(&ok(get(world, &format!("{DEPLOYMENTS}/web"))), "Progressing");
+    assert_eq!(progressing(&mut world)["reason"], "ReplicaSetUpdated");
+    world.advance(55_000);
+    assert_eq!(progressing(&mut world)["reason"], "ReplicaSetUpdated");
+    world.advance(10_000);
+    let failed = progressing(&mut world);
+    assert_eq!((&failed["status"], &failed["reason"]), (&json!("False"), &json!("ProgressDeadlineExceeded")));
+    world.advance(600_000);
+    assert_eq!(progressing(&mut world), failed);
+    let fixed = json!({"spec": {"template": {"spec": {"containers": [{"name": "c", "image": "nginx:1.27"}]}}}});
+    ok(patch(&mut world, &format!("{DEPLOYMENTS}/web"), "strategic-merge-patch+json", fixed));
+    assert_eq!(progressing(&mut world)["reason"], "NewReplicaSetAvailable");
 }
