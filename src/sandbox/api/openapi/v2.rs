@@ -1,48 +1,73 @@
 //! OpenAPI v2 as protobuf (`openapi.v2.Document`): every kind as a schema that takes anything, named by its group, version and kind.
 
-use crate::sandbox::api::registry;
+use crate::sandbox::api::discovery;
+use crate::sandbox::api::openapi::{described, unchanged};
+use crate::sandbox::api::registry::{self, Resource};
 use crate::sandbox::call::{Answer, Call};
 use crate::sandbox::world::View;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 const MEDIA: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 
-/// The document, as protobuf or as JSON.
-pub fn answer(world: &View, call: &Call) -> Answer {
-    let kinds: Vec<(String, String, String)> = registry::groups(&world.crds)
-        .into_iter()
-        .flat_map(|(_, versions)| versions.into_iter().flat_map(|(_, resources)| resources))
-        .map(|resource| (resource.group, resource.version, resource.kind))
-        .collect();
-    let protobuf = call.header_value("accept").is_some_and(|accept| accept.contains("protobuf"));
-    if !protobuf {
-        let definitions: serde_json::Map<String, serde_json::Value> = kinds
-            .iter()
-            .map(|(group, version, kind)| {
-                let gvk = json!([{"group": group, "version": version, "kind": kind}]);
-                (format!("{group}.{version}.{kind}"), json!({"x-kubernetes-group-version-kind": gvk}))
-            })
-            .collect();
-        let info = json!({"title": "Kubernetes", "version": "v1.36.2"});
-        return Answer::json(200, &json!({"swagger": "2.0", "info": info, "paths": {}, "definitions": definitions}));
-    }
-    Answer { status: 200, headers: vec![("content-type".into(), MEDIA.into())], body: document(&kinds) }
+/// A kind as the document lists it.
+struct Kind {
+    group: String,
+    version: String,
+    kind: String,
+    about: String,
 }
 
-fn document(kinds: &[(String, String, String)]) -> Vec<u8> {
+impl Kind {
+    fn read(resource: Resource) -> Kind {
+        let builtin = resource.message().and_then(|message| described::message(&message));
+        let version = resource.custom.as_ref().and_then(|custom| custom.version(&resource.version));
+        let own = version.and_then(|version| version.schema["description"].as_str());
+        let about = builtin.or(own).unwrap_or("").to_string();
+        Kind { group: resource.group, version: resource.version, kind: resource.kind, about }
+    }
+
+    fn name(&self) -> String {
+        format!("{}.{}.{}", self.group, self.version, self.kind)
+    }
+}
+
+/// The document, as protobuf or as JSON, with a tag that changes when it does.
+pub fn answer(world: &View, call: &Call) -> Answer {
+    let groups = registry::groups(&world.crds).into_iter();
+    let resources = groups.flat_map(|(_, versions)| versions.into_iter().flat_map(|(_, resources)| resources));
+    let kinds: Vec<Kind> = resources.map(Kind::read).collect();
+    let protobuf = call.header_value("accept").is_some_and(|accept| accept.contains("protobuf"));
+    let mut answer = match protobuf {
+        true => Answer { status: 200, headers: vec![("content-type".into(), MEDIA.into())], body: document(&kinds) },
+        false => Answer::json(200, &json(&kinds)),
+    };
+    let tag = format!("\"{}\"", discovery::digest(&answer.body));
+    answer.headers.extend([("etag".into(), tag.clone()), ("vary".into(), "Accept".into())]);
+    if call.header_value("if-none-match") == Some(tag.as_str()) { unchanged(answer) } else { answer }
+}
+
+fn json(kinds: &[Kind]) -> Value {
+    let definition = |kind: &Kind| {
+        let gvk = json!([{"group": kind.group, "version": kind.version, "kind": kind.kind}]);
+        (kind.name(), json!({"description": kind.about, "x-kubernetes-group-version-kind": gvk}))
+    };
+    let definitions: Map<String, Value> = kinds.iter().map(definition).collect();
+    json!({"swagger": "2.0", "info": {"title": "Kubernetes", "version": "v1.36.2"}, "paths": {}, "definitions": definitions})
+}
+
+fn document(kinds: &[Kind]) -> Vec<u8> {
     let info = [bytes(1, b"Kubernetes"), bytes(2, b"v1.36.2")].concat();
-    let definitions: Vec<u8> =
-        kinds.iter().flat_map(|(group, version, kind)| bytes(1, &definition(group, version, kind))).collect();
+    let definitions: Vec<u8> = kinds.iter().flat_map(|kind| bytes(1, &definition(kind))).collect();
     [bytes(1, b"2.0"), bytes(2, &info), bytes(8, &[]), bytes(9, &definitions)].concat()
 }
 
-/// NamedSchema{1 name, 2 Schema{31 NamedAny{1 name, 2 Any{2 yaml}}}}.
-fn definition(group: &str, version: &str, kind: &str) -> Vec<u8> {
-    let yaml = format!("- group: {group:?}\n  kind: {kind}\n  version: {version}\n");
+/// NamedSchema{1 name, 2 Schema{4 description, 31 NamedAny{1 name, 2 Any{2 yaml}}}}.
+fn definition(kind: &Kind) -> Vec<u8> {
+    let yaml = format!("- group: {:?}\n  kind: {}\n  version: {}\n", kind.group, kind.kind, kind.version);
     let any = bytes(2, yaml.as_bytes());
     let extension = [bytes(1, b"x-kubernetes-group-version-kind"), bytes(2, &any)].concat();
-    let schema = bytes(31, &extension);
-    [bytes(1, format!("{group}.{version}.{kind}").as_bytes()), bytes(2, &schema)].concat()
+    let schema = [bytes(4, kind.about.as_bytes()), bytes(31, &extension)].concat();
+    [bytes(1, kind.name().as_bytes()), bytes(2, &schema)].concat()
 }
 
 /// A length-delimited field.

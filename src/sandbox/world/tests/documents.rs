@@ -143,3 +143,27 @@ fn subresources_speak_their_own_kinds() {
     let list = &core["components"]["schemas"]["io.k8s.api.core.v1.PodList"];
     assert_eq!(list["x-kubernetes-group-version-kind"], json!([{"group": "", "version": "v1", "kind": "PodList"}]));
 }
+
+#[test]
+fn the_older_document_lists_every_kind_and_has_a_tag() {
+    let mut world = world();
+    let media = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+    let ask = |world: &mut World, tag: &str| {
+        world.handle(&Call::new("GET", "/openapi/v2").header("accept", media).header("if-none-match", tag))
+    };
+    let first = ask(&mut world, "");
+    assert_eq!(first.header_value("content-type"), Some("application/com.github.proto-openapi.spec.v2.v1.0+protobuf"));
+    let tag = first.header_value("etag").expect("a tag").to_string();
+    assert_eq!((ask(&mut world, &tag).status, ask(&mut world, &tag).body.len()), (304, 0));
+    ok(post(&mut world, DEFINITIONS, definition()));
+    let second = ask(&mut world, &tag);
+    let text = String::from_utf8_lossy(&second.body).into_owned();
+    assert!(
+        second.status == 200 && text.contains("- group: \"networking.istio.io\"\n  kind: ServiceEntry\n  version: v1beta1\n"),
+        "{text}"
+    );
+    let json = ok(get(&mut world, "/openapi/v2"));
+    let pod = &json["definitions"][".v1.Pod"];
+    assert_eq!(pod["x-kubernetes-group-version-kind"][0]["kind"], "Pod");
+    assert!(pod["description"].as_str().is_some_and(|text| text.ends_with('.')));
+}
