@@ -114,7 +114,7 @@ fn read(view: &View, call: &Call, target: &Target) -> Result<Answer, Refusal> {
 /// # Errors
 /// The refusal to answer instead.
 pub fn watch(view: &View, call: &Call) -> Result<watch::Watch, Answer> {
-    let target = streamed(view, call).map_err(|refusal| refusal.answer())?;
+    let target = streamed(view, call)?;
     may(view, call, &target)?;
     watch::open(view, call, &target).map_err(|refusal| refusal.answer())
 }
@@ -197,7 +197,7 @@ fn resource(world: &mut World, call: &Call, target: &Target) -> Result<Answer, R
 /// The refusal to answer instead.
 pub fn open(world: &mut World, call: &Call) -> Result<Opened, Refusal> {
     world.know_kinds();
-    let target = streamed(world, call)?;
+    let target = streamed(world, call).map_err(|answer| Refusal::of(&answer))?;
     rbac::authorize(world, call, &target)?;
     match target.subresource.as_str() {
         "" => watch::open(world, call, &target).map(|watch| Opened::Watch(Box::new(watch))),
@@ -209,11 +209,10 @@ pub fn open(world: &mut World, call: &Call) -> Result<Opened, Refusal> {
 }
 
 /// The resource of a call that asks for a stream.
-fn streamed(view: &View, call: &Call) -> Result<Box<Target>, Refusal> {
-    match route::route(view, call) {
-        Ok(Route::Resource(target)) => Ok(target),
-        Ok(Route::Document(_)) => Err(status::no_such_resource()),
-        Err(answer) => Err(Refusal::new(answer.status, "NotFound", String::from_utf8_lossy(&answer.body))),
+fn streamed(view: &View, call: &Call) -> Result<Box<Target>, Answer> {
+    match route::route(view, call)? {
+        Route::Resource(target) => Ok(target),
+        Route::Document(_) => Err(status::no_such_resource().answer()),
     }
 }
 

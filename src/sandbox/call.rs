@@ -68,7 +68,8 @@ impl Call {
     pub fn is_stream(&self) -> bool {
         let tail = self.path.rsplit('/').next().unwrap_or("");
         let under_pod = self.path.contains("/pods/");
-        (self.method == "GET" && (self.flag("watch") || self.path.contains("/watch/")))
+        let of_resource = self.path.starts_with("/api/") || self.path.starts_with("/apis/");
+        (self.method == "GET" && of_resource && (self.flag("watch") || self.path.contains("/watch/")))
             || (under_pod && tail == "log" && self.flag("follow"))
             || (under_pod && matches!(tail, "exec" | "attach" | "portforward"))
     }
@@ -147,6 +148,18 @@ impl Refusal {
     /// A refusal without details.
     pub fn new(code: u16, reason: &str, message: impl Into<String>) -> Refusal {
         Refusal { code, reason: reason.into(), message: message.into(), details: Value::Null }
+    }
+
+    /// What an answer that is no success refuses: its Status, or its text.
+    pub fn of(answer: &Answer) -> Refusal {
+        let status = answer.value();
+        let text = |field: &str| status[field].as_str().map(String::from);
+        Refusal {
+            code: answer.status,
+            reason: text("reason").unwrap_or_default(),
+            message: text("message").unwrap_or_else(|| String::from_utf8_lossy(&answer.body).trim().to_string()),
+            details: status["details"].clone(),
+        }
     }
 
     /// 400 BadRequest.

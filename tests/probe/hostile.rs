@@ -83,6 +83,11 @@ fn paths() -> Vec<Row> {
         get("/api/v1/configmaps/x", 404, NO_RESOURCE),
         get("/api/v1/namespaces/default/nodes", 404, NO_RESOURCE),
         get("/api/v7/pods", 404, "404 page not found"),
+        get("/api/v1/nosuch?watch=1", 404, NO_RESOURCE),
+        get("/api/v1/namespaces/default/nosuch/x/log?follow=1", 404, NO_RESOURCE),
+        get("/apis/no.such/v1/things?watch=1", 404, "404 page not found"),
+        get("//version?watch=1", 200, ""),
+        get("/api/v1/watch/namespaces/default/configmaps", 501, "not simulated here: paths with /watch/; ask for ?watch=true"),
         get("?limit=-1", 200, ""),
         get("?limit=", 200, ""),
         get("?&&&=&a", 200, ""),
@@ -113,7 +118,7 @@ async fn nonsense_is_refused_in_the_api_servers_words() {
     let lab = lab(Pace::Instant).await;
     for (method, target, body, code, message) in bodies().into_iter().chain(paths()) {
         let own = ["/api/", "/apis/", "//"].iter().any(|begin| target.starts_with(begin));
-        let target = if own { target.replacen("//api", "/api", 1) } else { format!("{MAPS}{target}") };
+        let target = if own { target.replacen("//", "/", 1) } else { format!("{MAPS}{target}") };
         let kind = if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
         let got = lab.client.send(method, &target, &[("Content-Type", kind)], &body).await;
         let text = got.json()["message"].as_str().map_or(got.body.clone(), str::to_string);

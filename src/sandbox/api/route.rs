@@ -35,6 +35,9 @@ pub fn route(world: &View, call: &Call) -> Result<Route, Answer> {
         ["apis", group, version, rest @ ..] if !rest.is_empty() => (*group, *version, rest),
         _ => return Ok(Route::Document(parts.into_iter().map(String::from).collect())),
     };
+    if rest.first() == Some(&"watch") {
+        return Err(Refusal::not_simulated("paths with /watch/; ask for ?watch=true").answer());
+    }
     if !registry::has_version(&world.crds, group, version) {
         return Err(page_not_found());
     }
