@@ -166,3 +166,46 @@ fn attach_joins_the_main_process_and_leaves_it_running() {
     attached.kill().unwrap();
     assert_eq!(text(&attached.wait_with_output().unwrap().stdout), "second\n");
 }
+
+#[test]
+fn run_shows_what_its_pod_prints_once() {
+    let Some(sandbox) = sandbox() else { return };
+    let run = |name: &str, stdin: &[u8], argv: &[&str]| {
+        let args = ["run", name, "--image=busybox", "-i", "--rm", "--restart=Never", "-q", "--"];
+        let output = sandbox.kubectl(&[&args[..], argv].concat(), stdin);
+        let shown = text(&output.stdout);
+        let lines: Vec<String> = shown.lines().filter(|l| !l.contains("deleted")).map(String::from).collect();
+        (lines.join(" "), output.status.code())
+    };
+    assert_eq!(run("echo", b"hi\n", &["cat"]), ("hi".into(), Some(0)));
+    assert_eq!(run("slow", b"", &["sh", "-c", "echo a; sleep 1; echo b; exit 3"]), ("a b".into(), Some(3)));
+    assert_eq!(run("quick", b"", &["echo", "done"]), ("done".into(), Some(0)));
+    assert_eq!(run("script", b"echo piped; exit 4\n", &["sh"]), ("piped".into(), Some(4)));
+}
+
+const PROBED: &str = r#"
+apiVersion: v1
+kind: Pod
+metadata: {name: probed}
+spec: {containers: [{name: c, image: busybox, command: [sleep, "100000"], readinessProbe: {exec: {command: [cat, /tmp/healthy]}}}]}
+"#;
+
+#[test]
+fn a_probe_runs_its_command() {
+    let Some(sandbox) = sandbox() else { return };
+    sandbox.apply(PROBED);
+    let ready = |wanted: &str| {
+        let path = "-ojsonpath={.status.containerStatuses[0].ready} {.status.containerStatuses[0].started}";
+        sandbox.until(&["get", "pod", "probed", path], |state| state == wanted);
+    };
+    ready("false true");
+    let event =
+        ["get", "events", "--field-selector=reason=Unhealthy,involvedObject.name=probed", "-ojsonpath={.items[0].message}"];
+    sandbox.until(&event, |text| {
+        text.starts_with("Readiness probe failed: cat: can't open '/tmp/healthy': No such file or directory")
+    });
+    sandbox.k(&["exec", "probed", "--", "touch", "/tmp/healthy"]);
+    ready("true true");
+    sandbox.k(&["exec", "probed", "--", "rm", "/tmp/healthy"]);
+    ready("false true");
+}

@@ -80,6 +80,9 @@ pub fn read_all(world: &mut World, call: &Call, target: &Target) -> Result<Answe
     }
     let read = world.node.log(&query, world.store.snapshot(), world.now);
     let (text, _) = read.map_err(|refusal| node_refusal(refusal, &target.name))?;
+    if !query.previous {
+        world.log_was_read(&query);
+    }
     let headers = vec![("content-type".to_string(), "text/plain".to_string())];
     Ok(Answer { status: 200, headers, body: text })
 }

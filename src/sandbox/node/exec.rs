@@ -2,6 +2,7 @@
 
 use super::life::Run;
 use super::life::step::{Place, with_address};
+use super::logs::LogQuery;
 use super::process::Process;
 use super::{Env, Node, Refusal, logs, space, spec};
 use crate::base::clock::Time;
@@ -12,7 +13,8 @@ use std::sync::Arc;
 const STREAM_LIMIT: usize = 256;
 
 /// `run -it` attaches a moment after the start. Commands take no time here, so what a cluster would print after that moment is
-/// printed before it: it is shown to those who attach so soon, in milliseconds.
+/// printed before it: it is shown to those who attach so soon, in milliseconds. kubectl 1.36 reads the log first; what it has from
+/// there is not shown twice.
 const ATTACH_GRACE_MS: i64 = 3_000;
 
 /// What `pods/exec` or `pods/attach` asks for. An empty command means attach.
@@ -206,6 +208,22 @@ impl Node {
         self.sessions.remove(&id);
     }
 
+    /// The log of a container was read: whoever attaches next has its lines.
+    pub fn log_was_read(&mut self, query: &LogQuery, env: &Env<'_>) {
+        let Some(pod) = env.state.find("", "Pod", &query.namespace, &query.pod) else { return };
+        let Ok(name) = logs::choose(pod, query.container.as_deref()) else { return };
+        let Some(life) = self.pods.get_mut(pod.uid()) else { return };
+        let now = *env.now;
+        if !life.run(&name).and_then(Run::since).is_some_and(|since| now.since(since) < ATTACH_GRACE_MS) {
+            return;
+        }
+        if let Some(run) = Arc::make_mut(life).run_mut(&name) {
+            // The log has whole lines only.
+            let rest = run.main.as_ref().map_or(0, |main| main.partial.len() as u64);
+            run.screen.told = run.screen.end() - rest.min(run.screen.end());
+        }
+    }
+
     /// A command that could not be started is told under the name that the runtime gave to the attempt.
     fn named(&self, kind: Kind, uid: &str, id: ProcessId) -> Kind {
         let Kind::Missing(why) = kind else { return kind };
@@ -272,7 +290,7 @@ fn attach(run: &Run, pod: &Object, name: &str, start: &Start, now: Time) -> Kind
     let fresh = run.since().is_some_and(|since| now.since(since) < ATTACH_GRACE_MS);
     let container = spec::container(pod, name);
     let flag = |key: &str| container.is_some_and(|c| c.spec[key] == true);
-    let seen = if fresh { run.screen.start } else { run.screen.end() };
+    let seen = if fresh { run.screen.start.max(run.screen.told) } else { run.screen.end() };
     Kind::Attach { seen, stdin: start.stdin && flag("stdin"), once: flag("stdinOnce") }
 }
 

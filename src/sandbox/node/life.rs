@@ -82,6 +82,8 @@ pub struct Screen {
     bytes: VecDeque<u8>,
     /// How many were written before them.
     pub start: u64,
+    /// Up to here somebody has read it in the log: it is not shown again.
+    pub told: u64,
 }
 
 impl Screen {

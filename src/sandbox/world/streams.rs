@@ -82,6 +82,11 @@ impl World {
         (self.streams.len() < STREAM_LIMIT).then(|| self.insert(source, VecDeque::new()))
     }
 
+    /// See [`node::Node::log_was_read`].
+    pub(in crate::sandbox) fn log_was_read(&mut self, query: &node::logs::LogQuery) {
+        self.with_node(|node, env| node.log_was_read(query, env));
+    }
+
     fn insert(&mut self, source: Source, queue: VecDeque<StreamOutput>) -> StreamId {
         let id = StreamId(self.next_stream);
         self.next_stream += 1;
