@@ -338,7 +338,7 @@ fn length_of(symbol: u16, bits: &mut Bits<'_>) -> Result<usize, Wrong> {
         257..=264 => Ok(symbol as usize - 254),
         265..=284 => {
             let extra = (symbol - 261) / 4;
-            let base = ((symbol - 265) % 4 + 4 << extra) + 3;
+            let base = (((symbol - 265) % 4 + 4) << extra) + 3;
             Ok((base + bits.take(extra)?) as usize)
         }
         285 => Ok(258),
@@ -352,7 +352,7 @@ fn distance_of(symbol: u16, bits: &mut Bits<'_>) -> Result<usize, Wrong> {
         0..=3 => Ok(symbol as usize + 1),
         4..=29 => {
             let extra = symbol / 2 - 1;
-            let base = (2 + symbol % 2 << extra) + 1;
+            let base = ((2 + symbol % 2) << extra) + 1;
             Ok((base + bits.take(extra)?) as usize)
         }
         _ => Err(Wrong::Code),

@@ -29,7 +29,7 @@ impl Forward {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut ports = Vec::new();
-        while ports.len() < args.len() - 1 {
+        while ports.len() < args.iter().filter(|a| a.starts_with(':')).count() {
             let line = lines.next().expect("a port").unwrap();
             if let Some(rest) = line.strip_prefix("Forwarding from 127.0.0.1:") {
                 ports.push(rest.split(' ').next().unwrap().parse().unwrap());
@@ -143,4 +143,40 @@ fn pods_that_cannot_be_reached_are_refused() {
     ] {
         assert_eq!(sandbox.refused(&["port-forward", &format!("pod/{pod}"), ":80"], b""), (1, why.to_string()));
     }
+}
+
+#[test]
+fn a_proxys_own_ports_are_reached() {
+    let Some(sandbox) = sandbox() else { return };
+    sandbox.lab(&["istioctl", "install", "--set", "profile=demo", "-y"]);
+    sandbox.k(&["wait", "--for=condition=Available", "deploy/istio-egressgateway", "-n", "istio-system", "--timeout=30s"]);
+    let target = ["deploy/istio-egressgateway", "-n", "istio-system"];
+    let sidecars = "apiVersion: v1\nkind: Namespace\nmetadata: {name: mesh, labels: {istio-injection: enabled}}\n";
+    sandbox.apply(sidecars);
+    sandbox.apply(
+        &WEB.replace("{name: web, labels", "{name: web, namespace: mesh, labels")
+            .replace("{name: web}\nspec: {selector", "{name: web, namespace: mesh}\nspec: {selector"),
+    );
+    sandbox.k(&["wait", "--for=condition=Ready", "pod/web", "-n", "mesh", "--timeout=30s"]);
+    for (target, port, path) in [
+        (&target[..], "15021", "/healthz/ready"),
+        (&["pod/web", "-n", "mesh"], "15021", "/healthz/ready"),
+        (&["pod/web", "-n", "mesh"], "15020", "/healthz/ready"),
+        (&["pod/web", "-n", "mesh"], "80", "/status/200"),
+    ] {
+        let forward = Forward::start(&sandbox, &[&target[..1], &[&format!(":{port}")], &target[1..]].concat());
+        let answer = forward.ask(0, &format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{target:?} {port}: {answer}");
+    }
+    // What the proxy would say there is not imitated: it is not called refused.
+    let forward = Forward::start(&sandbox, &[&target[..1], &[":15020"], &target[1..]].concat());
+    forward.ask(0, "GET /stats/prometheus HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert!(
+        forward
+            .end()
+            .contains("not simulated here: GET 15020/stats/prometheus of the proxy in Pod istio-system/istio-egressgateway-")
+    );
+    let forward = Forward::start(&sandbox, &[&target[..1], &[":8080"], &target[1..]].concat());
+    forward.ask(0, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert!(forward.end().contains("connection refused"), "no Gateway opens this port");
 }

@@ -214,7 +214,7 @@ impl Node {
         let Ok(name) = logs::choose(pod, query.container.as_deref()) else { return };
         let Some(life) = self.pods.get_mut(pod.uid()) else { return };
         let now = *env.now;
-        if !life.run(&name).and_then(Run::since).is_some_and(|since| now.since(since) < ATTACH_GRACE_MS) {
+        if life.run(&name).and_then(Run::since).is_none_or(|since| now.since(since) >= ATTACH_GRACE_MS) {
             return;
         }
         if let Some(run) = Arc::make_mut(life).run_mut(&name) {

@@ -208,7 +208,7 @@ async fn talk(socket: &mut Socket, handle: &Handle, id: StreamId) {
             () = tokio::time::sleep(Duration::from_millis(20)), if held.is_some() => {
                 // Nothing is read meanwhile: only a ping tells whether the client is still there.
                 held_for += 1;
-                if held_for % 100 == 0 && socket.send(Message::Ping(Bytes::new())).await.is_err() {
+                if held_for.is_multiple_of(100) && socket.send(Message::Ping(Bytes::new())).await.is_err() {
                     return;
                 }
             }

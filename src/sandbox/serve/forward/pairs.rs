@@ -69,7 +69,7 @@ impl Pairs {
         let header = |name: &str| headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str());
         let port = header("port").and_then(|port| port.parse::<u16>().ok()).filter(|port| *port > 0);
         let request = header("requestid").unwrap_or("").to_string();
-        if id % 2 == 0 || id <= self.last {
+        if id.is_multiple_of(2) || id <= self.last {
             asks.push(Ask::Answer(self.encoder.reset(id, PROTOCOL_ERROR)));
             return;
         }
