@@ -1,6 +1,7 @@
 //! The Kubernetes API as functions on a world: requests in, answers out.
 
 pub mod admission;
+pub mod apply;
 pub mod body;
 pub mod columns;
 pub mod crd;

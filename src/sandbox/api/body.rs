@@ -91,18 +91,26 @@ fn no_object(kind: &str, value: &Value, body: &[u8]) -> Refusal {
 }
 
 fn read_json(body: &[u8], kind: &str) -> Result<(Value, Vec<String>), Refusal> {
+    let (value, duplicates) = json_with_duplicates(body).map_err(|e| match go_json::problem(body, &e) {
+        // Not the client's mistake: a real server reads this.
+        why if why.starts_with(&crate::base::not_simulated("")) => Refusal::new(501, "NotImplemented", why),
+        why => unreadable(kind, &why, body),
+    })?;
+    object_or_nothing(value, kind, body).map(|value| (value, duplicates))
+}
+
+/// JSON with the paths of the members that occur twice; the last one wins.
+///
+/// # Errors
+/// What is no JSON.
+pub fn json_with_duplicates(body: &[u8]) -> Result<(Value, Vec<String>), serde_json::Error> {
     let mut duplicates = Vec::new();
     let seed = Watcher { path: String::new(), duplicates: &mut duplicates };
     // Bytes that are no text stand for U+FFFD, as in Go.
     let text = String::from_utf8_lossy(body);
     let mut reader = serde_json::Deserializer::from_str(&text);
     let value = seed.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
-    let value = value.map_err(|e| match go_json::problem(body, &e) {
-        // Not the client's mistake: a real server reads this.
-        why if why.starts_with(&crate::base::not_simulated("")) => Refusal::new(501, "NotImplemented", why),
-        why => unreadable(kind, &why, body),
-    })?;
-    object_or_nothing(value, kind, body).map(|value| (value, duplicates))
+    value.map(|value| (value, duplicates))
 }
 
 /// `null` reads as an object without fields, as in Go.

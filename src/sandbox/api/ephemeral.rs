@@ -53,10 +53,9 @@ pub fn change(world: &mut World, call: &Call, target: &Target) -> Result<Answer,
 
 fn patched(call: &Call, target: &Target, old: &Object) -> Result<(Object, Vec<String>), Refusal> {
     let validation = body::field_validation(call, "PatchOptions")?;
-    let media = call.header_value("content-type").unwrap_or("").split(';').next().unwrap_or("").trim().to_string();
-    let media = patch::accepted(&media, target)?;
+    let media = patch::accepted(call, target)?;
     let mut patched = target.resource.shown(old);
-    patch::apply(&mut patched.0, &call.body, media, target)?;
+    patch::modify(&mut patched.0, &call.body, media, target)?;
     write::patched_fields(patched, &target.resource, validation)
 }
 

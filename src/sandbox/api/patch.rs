@@ -4,9 +4,11 @@ use crate::base::yaml;
 use crate::k8s::strategic::{self, Trouble};
 use crate::k8s::{Object, patch as patches};
 use crate::sandbox::api::owners::{self, By};
+use crate::sandbox::api::registry::Resource;
 use crate::sandbox::api::route::Target;
 use crate::sandbox::api::status::{self, Cause};
-use crate::sandbox::api::{body, go_json, negotiate, read, strict, write};
+use crate::sandbox::api::write::{self, Written};
+use crate::sandbox::api::{apply, body, go_json, negotiate, read, strict};
 use crate::sandbox::call::{Answer, Call, Refusal};
 use crate::sandbox::world::World;
 use serde_json::{Value, json};
@@ -22,42 +24,55 @@ const APPLY: &str = "application/apply-patch+yaml";
 /// Whatever the API server refuses, in its words.
 pub fn patch(world: &mut World, call: &Call, target: &Target) -> Result<Answer, Refusal> {
     let form = negotiate::form(call)?;
-    let media = call.header_value("content-type").unwrap_or("").split(';').next().unwrap_or("").trim().to_string();
+    write::refuse_not_simulated(&target.resource)?;
+    let media = accepted(call, target)?;
+    let (written, code) = match media {
+        APPLY => apply::apply(world, call, target)?,
+        _ => match change(world, call, target, media)? {
+            Ok(written) => (written, 200),
+            Err(refused) => return Ok(refused),
+        },
+    };
+    let mut answer = negotiate::object(world, &target.resource, &written.object, form, call, code);
+    read::warn(&mut answer, &written.warnings);
+    Ok(answer)
+}
+
+/// A patch that changes what is there. A refusal after warnings is an answer already.
+fn change(world: &mut World, call: &Call, target: &Target, media: &str) -> Result<Result<Written, Answer>, Refusal> {
     let validation = body::field_validation(call, "PatchOptions")?;
     let dry_run = body::dry_run(call, "PatchOptions")?;
     owners::check_manager(call, "PatchOptions")?;
-    write::refuse_not_simulated(&target.resource)?;
-    let media = accepted(&media, target)?;
+    apply::refuse_force(call)?;
     let old = read::find(world, target)?;
     let mut patched = target.resource.shown(&old);
-    apply(&mut patched.0, &call.body, media, target)?;
+    modify(&mut patched.0, &call.body, media, target)?;
     if patched.name() != old.name() {
         let message = format!("the name of the object ({}) does not match the name on the URL ({})", patched.name(), target.name);
         return Err(Refusal::bad_request(message));
     }
     let (patched, mut warnings) = write::patched_fields(patched, &target.resource, validation)?;
-    let written =
-        match write::update_object(world, &target.resource, &old, patched, &By::call(call, &target.subresource), dry_run) {
-            Ok(written) => written,
-            Err(refusal) => return Ok(write::warned(&refusal, &warnings)),
-        };
-    warnings.extend(written.warnings);
-    let mut answer = negotiate::object(world, &target.resource, &written.object, form, call, 200);
-    read::warn(&mut answer, &warnings);
-    Ok(answer)
+    let by = By::call(call, &target.subresource);
+    Ok(match write::update_object(world, &target.resource, &old, patched, &by, dry_run) {
+        Ok(mut written) => {
+            warnings.append(&mut written.warnings);
+            Ok(Written { warnings, ..written })
+        }
+        Err(refusal) => Err(write::warned(&refusal, &warnings)),
+    })
 }
 
 /// The patch type, if the kind takes it.
 ///
 /// # Errors
 /// 415.
-pub fn accepted(media: &str, target: &Target) -> Result<&'static str, Refusal> {
-    match media {
+pub fn accepted(call: &Call, target: &Target) -> Result<&'static str, Refusal> {
+    match call.header_value("content-type").unwrap_or("").split(';').next().unwrap_or("").trim() {
         JSON => Ok(JSON),
         MERGE => Ok(MERGE),
         STRATEGIC if target.resource.custom.is_none() => Ok(STRATEGIC),
         STRATEGIC => Err(status::unsupported_media(&[JSON, MERGE, APPLY].join(", "))),
-        APPLY => Err(Refusal::not_simulated("server-side apply")),
+        APPLY => Ok(APPLY),
         _ => {
             let message = "415: Unsupported Media Type".to_string();
             Err(Refusal { code: 415, reason: "UnsupportedMediaType".into(), message, details: json!({}) })
@@ -69,7 +84,7 @@ pub fn accepted(media: &str, target: &Target) -> Result<&'static str, Refusal> {
 ///
 /// # Errors
 /// 400, 422 or 500 as the API server has them.
-pub fn apply(target: &mut Value, body: &[u8], media: &str, to: &Target) -> Result<(), Refusal> {
+pub fn modify(target: &mut Value, body: &[u8], media: &str, to: &Target) -> Result<(), Refusal> {
     let bad = |why: String| Refusal::bad_request(format!("error decoding patch: {why}"));
     let patch: Value = match serde_json::from_slice(body) {
         Ok(value) => value,
@@ -95,6 +110,7 @@ pub fn apply(target: &mut Value, body: &[u8], media: &str, to: &Target) -> Resul
             patches::merge_patch(target, &patch);
             check_types(target, to, |wrong, value| (value.to_string(), wrong))?;
         }
+        APPLY => return Err(Refusal::not_simulated("server-side apply to this subresource")),
         _ => {
             let message = to.resource.message().unwrap_or_default();
             strategic::apply(target, &patch, &message).map_err(|trouble| match trouble {
@@ -134,19 +150,21 @@ fn converter_words(wrong: &str) -> String {
     }
 }
 
+/// Whether a call is a server-side apply.
+pub fn is_apply(call: &Call, target: &Target) -> bool {
+    call.method == "PATCH" && accepted(call, target).is_ok_and(|media| media == APPLY)
+}
+
 /// An object with a patch applied, for subresources that are no part of it (scale).
 ///
 /// # Errors
 /// As [`patch`].
 pub fn apply_to(object: &mut Object, call: &Call, target: &Target) -> Result<(), Refusal> {
-    let media = call.header_value("content-type").unwrap_or("").split(';').next().unwrap_or("").trim().to_string();
-    let media = match accepted(&media, target)? {
+    let media = match accepted(call, target)? {
         STRATEGIC => MERGE,
         media => media,
     };
-    let plain = Target {
-        resource: crate::sandbox::api::registry::Resource { builtin: None, ..target.resource.clone() },
-        ..target.clone()
-    };
-    apply(&mut object.0, &call.body, media, &plain)
+    apply::refuse_force(call)?;
+    let plain = Target { resource: Resource { builtin: None, ..target.resource.clone() }, ..target.clone() };
+    modify(&mut object.0, &call.body, media, &plain)
 }

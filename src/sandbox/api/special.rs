@@ -5,7 +5,7 @@ use crate::sandbox::api::owners::{self, By};
 use crate::sandbox::api::rbac;
 use crate::sandbox::api::route::Target;
 use crate::sandbox::api::status::{self, Cause};
-use crate::sandbox::api::{body, columns, ephemeral, eviction, logs, negotiate, patch, read, write};
+use crate::sandbox::api::{apply, body, columns, ephemeral, eviction, logs, negotiate, patch, read, write};
 use crate::sandbox::call::{Answer, Call, Refusal};
 use crate::sandbox::node::exec::Start;
 use crate::sandbox::world::World;
@@ -74,8 +74,14 @@ fn scale(world: &mut World, call: &Call, target: &Target) -> Result<Answer, Refu
     let path = replicas_path(target);
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     let mut scale = scale_of(&old, &path);
+    let mut by = By::call(call, "scale");
     match call.method.as_str() {
         "PUT" => scale = Object(body::read_value(call, "Scale")?.0),
+        "PATCH" if patch::is_apply(call, target) => {
+            let (replicas, applied) = apply::scale(world, call, target, &old, &path)?;
+            scale.set(&["spec", "replicas"], json!(replicas));
+            by = applied;
+        }
         "PATCH" => patch::apply_to(&mut scale, call, target)?,
         _ => return Ok(negotiate::value(call, 200, &scale.0)),
     }
@@ -91,7 +97,7 @@ fn scale(world: &mut World, call: &Call, target: &Target) -> Result<Answer, Refu
     let mut next = (*old).clone();
     next.set(&path, json!(wanted));
     let dry_run = body::dry_run(call, "PatchOptions")?;
-    let written = write::update_object(world, &target.resource, &old, next, &By::call(call, "scale"), dry_run)?;
+    let written = write::update_object(world, &target.resource, &old, next, &by, dry_run)?;
     Ok(negotiate::value(call, 200, &scale_of(&written.object, &path).0))
 }
 
