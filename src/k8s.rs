@@ -3,9 +3,9 @@
 pub mod base64;
 pub mod digest;
 pub mod fields;
+pub mod encode;
 pub mod kinds;
 pub mod managed;
-
 pub mod jsonpath;
 pub mod object;
 pub mod patch;

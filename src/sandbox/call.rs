@@ -1,6 +1,7 @@
 //! One request to the API server and its answer, and the streams beside them (watch, exec, attach, log follow), as plain values.
 
 use crate::base::clock::Time;
+use crate::k8s::encode;
 use serde_json::{Value, json};
 
 /// An HTTP request, already authenticated by whoever carries it.
@@ -108,7 +109,7 @@ impl Answer {
     /// A JSON answer.
     pub fn json(status: u16, body: &Value) -> Answer {
         let headers = vec![("content-type".to_string(), "application/json".to_string())];
-        Answer { status, headers, body: serde_json::to_vec(body).unwrap_or_default() }
+        Answer { status, headers, body: encode::to_vec(body) }
     }
 
     /// A text answer.

@@ -99,6 +99,15 @@ pub enum Node {
 /// Whether something came to its end before the cut.
 pub type Whole = bool;
 
+impl Node {
+    /// The text of a member, "" without it.
+    pub fn text(&self, name: &str) -> String {
+        let Node::Object(members, _) = self else { return String::new() };
+        let found = members.iter().find(|(key, _)| key == name).map(|(_, value)| value);
+        if let Some(Node::Leaf(Value::String(text)) | Node::Begun(text)) = found { text.clone() } else { String::new() }
+    }
+}
+
 /// Reads a JSON text; what follows a cut (`...` at the end) is unknown.
 pub fn json(text: &str) -> Option<Node> {
     let text = text.trim_end();

@@ -1,6 +1,7 @@
 //! Watches: cursors over the store's changes.
 
 use crate::base::clock::Time;
+use crate::k8s::encode;
 use crate::k8s::{Kind, Object};
 use crate::sandbox::Pace;
 use crate::sandbox::api::negotiate::{self, Form};
@@ -228,7 +229,7 @@ impl Watch {
 }
 
 fn line(event: &Value) -> Vec<u8> {
-    let mut bytes = serde_json::to_vec(event).unwrap_or_default();
+    let mut bytes = encode::to_vec(event);
     bytes.push(b'\n');
     bytes
 }

@@ -130,6 +130,16 @@ pub fn update_internal(
     let old = old.ok_or_else(|| status::not_found(&resource, object.name()))?;
     object.remove(&["metadata", "resourceVersion"]);
     object.remove(&owners::FIELD);
+    if subresource == "status" {
+        // Components write a status beside other writes of the same round: only a Deployment's revision goes with it.
+        let annotations = object.at(&["metadata", "annotations"]).clone();
+        object.set(&["metadata"], old.at(&["metadata"]).clone());
+        object.remove(&owners::FIELD);
+        object.remove(&["metadata", "resourceVersion"]);
+        if object.kind() == "Deployment" {
+            object.set(&["metadata", "annotations"], annotations);
+        }
+    }
     // Bindings, which the scheduler writes, are not noted.
     let applied = component.is_empty().then(|| owners::stored(&old));
     let by = By { subresource: subresource.into(), applied, ..By::component(component) };
@@ -274,17 +284,7 @@ pub fn update_object(
         _ => "",
     };
     let owners_sent = owners::sent(&mut sent);
-    let mut object = match subresource {
-        "status" => {
-            let mut object = (**old).clone();
-            match sent.status() {
-                Value::Null => drop(object.remove(&["status"])),
-                status => object.set(&["status"], status.clone()),
-            }
-            object
-        }
-        _ => sent,
-    };
+    let mut object = if subresource == "status" { with_status(resource, old, &sent) } else { sent };
     keep_server_fields(resource, old, &mut object, subresource);
     if subresource != "status" {
         defaults::apply(world, resource, &mut object, Some(old));
@@ -311,6 +311,27 @@ pub fn update_object(
         return Ok(Written { object: last, warnings });
     }
     Ok(Written { object: world.store.put(object), warnings })
+}
+
+/// The stored object with the status that was sent for it, and for built-in kinds what their status strategies let through of the
+/// metadata.
+fn with_status(resource: &Resource, old: &Object, sent: &Object) -> Object {
+    let mut object = old.clone();
+    object.remove(&owners::FIELD);
+    let through: &[&str] = match resource.kind.as_str() {
+        _ if resource.builtin.is_none() => &[],
+        "CustomResourceDefinition" => &[],
+        "Deployment" => &["annotations", "finalizers"],
+        _ => &["labels", "annotations", "finalizers"],
+    };
+    let paths = through.iter().map(|field| vec!["metadata", *field]).chain([vec!["status"]]);
+    for path in paths {
+        match sent.at(&path) {
+            Value::Null => drop(object.remove(&path)),
+            value => object.set(&path, value.clone()),
+        }
+    }
+    object
 }
 
 /// Gives a changed object its owners. The comparison is only made when something differs.

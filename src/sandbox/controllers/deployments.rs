@@ -100,7 +100,7 @@ fn roll_on(state: &Snapshot, roll: &Roll<'_>) -> Vec<Action> {
         }
         return create(state, roll, next);
     };
-    let mut actions = renumber(roll, new, next);
+    let mut actions = renumber(new, next);
     if actions.is_empty() {
         actions = match roll.deployment.str_at(&["spec", "strategy", "type"]) {
             "Recreate" => recreate(state, roll, new),
@@ -155,19 +155,15 @@ fn carried(deployment: &Object) -> Value {
     Value::Object(map)
 }
 
-/// Keeps the revision annotations: a template that comes back (rollback) gets a new number.
-fn renumber(roll: &Roll<'_>, new: &Object, next: i64) -> Vec<Action> {
+/// Keeps the new ReplicaSet's revision: a template that comes back (rollback) gets a new number. The Deployment's own is written with
+/// its status.
+fn renumber(new: &Object, next: i64) -> Vec<Action> {
     let mut actions = Vec::new();
     let number = revision(new).max(next).to_string();
     if new.annotation(REVISION) != Some(&number) {
         let mut rs = new.clone();
         rs.set(&["metadata", "annotations", REVISION], json!(number));
         actions.push(Action::Update(rs));
-    }
-    if roll.deployment.annotation(REVISION) != Some(&number) {
-        let mut d = roll.deployment.clone();
-        d.set(&["metadata", "annotations", REVISION], json!(number));
-        actions.push(Action::Update(d));
     }
     actions
 }

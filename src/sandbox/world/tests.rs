@@ -1,6 +1,7 @@
 //! The world as its users see it: calls in, answers out.
 
 mod admission;
+mod apply;
 mod custom;
 mod documents;
 mod limits;

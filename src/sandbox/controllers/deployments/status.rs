@@ -47,6 +47,11 @@ pub fn update(roll: &Roll<'_>, now: Time) -> impl Iterator<Item = Action> + use<
     failure(roll, &mut status, &at);
     let mut new = d.clone();
     new.set(&["status"], Value::Object(status));
+    if let Some(current) = roll.new.filter(|_| d.at(&["spec", "paused"]) != true) {
+        let next = roll.old.iter().map(|rs| super::revision(rs)).max().unwrap_or(0) + 1;
+        let number = super::revision(current).max(next).to_string();
+        new.set(&["metadata", "annotations", super::REVISION], json!(number));
+    }
     let written = (new != *d).then_some(Action::UpdateStatus(new));
     written.into_iter().chain(alarm)
 }

@@ -91,6 +91,9 @@ impl Small {
             Action::UpdateStatus(object) => {
                 let mut new = Object::clone(self.state.get(&object.key()).unwrap());
                 new.set(&["status"], object.status().clone());
+                if object.kind() == "Deployment" {
+                    new.set(&["metadata", "annotations"], object.at(&["metadata", "annotations"]).clone());
+                }
                 self.put(new);
             }
             Action::Delete(key) => {

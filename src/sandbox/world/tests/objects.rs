@@ -106,7 +106,11 @@ fn refusals_use_the_api_servers_words() {
             409,
             "Operation cannot be fulfilled on configmaps \"cm\": the object has been modified; please apply your changes to the latest version and try again",
         ),
-        (patch(&mut world, &format!("{MAPS}/cm"), "apply-patch+yaml", json!({})), 501, "not simulated here: server-side apply"),
+        (
+            patch(&mut world, &format!("{MAPS}/cm"), "apply-patch+yaml", json!({})),
+            422,
+            "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch",
+        ),
     ] {
         assert_eq!(refused(answer, code), message);
     }
