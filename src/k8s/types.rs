@@ -53,7 +53,7 @@ pub struct Field {
     pub of: &'static str,
     pub merge: Merge,
     pub ownership: Ownership,
-    /// A struct that Go writes even when nobody set it: it is never added or removed, only its members are.
+    /// A struct or list that Go writes even when nobody set it: it is never added or removed, only what is in it is.
     pub by_value: bool,
 }
 
@@ -90,7 +90,7 @@ pub fn names() -> Vec<&'static str> {
     names
 }
 
-/// Structs that Go's types hold by value, beside every kind's `metadata`, `spec` and `status`.
+/// Structs that Go's types hold by value and lists that they always write, beside every kind's `metadata`, `spec` and `status`.
 const BY_VALUE: &[&str] = &[
     "DaemonSetSpec.template",
     "DaemonSetSpec.updateStrategy",
@@ -104,7 +104,9 @@ const BY_VALUE: &[&str] = &[
     "JobTemplateSpec.spec",
     "PodTemplateSpec.metadata",
     "PodTemplateSpec.spec",
+    "Event.source",
     "PodTemplate.template",
+    "PodSpec.containers",
     "Container.resources",
     "EphemeralContainer.resources",
     "ContainerStatus.state",

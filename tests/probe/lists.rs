@@ -113,7 +113,8 @@ async fn what_is_forgotten_is_expired() {
     assert_eq!(names(&rest), ["aa", "b", "kube-root-ca.crt", "z"]);
     let watch = lab.client.send("GET", &format!("{MAPS}?watch=1&resourceVersion=1"), &[], b"").await;
     assert!(
-        watch.body.starts_with(r#"{"object":{"apiVersion":"v1","code":410,"#)
+        watch.body.starts_with(r#"{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","#)
+            && watch.body.contains(r#""code":410"#)
             && watch.body.contains("too old resource version: 1 ("),
         "{}",
         watch.body

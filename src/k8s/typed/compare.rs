@@ -111,15 +111,19 @@ impl Walk {
         }
     }
 
-    fn maps(&mut self, old: &Map<String, Value>, new: &Map<String, Value>, of: Type<'_>) {
-        let nothing = Value::Object(Map::new());
+    fn maps<'a>(&mut self, old: &'a Map<String, Value>, new: &'a Map<String, Value>, of: Type<'_>) {
+        let (nothing, none) = (Value::Object(Map::new()), Value::Null);
         let gone = old.keys().filter(|name| !new.contains_key(*name));
         for name in new.keys().chain(gone) {
             let member = of.member(name);
             let inner = member.map_or(Type::Free, |m| m.of);
-            // A struct that Go always writes is there even when JSON leaves it out.
-            let always = member.is_some_and(|m| m.by_value).then_some(&nothing);
-            self.child(format!("f:{name}"), old.get(name).or(always), new.get(name).or(always), inner);
+            // What Go always writes is there even when JSON leaves it out.
+            let empty = if matches!(inner, Type::Field(_)) { &none } else { &nothing };
+            let always = member.is_some_and(|m| m.by_value).then_some(empty);
+            // What Go takes for missing is no field of a built-in kind.
+            let builtin = matches!(of, Type::Kind(_) | Type::Message(_));
+            let there = |map: &'a Map<String, Value>| map.get(name).filter(|v| !(builtin && (v.is_null() || *v == "")));
+            self.child(format!("f:{name}"), there(old).or(always), there(new).or(always), inner);
         }
     }
 
@@ -171,7 +175,7 @@ mod tests {
         // The selector's owner is one: the recording has it so.
         let expected = json!({"f:metadata": {"f:labels": {".": {}, "f:app": {}}}, "f:spec": {
             "f:selector": {}, "f:strategy": {"f:rollingUpdate": {".": {}, "f:maxSurge": {}}, "f:type": {}},
-            "f:template": {"f:metadata": {"f:labels": {".": {}, "f:app": {}}}, "f:spec": {"f:securityContext": {}, "f:containers": {".": {},
+            "f:template": {"f:metadata": {"f:labels": {".": {}, "f:app": {}}}, "f:spec": {"f:securityContext": {}, "f:containers": {
                 "k:{\"name\":\"c\"}": {".": {}, "f:name": {}, "f:resources": {".": {}, "f:limits": {".": {}, "f:cpu": {}}},
                     "f:ports": {".": {}, "k:{\"containerPort\":80,\"protocol\":\"TCP\"}": {".": {}, "f:containerPort": {}, "f:protocol": {}}}}}}}}});
         assert_eq!(added.value(), expected);

@@ -135,6 +135,20 @@ pub fn updated(world: &World, resource: &Resource, by: &By, sent: Option<Managed
     managed
 }
 
+/// Gives a new event of a component its owner.
+pub fn note_event(event: &mut Object, source: &str, now: &str) {
+    let manager = match source {
+        "kubelet" => "kubelet",
+        "default-scheduler" => "kube-scheduler",
+        _ => "kube-controller-manager",
+    };
+    let Some(of) = Type::kind("core.v1.Event") else { return };
+    let mut managed = Managed::default();
+    let writer = Writer { manager, api_version: "v1", subresource: "", now };
+    managed.create(&event.0, of, &writer, Scope::Whole, &Set::default());
+    put(event, &managed);
+}
+
 /// The fields that the server will choose for a new object because its client did not: they have no owner.
 pub fn unchosen(resource: &Resource, object: &Object) -> Set {
     let paths: &[&[&str]] = match (resource.group.as_str(), resource.kind.as_str()) {

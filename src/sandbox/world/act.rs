@@ -2,7 +2,7 @@
 
 use crate::base::seed::Seed;
 use crate::k8s::{Key, Object};
-use crate::sandbox::api::{delete, write};
+use crate::sandbox::api::{delete, owners, write};
 use crate::sandbox::call::Refusal;
 use crate::sandbox::world::World;
 use crate::sandbox::{Action, controllers};
@@ -67,7 +67,7 @@ impl World {
         // As on a cluster, the name ends in the moment: events of one second list in the order in which they happened.
         let moment = self.now.0.unsigned_abs() * 1_000_000 + self.store.version() % 1_000_000;
         let name = format!("{}.{moment:016x}", about.name);
-        let event = Object(json!({
+        let mut event = Object(json!({
             "apiVersion": "v1", "kind": "Event",
             "metadata": {"name": name, "namespace": namespace, "creationTimestamp": now,
                          "uid": self.seed.uuid(&["Event", namespace, &name])},
@@ -77,6 +77,7 @@ impl World {
             "eventTime": Value::Null, "reportingComponent": source,
             "reportingInstance": if source == "kubelet" { "sandbox-node" } else { "" },
         }));
+        owners::note_event(&mut event, source, &now);
         self.event_index().insert(mark, event.key());
         self.store.put(event);
     }
