@@ -24,7 +24,7 @@ pub mod read;
 pub mod registry;
 pub mod route;
 pub mod schema;
-mod shown;
+pub mod shown;
 pub mod special;
 pub mod status;
 pub mod strict;
@@ -79,35 +79,44 @@ fn unauthorized(refusal: &Refusal) -> Answer {
     answer
 }
 
+/// An answer, and the pieces that follow it when it is a long list.
+pub type Looked = (Answer, Option<shown::Pieces>);
+
 /// Answers what a committed state is enough for: documents, single objects, lists. `None`: the world itself has to be asked.
-pub fn look(view: &View, call: &Call) -> Option<Answer> {
+pub fn look(view: &View, call: &Call) -> Option<Looked> {
     if !matches!(call.method.as_str(), "GET" | "HEAD") || call.is_stream() {
         return None;
     }
     match route::route(view, call) {
-        Err(answer) => Some(answer),
+        Err(answer) => Some((answer, None)),
         Ok(Route::Document(parts)) => match rbac::authorize_path(view, call) {
-            Ok(()) => published(view, call, &parts),
-            Err(refusal) => Some(unauthorized(&refusal)),
+            Ok(()) => published(view, call, &parts).map(|answer| (answer, None)),
+            Err(refusal) => Some((unauthorized(&refusal), None)),
         },
         Ok(Route::Resource(target)) if matches!(target.subresource.as_str(), "" | "status") => {
             let read = may(view, call, &target).and_then(|_| read(view, call, &target).map_err(|refusal| refusal.answer()));
-            Some(read.unwrap_or_else(|answer| answer))
+            Some(read.unwrap_or_else(|answer| (answer, None)))
         }
         Ok(Route::Resource(_)) => None,
     }
 }
 
 /// `GET` of an object or a collection.
-fn read(view: &View, call: &Call, target: &Target) -> Result<Answer, Refusal> {
+fn read(view: &View, call: &Call, target: &Target) -> Result<Looked, Refusal> {
     let verb = if target.name.is_empty() { "list" } else { "get" };
     if !target.resource.verbs.contains(&verb) {
         return Err(status::method_not_allowed());
     }
     match verb {
-        "get" => read::get(view, call, target),
+        "get" => Ok((read::get(view, call, target)?, None)),
         _ => read::list(view, call, target),
     }
+}
+
+/// An answer in one piece.
+pub fn whole((mut answer, pieces): Looked) -> Answer {
+    answer.body.extend(pieces.into_iter().flatten().flatten());
+    answer
 }
 
 /// A watch over committed states.
@@ -183,7 +192,7 @@ fn resource(world: &mut World, call: &Call, target: &Target) -> Result<Answer, R
         return Err(status::method_not_allowed());
     }
     match verb {
-        "get" | "list" => read(world, call, target),
+        "get" | "list" => read(world, call, target).map(whole),
         "create" => rbac::review(world, call, target).unwrap_or_else(|| write::create(world, call, target)),
         "update" => write::update(world, call, target),
         "patch" => patch::patch(world, call, target),

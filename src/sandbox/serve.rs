@@ -37,14 +37,14 @@ use std::path::PathBuf;
 pub enum Error {
     #[error("port {port} on 127.0.0.1 is in use by another program")]
     PortInUse { port: u16 },
-    #[error("cannot listen on 127.0.0.1:{port}: {source}")]
-    Listen { port: u16, source: std::io::Error },
+    #[error("cannot listen on 127.0.0.1:{port}: {why}")]
+    Listen { port: u16, why: std::io::Error },
     #[error("the world in {} is open in another process (pid {pid})", folder.display())]
     Locked { pid: u32, folder: PathBuf },
     #[error("cannot write to {}: it is read-only for you", path.display())]
     ReadOnly { path: PathBuf },
-    #[error("{}: {source}", path.display())]
-    Io { path: PathBuf, source: std::io::Error },
+    #[error("cannot use {}: {why}", path.display())]
+    Io { path: PathBuf, why: std::io::Error },
     #[error("the saved world in {} cannot be read: {why}", path.display())]
     Damaged { path: PathBuf, why: String },
     #[error("cannot make the sandbox's certificate: {0}")]
@@ -53,12 +53,12 @@ pub enum Error {
 
 impl Error {
     /// A file error with its path; what comes from missing permission has a kind of its own.
-    pub(crate) fn file(path: impl Into<PathBuf>, source: std::io::Error) -> Error {
+    pub(crate) fn file(path: impl Into<PathBuf>, why: std::io::Error) -> Error {
         use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
         let path = path.into();
-        match source.kind() {
+        match why.kind() {
             PermissionDenied | ReadOnlyFilesystem => Error::ReadOnly { path },
-            _ => Error::Io { path, source },
+            _ => Error::Io { path, why },
         }
     }
 }

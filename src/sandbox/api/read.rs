@@ -8,6 +8,7 @@ use crate::k8s::{Key, Object};
 use crate::sandbox::api::negotiate::{self, Form};
 use crate::sandbox::api::registry::Resource;
 use crate::sandbox::api::route::Target;
+use crate::sandbox::api::shown::Pieces;
 use crate::sandbox::api::status::{self, Cause};
 use crate::sandbox::api::{shown, table};
 use crate::sandbox::call::{Answer, Call, Refusal};
@@ -106,22 +107,25 @@ pub fn select(world: &View, resource: &Resource, selection: &Selection) -> Vec<A
     }
 }
 
-/// `GET` of a collection.
+/// `GET` of a collection: the answer, and the pieces that follow it if it is long.
 ///
 /// # Errors
 /// What is wrong with the query.
-pub fn list(world: &View, call: &Call, target: &Target) -> Result<Answer, Refusal> {
+pub fn list(world: &View, call: &Call, target: &Target) -> Result<(Answer, Option<Pieces>), Refusal> {
     let form = negotiate::form(call)?;
     check_options(call, false)?;
     let selection = Selection::read(call, target)?;
     let page = Page::read(world, call)?;
     if let (true, Some(after)) = (page.expired, &page.after) {
-        return Ok(page::expired(after));
+        return Ok((page::expired(after), None));
     }
     let (objects, meta) = part(world, target, &selection, &page);
-    let mut answer = render(world, target, &objects, meta, form, call);
+    let (mut answer, pieces) = match form {
+        Form::Json => shown::list(&target.resource, objects, meta),
+        _ => (render(world, target, &objects, meta, form, call), None),
+    };
     warn(&mut answer, &deprecations(&target.resource));
-    Ok(answer)
+    Ok((answer, pieces))
 }
 
 /// The objects of a part of a list, and the list's metadata.
@@ -161,9 +165,6 @@ fn render(world: &View, target: &Target, objects: &[Arc<Object>], meta: Value, f
         let items: Vec<Value> = objects.iter().map(|o| negotiate::metadata_only(o)).collect();
         let list = json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": meta, "items": items});
         return Answer::json(200, &list);
-    }
-    if form == Form::Json {
-        return shown::list(resource, objects, &meta);
     }
     let list = list_value(resource, objects, meta);
     negotiate::value(call, 200, &list)

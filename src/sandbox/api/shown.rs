@@ -67,10 +67,67 @@ pub fn object(resource: &Resource, object: &Object) -> Vec<u8> {
     serde_json::to_vec(&shown).unwrap_or_default()
 }
 
-/// The answer with a list of objects as JSON.
-pub fn list(resource: &Resource, objects: &[Arc<Object>], meta: &Value) -> Answer {
-    let list = List { resource, api_version: &resource.api_version(), objects, meta };
-    json(200, serde_json::to_vec(&list).unwrap_or_default())
+/// The answer with a list of objects as JSON: the whole, or the first piece of a long one and those that follow.
+pub fn list(resource: &Resource, objects: Vec<Arc<Object>>, meta: Value) -> (Answer, Option<Pieces>) {
+    let mut pieces = Pieces::new(resource, objects, meta);
+    let first = json(200, pieces.next().unwrap_or_default());
+    let more = (!pieces.over).then_some(pieces);
+    (first, more)
+}
+
+/// A long list as JSON, written piece by piece as fast as the client reads: a list of everything is never in memory as a whole.
+pub struct Pieces {
+    resource: Resource,
+    api_version: String,
+    head: Option<Value>,
+    objects: std::vec::IntoIter<Arc<Object>>,
+    begun: bool,
+    over: bool,
+}
+
+/// Bytes of a piece, more or less.
+const PIECE: usize = 64 * 1024;
+
+impl Pieces {
+    /// A list of objects with its metadata.
+    pub fn new(resource: &Resource, objects: Vec<Arc<Object>>, meta: Value) -> Pieces {
+        let api_version = resource.api_version();
+        let (objects, head) = (objects.into_iter(), Some(meta));
+        Pieces { resource: resource.clone(), api_version, head, objects, begun: false, over: false }
+    }
+
+    fn begin(&self, meta: &Value) -> Vec<u8> {
+        let list = List { resource: &self.resource, api_version: &self.api_version, objects: &[], meta };
+        let mut bytes = serde_json::to_vec(&list).unwrap_or_default();
+        // Without the end of the items and of the list.
+        bytes.truncate(bytes.len().saturating_sub(2));
+        bytes
+    }
+}
+
+impl Iterator for Pieces {
+    type Item = Vec<u8>;
+
+    fn next(&mut self) -> Option<Vec<u8>> {
+        if self.over {
+            return None;
+        }
+        let mut bytes = self.head.take().map(|meta| self.begin(&meta)).unwrap_or_default();
+        let bare = self.resource.builtin.is_some();
+        while bytes.len() < PIECE {
+            let Some(object) = self.objects.next() else {
+                bytes.extend_from_slice(b"]}");
+                self.over = true;
+                break;
+            };
+            if std::mem::replace(&mut self.begun, true) {
+                bytes.push(b',');
+            }
+            let shown = Shown { object: &object, api_version: &self.api_version, kind: &self.resource.kind, bare };
+            bytes.extend(serde_json::to_vec(&shown).unwrap_or_default());
+        }
+        Some(bytes)
+    }
 }
 
 /// A JSON answer of bytes.
@@ -105,12 +162,26 @@ mod tests {
         );
         let read = |bytes: &[u8]| -> Value { serde_json::from_slice(bytes).expect("JSON") };
         assert_eq!(read(&object(&resource, &stored)), resource.shown(&stored).0);
-        let listed = list(&resource, &[Arc::new(stored)], &json!({"resourceVersion": "5"}));
+        let (listed, more) = list(&resource, vec![Arc::new(stored)], json!({"resourceVersion": "5"}));
+        assert!(more.is_none());
         assert_eq!(
             read(&listed.body),
             json!({"kind": "HorizontalPodAutoscalerList", "apiVersion": "autoscaling/v1", "metadata": {"resourceVersion": "5"},
                    "items": [{"metadata": {"name": "a"}, "spec": {}}]})
         );
+        let many: Vec<Arc<Object>> = (0..3_000)
+            .map(|n| {
+                Arc::new(Object(json!({"kind": "X", "metadata": {"name": n.to_string()}, "spec": {"text": "x".repeat(100)}})))
+            })
+            .collect();
+        for objects in [&many[..], &many[..1], &[]] {
+            let (first, more) = list(&resource, objects.to_vec(), json!({"resourceVersion": "5"}));
+            let pieces: Vec<Vec<u8>> = std::iter::once(first.body).chain(more.into_iter().flatten()).collect();
+            assert_eq!(pieces.len() > 1, objects.len() > 1);
+            assert!(pieces.iter().all(|piece| piece.len() < PIECE + 1_000));
+            let items: Vec<Value> = objects.iter().map(|o| json!({"metadata": o.0["metadata"], "spec": o.0["spec"]})).collect();
+            assert_eq!(read(&pieces.concat())["items"], json!(items));
+        }
         assert_eq!(event("ADDED", b"{}"), b"{\"type\":\"ADDED\",\"object\":{}}\n");
     }
 }

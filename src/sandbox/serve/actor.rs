@@ -4,6 +4,7 @@ use super::board::Board;
 use super::folder::Folder;
 use crate::base::clock::{Clock, Time};
 use crate::k8s::Snapshot;
+use crate::sandbox::api::Looked;
 use crate::sandbox::api::watch::Watch;
 use crate::sandbox::call::{Answer, Call, Refusal};
 use crate::sandbox::world::{View, World};
@@ -102,14 +103,23 @@ impl Handle {
 
     /// Answers one request that is not a stream. Reads do not wait for the world: they are answered from the last committed state.
     pub async fn handle(&self, call: Call) -> Answer {
+        match self.look(&call) {
+            Some(looked) => api::whole(looked),
+            None => self.act(call).await,
+        }
+    }
+
+    /// Answers a read; `None`: the world has to be asked.
+    pub(super) fn look(&self, call: &Call) -> Option<Looked> {
         if *self.stop.borrow() {
-            return failure(&Gone::Stopped);
+            return Some((failure(&Gone::Stopped), None));
         }
-        match catch_unwind(AssertUnwindSafe(|| api::look(&self.view(), &call))) {
-            Ok(Some(answer)) => return answer,
-            Ok(None) => (),
-            Err(_) => return failure(&Gone::Failed),
-        }
+        let looked = catch_unwind(AssertUnwindSafe(|| api::look(&self.view(), call)));
+        looked.unwrap_or_else(|_| Some((failure(&Gone::Failed), None)))
+    }
+
+    /// Lets the world answer.
+    pub(super) async fn act(&self, call: Call) -> Answer {
         let answer = self.with(move |world| world.handle(&call)).await;
         answer.unwrap_or_else(|gone| failure(&gone))
     }

@@ -4,8 +4,10 @@ use super::actor::{Handle, failure, stop};
 use super::limits::Limits;
 use super::{pump, socket, visitors};
 use crate::sandbox::api::rbac::token::authenticate;
+use crate::sandbox::api::shown::Pieces;
 use crate::sandbox::call::{Answer, Call, Refusal};
 use bytes::Bytes;
+use futures::StreamExt;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -126,7 +128,11 @@ async fn respond(mut request: Request<Incoming>, handle: Handle, door: Door, lim
         return answer(answered);
     }
     if !call.is_stream() {
-        return answer(handle.handle(call).await);
+        return match handle.look(&call) {
+            Some((first, Some(pieces))) => in_pieces(first, pieces),
+            Some((whole, None)) => answer(whole),
+            None => answer(handle.act(call).await),
+        };
     }
     let tail = call.path.rsplit('/').next().unwrap_or("").to_string();
     if matches!(tail.as_str(), "exec" | "attach" | "portforward") {
@@ -151,6 +157,12 @@ fn too_slow() -> Response<Body> {
     let mut response = answer(Refusal::new(408, "Timeout", "the request's body did not arrive in time").answer());
     response.headers_mut().insert("connection", hyper::header::HeaderValue::from_static("close"));
     response
+}
+
+/// A long list: its pieces are made as the client takes them.
+fn in_pieces(mut first: Answer, pieces: Pieces) -> Response<Body> {
+    let pieces = std::iter::once(std::mem::take(&mut first.body)).chain(pieces).map(Bytes::from);
+    answer(first).map(|_| pump::stream(futures::stream::iter(pieces).boxed()))
 }
 
 fn streaming(kind: &str, body: Body) -> Response<Body> {

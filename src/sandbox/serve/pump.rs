@@ -110,7 +110,8 @@ pub fn body(handle: Handle, id: StreamId) -> Body {
     stream(frames.boxed())
 }
 
-fn stream(pieces: futures::stream::BoxStream<'static, Bytes>) -> Body {
+/// A body of pieces.
+pub fn stream(pieces: futures::stream::BoxStream<'static, Bytes>) -> Body {
     BodyExt::boxed(StreamBody::new(SyncStream(pieces.map(|bytes| Ok::<_, Infallible>(Frame::data(bytes))).boxed().into())))
 }
 

@@ -37,11 +37,11 @@ impl Server {
     /// [`Error::PortInUse`], [`Error::Listen`], file and certificate errors.
     pub async fn start(handle: Handle, identity: &Identity, options: &Options) -> Result<Server, Error> {
         let port = options.port;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|source| match source.kind() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|why| match why.kind() {
             std::io::ErrorKind::AddrInUse => Error::PortInUse { port },
-            _ => Error::Listen { port, source },
+            _ => Error::Listen { port, why },
         })?;
-        let address = listener.local_addr().map_err(|source| Error::Listen { port, source })?;
+        let address = listener.local_addr().map_err(|why| Error::Listen { port, why })?;
         let acceptor = TlsAcceptor::from(Arc::new(identity.tls(handle.wall())?));
         if let Some(folder) = options.kubeconfig.parent().filter(|f| !f.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(|e| Error::file(folder, e))?;
