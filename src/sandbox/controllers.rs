@@ -24,7 +24,7 @@ pub use cronjobs::schedule::Schedule;
 pub use daemonsets::GENERATION as DAEMON_GENERATION;
 pub use fit::{Load, requests, sum};
 pub use owners::{condition_is_true, set_condition};
-pub use services::free_cluster_ip;
+pub use services::{assign_node_ports, free_cluster_ip, wrong_node_ports};
 
 use crate::base::seed::Seed;
 use crate::sandbox::Controller;

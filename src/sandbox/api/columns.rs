@@ -1,5 +1,6 @@
 //! The cells of the built-in kinds' tables (printers of the API server), in the order of `assets/kubernetes/table-columns.json`.
 
+mod others;
 mod pods;
 mod services;
 
@@ -76,9 +77,13 @@ pub fn cells(world: &View, plural: &str, o: &Object) -> Vec<Value> {
             vec![name, int(&["value"]), json!(global), age_of, o.at(&["preemptionPolicy"]).clone()]
         }
         "ingressclasses" => vec![name, o.at(&["spec", "controller"]).clone(), json!("<none>"), age_of],
+        "persistentvolumes" => others::volume(o, age_of),
+        "controllerrevisions" => others::revision(o, age_of),
+        "validatingadmissionpolicies" => others::admission_policy(o, age_of),
+        "certificatesigningrequests" => others::signing_request(o, age_of),
         "persistentvolumeclaims" => {
             let spec = |field: &str| json!(plain(o.at(&["spec", field])));
-            let modes = list(o.at(&["spec", "accessModes"]));
+            let modes = others::access_modes(o);
             let capacity = json!(plain(o.at(&["status", "capacity", "storage"])));
             let phase = o.at(&["status", "phase"]).clone();
             let mode = spec("volumeMode");
@@ -324,4 +329,48 @@ fn quota(o: &Object, name: Value, age_of: Value) -> Vec<Value> {
         if key.starts_with("limits") { limits.push(text) } else { requests.push(text) }
     }
     vec![name, json!(requests.join(", ")), json!(limits.join(", ")), age_of]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::clock::Time;
+    use crate::base::seed::Seed;
+    use crate::k8s::kinds;
+    use crate::sandbox::Pace;
+    use crate::sandbox::store::Store;
+    use crate::sandbox::world::Config;
+
+    /// Recorded resources that this server does not list.
+    const NOT_SERVED: [&str; 2] = ["apiservices", "componentstatuses"];
+
+    #[test]
+    fn every_recorded_table_has_a_cell_for_each_column() {
+        let recorded: Value = serde_json::from_str(include_str!("../../../assets/kubernetes/table-columns.json")).expect("json");
+        let config = Config { seed: Seed(1), pace: Pace::Instant, start: Time::LOGICAL_START };
+        let view = View::new(config, Store::default());
+        let mut compared = 0;
+        for (name, columns) in recorded.as_object().expect("an object") {
+            let plural = match name.as_str() {
+                "hpa" => "horizontalpodautoscalers",
+                "pdb" => "poddisruptionbudgets",
+                "csr" => "certificatesigningrequests",
+                "events.k8s.io" => "events",
+                other => other,
+            };
+            if NOT_SERVED.contains(&plural) {
+                continue;
+            }
+            assert!(kinds::KINDS.iter().any(|info| info.plural == plural), "{plural} is not served");
+            let object = Object(json!({"metadata": {"name": "x", "creationTimestamp": "2026-01-01T08:00:00Z"}}));
+            let cells = cells(&view, plural, &object);
+            assert_eq!(cells.len(), columns.as_array().expect("columns").len(), "{plural}: {cells:?}");
+            for (cell, column) in cells.iter().zip(columns.as_array().expect("columns")) {
+                let age = column["name"] == "Age" && cell != "<unknown>";
+                assert!(column["name"] != "Age" || age, "{plural}: {cells:?}");
+            }
+            compared += 1;
+        }
+        assert_eq!(compared, recorded.as_object().expect("an object").len() - NOT_SERVED.len());
+    }
 }

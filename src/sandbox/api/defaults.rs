@@ -194,25 +194,77 @@ fn cron_job(object: &mut Object) {
 fn service(world: &World, object: &mut Object, old: Option<&Object>) {
     set_missing(object, &["spec", "type"], json!("ClusterIP"));
     set_missing(object, &["spec", "sessionAffinity"], json!("None"));
+    if object.str_at(&["spec", "sessionAffinity"]) == "ClientIP" {
+        set_missing(object, &["spec", "sessionAffinityConfig", "clientIP", "timeoutSeconds"], json!(10_800));
+    }
     let kind = object.str_at(&["spec", "type"]).to_string();
+    if let Some(old) = old.filter(|old| old.str_at(&["spec", "type"]) != kind) {
+        leave_type(object, old, &kind);
+    }
     if kind != "ExternalName" {
         cluster_ip(world, object, old);
         set_missing(object, &["spec", "ipFamilies"], json!(["IPv4"]));
         set_missing(object, &["spec", "ipFamilyPolicy"], json!("SingleStack"));
         set_missing(object, &["spec", "internalTrafficPolicy"], json!("Cluster"));
     }
-    if matches!(kind.as_str(), "NodePort" | "LoadBalancer") {
-        set_missing(object, &["spec", "externalTrafficPolicy"], json!("Cluster"));
-    }
-    if kind == "LoadBalancer" {
-        set_missing(object, &["spec", "allocateLoadBalancerNodePorts"], json!(true));
-    }
     each(object, &["spec", "ports"], |port| {
         fill(port, "protocol", json!("TCP"));
         let number = port.get("port").cloned().unwrap_or(Value::Null);
         fill(port, "targetPort", number);
     });
+    if matches!(kind.as_str(), "NodePort" | "LoadBalancer") {
+        set_missing(object, &["spec", "externalTrafficPolicy"], json!("Cluster"));
+        if kind == "LoadBalancer" {
+            set_missing(object, &["spec", "allocateLoadBalancerNodePorts"], json!(true));
+        }
+        if let Some(old) = old {
+            keep_node_ports(object, old);
+        }
+        if kind == "NodePort" || object.at(&["spec", "allocateLoadBalancerNodePorts"]) == true {
+            controllers::assign_node_ports(world.seed, world.store.snapshot(), object);
+        }
+    }
     set_missing(object, &["status", "loadBalancer"], json!({}));
+}
+
+/// A Service that changes its type loses what only the old type has, unless the write set it anew.
+fn leave_type(object: &mut Object, old: &Object, kind: &str) {
+    let mut drop_same = |field: &str| {
+        if object.at(&["spec", field]) == old.at(&["spec", field]) {
+            object.remove(&["spec", field]);
+        }
+    };
+    if kind == "ExternalName" {
+        ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "internalTrafficPolicy"].into_iter().for_each(&mut drop_same);
+    }
+    if !matches!(kind, "NodePort" | "LoadBalancer") {
+        ["externalTrafficPolicy", "healthCheckNodePort"].into_iter().for_each(&mut drop_same);
+    }
+    if kind != "LoadBalancer" {
+        ["allocateLoadBalancerNodePorts", "loadBalancerClass"].into_iter().for_each(&mut drop_same);
+    }
+    if !matches!(kind, "NodePort" | "LoadBalancer") {
+        let before = old.at(&["spec", "ports"]).as_array().cloned().unwrap_or_default();
+        each(object, &["spec", "ports"], |port| {
+            if before.iter().any(|p| p["nodePort"] == port.get("nodePort").cloned().unwrap_or(Value::Null)) {
+                port.remove("nodePort");
+            }
+        });
+    }
+}
+
+/// A port that keeps its number and protocol keeps its node port.
+fn keep_node_ports(object: &mut Object, old: &Object) {
+    let before = old.at(&["spec", "ports"]).as_array().cloned().unwrap_or_default();
+    let used: Vec<Value> =
+        object.at(&["spec", "ports"]).as_array().into_iter().flatten().map(|p| p["nodePort"].clone()).collect();
+    each(object, &["spec", "ports"], |port| {
+        let same = |p: &&Value| Some(&p["port"]) == port.get("port") && Some(&p["protocol"]) == port.get("protocol");
+        let kept = before.iter().find(same).map(|p| p["nodePort"].clone()).filter(|n| n.is_number() && !used.contains(n));
+        if let Some(kept) = kept {
+            fill(port, "nodePort", kept);
+        }
+    });
 }
 
 fn cluster_ip(world: &World, object: &mut Object, old: Option<&Object>) {

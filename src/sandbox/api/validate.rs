@@ -10,6 +10,7 @@ use crate::k8s::Object;
 use crate::k8s::selector::LabelSelector;
 use crate::sandbox::api::registry::Resource;
 use crate::sandbox::api::status::Cause;
+use crate::sandbox::controllers;
 use crate::sandbox::world::World;
 use serde_json::{Value, json};
 
@@ -160,6 +161,15 @@ fn service(world: &World, object: &Object) -> Vec<Cause> {
         }
     }
     causes.extend(taken(world, object, ip));
+    if matches!(object.str_at(&["spec", "type"]), "NodePort" | "LoadBalancer") {
+        let wrong = controllers::wrong_node_ports(world.store.snapshot(), object).into_iter();
+        causes.extend(wrong.map(|(i, n, why)| Cause::invalid(format!("spec.ports[{i}].nodePort"), &json!(n), why)));
+    } else {
+        let given = |port: &Value| port["nodePort"].as_i64().is_some_and(|n| n > 0);
+        let why = format!("may not be used when `type` is '{}'", object.str_at(&["spec", "type"]));
+        let named = ports.iter().enumerate().filter(|(_, port)| given(port));
+        causes.extend(named.map(|(i, _)| Cause::forbidden(format!("spec.ports[{i}].nodePort"), &why)));
+    }
     causes
 }
 

@@ -3,6 +3,7 @@
 use super::owners::references;
 use crate::base::clock::Time;
 use crate::k8s::{Object, Snapshot};
+use crate::sandbox::store::Change;
 use crate::sandbox::{Action, Controller};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -13,6 +14,17 @@ pub struct Garbage;
 impl Controller for Garbage {
     fn name(&self) -> &'static str {
         "garbage collector"
+    }
+
+    /// Most writes have nothing to do with owners: only deletions, new references and owners that wait are looked at.
+    fn concerns(&self, change: &Change) -> bool {
+        let owners = |o: &Object| o.at(&["metadata", "ownerReferences"]).clone();
+        let waits = |o: &Object| o.is_terminating() && (has_finalizer(o, FOREGROUND) || has_finalizer(o, ORPHAN));
+        match (&change.before, &change.after) {
+            (_, None) => change.key.kind.kind != "Event",
+            (None, Some(new)) => references(new).next().is_some(),
+            (Some(old), Some(new)) => waits(new) || owners(new) != owners(old),
+        }
     }
 
     fn reconcile(&self, state: &Snapshot, _now: Time) -> Vec<Action> {

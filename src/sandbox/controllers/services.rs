@@ -37,24 +37,51 @@ impl Services {
             new.set(&["spec", "clusterIP"], json!(ip));
         }
         if matches!(kind, "NodePort" | "LoadBalancer") {
-            self.node_ports(state, &mut new);
+            assign_node_ports(self.seed, state, &mut new);
         }
         (new != *service).then_some(new)
     }
+}
 
-    fn node_ports(&self, state: &Snapshot, service: &mut Object) {
-        let mut taken: BTreeSet<i64> = state.list("", "Service").flat_map(|s| ports(s).filter_map(node_port)).collect();
-        let (ns, name) = (service.namespace().to_string(), service.name().to_string());
-        let Some(list) = service.0.pointer_mut("/spec/ports").and_then(Value::as_array_mut) else { return };
-        for port in list.iter_mut().filter(|p| node_port(p).is_none()) {
-            let start = self.seed.hash(&["nodePort", &ns, &name, &port["port"].to_string()]) % 2768;
-            let free = (0..2768).map(|i| 30_000 + ((start + i) % 2768) as i64).find(|p| !taken.contains(p));
-            if let Some(free) = free {
-                taken.insert(free);
-                port["nodePort"] = json!(free);
-            }
+/// Where node ports come from.
+const NODE_PORTS: std::ops::RangeInclusive<i64> = 30_000..=32_767;
+
+/// Gives each port of a NodePort or LoadBalancer Service that has none a node port: by hash, the next free one on a clash.
+pub fn assign_node_ports(seed: Seed, state: &Snapshot, service: &mut Object) {
+    let key = service.key();
+    let others = || state.list("", "Service").filter(|s| s.key() != key);
+    let mut taken: BTreeSet<i64> = others().flat_map(|s| ports(s).filter_map(node_port)).collect();
+    taken.extend(ports(service).filter_map(node_port));
+    let (ns, name) = (key.namespace.clone(), key.name.clone());
+    let Some(list) = service.0.pointer_mut("/spec/ports").and_then(Value::as_array_mut) else { return };
+    for port in list.iter_mut().filter(|p| node_port(p).is_none()) {
+        let start = seed.hash(&["nodePort", &ns, &name, &port["port"].to_string()]) % 2768;
+        let free = (0..2768).map(|i| 30_000 + ((start + i) % 2768) as i64).find(|p| !taken.contains(p));
+        if let Some(free) = free {
+            taken.insert(free);
+            port["nodePort"] = json!(free);
         }
     }
+}
+
+/// What is wrong with a node port: the number of the port in its list, the node port, and the API server's words.
+pub fn wrong_node_ports(state: &Snapshot, service: &Object) -> Vec<(usize, i64, &'static str)> {
+    let key = service.key();
+    let mut taken: BTreeSet<(i64, String)> = BTreeSet::new();
+    let protocol = |p: &Value| p["protocol"].as_str().unwrap_or("TCP").to_string();
+    for other in state.list("", "Service").filter(|s| s.key() != key) {
+        taken.extend(ports(other).filter_map(|p| Some((node_port(p)?, protocol(p)))));
+    }
+    let mut wrong = Vec::new();
+    for (i, port) in ports(service).enumerate() {
+        let Some(number) = node_port(port) else { continue };
+        if !NODE_PORTS.contains(&number) {
+            wrong.push((i, number, "provided port is not in the valid range. The range of valid ports is 30000-32767"));
+        } else if !taken.insert((number, protocol(port))) {
+            wrong.push((i, number, "provided port is already allocated"));
+        }
+    }
+    wrong
 }
 
 fn ports(service: &Object) -> impl Iterator<Item = &Value> {

@@ -22,7 +22,7 @@ pub struct View {
 }
 
 impl View {
-    pub(super) fn new(config: Config, store: Store) -> View {
+    pub(in crate::sandbox) fn new(config: Config, store: Store) -> View {
         View { seed: config.seed, pace: config.pace, now: config.start, store, crds: CrdCache::default(), secret: "".into() }
     }
 

@@ -35,6 +35,11 @@ fn kill(run: &mut Run, now: Time, code: i32) {
 /// A pod that is going: containers are told to stop, then it is deleted.
 pub fn stop(life: &mut PodLife, pod: &Object, env: &mut Env<'_>, out: &mut Out<'_>) {
     let now = *env.now;
+    // A pod that finalizers hold after its end has nothing more to come.
+    if life.told.contains("gone") {
+        life.gone_at = None;
+        return;
+    }
     let Some(gone_at) = life.gone_at else {
         let containers = spec::containers(pod);
         let running: Vec<_> = containers.iter().filter(|c| life.run(c.name()).is_some_and(Run::is_running)).collect();

@@ -207,3 +207,86 @@ fn a_body_over_the_limit_is_refused() {
     let call = Call { body: vec![b' '; 3 * 1024 * 1024 + 1], ..Call::new("POST", MAPS) };
     assert_eq!(refused(world.handle(&call), 413), "Request entity too large: limit is 3145728");
 }
+
+#[test]
+fn node_ports_are_given_out_kept_and_refused() {
+    let mut world = world();
+    let services = "/api/v1/namespaces/default/services";
+    let service =
+        |name: &str, kind: &str, port: Value| json!({"metadata": {"name": name}, "spec": {"type": kind, "ports": [port]}});
+    let made = ok(post(&mut world, services, service("a", "NodePort", json!({"port": 80}))));
+    let port = made["spec"]["ports"][0]["nodePort"].as_i64().expect("in the answer");
+    assert!((30_000..=32_767).contains(&port));
+    assert_eq!(made["spec"]["externalTrafficPolicy"], "Cluster");
+    let given = |n: i64| service("b", "NodePort", json!({"port": 80, "nodePort": n}));
+    assert_eq!(
+        refused(post(&mut world, services, given(port)), 422),
+        format!("Service \"b\" is invalid: spec.ports[0].nodePort: Invalid value: {port}: provided port is already allocated")
+    );
+    assert!(refused(post(&mut world, services, given(80)), 422).ends_with(
+        "spec.ports[0].nodePort: Invalid value: 80: provided port is not in the valid range. The range of valid ports is 30000-32767"
+    ));
+    let wrong = service("b", "ClusterIP", json!({"port": 80, "nodePort": 30_001}));
+    assert!(refused(post(&mut world, services, wrong), 422).ends_with("Forbidden: may not be used when `type` is 'ClusterIP'"));
+    let balanced = ok(post(&mut world, services, service("lb", "LoadBalancer", json!({"port": 443}))));
+    assert!(balanced["spec"]["ports"][0]["nodePort"].is_i64() && balanced["spec"]["allocateLoadBalancerNodePorts"] == true);
+    // Types change there and back; an address stays for as long as the type has one.
+    let turn =
+        |world: &mut World, spec: Value| ok(patch(world, &format!("{services}/a"), "merge-patch+json", json!({"spec": spec})));
+    let plain = turn(&mut world, json!({"type": "ClusterIP"}));
+    assert!(plain["spec"]["ports"][0]["nodePort"].is_null() && plain["spec"]["externalTrafficPolicy"].is_null());
+    assert_eq!(plain["spec"]["clusterIP"], made["spec"]["clusterIP"]);
+    let again = turn(&mut world, json!({"type": "NodePort", "ports": [{"port": 80, "nodePort": 31_234}]}));
+    assert_eq!(again["spec"]["ports"][0]["nodePort"], 31_234);
+    let outside = turn(&mut world, json!({"type": "ExternalName", "externalName": "example.com", "ports": null}));
+    assert!(outside["spec"]["clusterIP"].is_null() && outside["spec"]["ipFamilies"].is_null(), "{outside}");
+    let change = patch(&mut world, &format!("{services}/lb"), "merge-patch+json", json!({"spec": {"clusterIP": "10.96.7.7"}}));
+    assert!(refused(change, 422).contains("may not change once set"));
+}
+
+#[test]
+fn deletions_go_in_the_asked_order() {
+    let mut world = world();
+    let sets = "/apis/apps/v1/namespaces/default/replicasets";
+    ok(post(&mut world, DEPLOYMENTS, deployment("web", 2)));
+    let kept = names(&ok(get(&mut world, PODS)));
+    ok(delete(&mut world, &format!("{DEPLOYMENTS}/web?propagationPolicy=Orphan")));
+    refused(get(&mut world, &format!("{DEPLOYMENTS}/web")), 404);
+    let set = ok(get(&mut world, sets))["items"][0].clone();
+    assert!(set["metadata"]["ownerReferences"].is_null(), "{set}");
+    assert_eq!(names(&ok(get(&mut world, PODS))), kept);
+    // A dependent with a finalizer of its own holds an owner that goes in the foreground.
+    let pod = format!("{PODS}/{}", kept[0]);
+    ok(patch(&mut world, &pod, "merge-patch+json", json!({"metadata": {"finalizers": ["x.example/hold"]}})));
+    let path = format!("{sets}/{}", set["metadata"]["name"].as_str().unwrap_or(""));
+    ok(delete(&mut world, &format!("{path}?propagationPolicy=Foreground")));
+    let held = ok(get(&mut world, &path));
+    assert_eq!(held["metadata"]["finalizers"], json!(["foregroundDeletion"]));
+    ok(patch(&mut world, &pod, "merge-patch+json", json!({"metadata": {"finalizers": null}})));
+    refused(get(&mut world, &path), 404);
+    assert!(names(&ok(get(&mut world, PODS))).is_empty());
+    // An owner of another uid is no owner: the object goes.
+    let stray = json!({"metadata": {"name": "stray", "ownerReferences": [{"apiVersion": "v1", "kind": "ConfigMap", "name": "kube-root-ca.crt", "uid": "00000000-0000-0000-0000-000000000000"}]}});
+    ok(post(&mut world, MAPS, stray));
+    refused(get(&mut world, &format!("{MAPS}/stray")), 404);
+}
+
+#[test]
+fn a_namespace_says_what_keeps_it() {
+    let mut world = world();
+    ok(post(&mut world, "/api/v1/namespaces", json!({"metadata": {"name": "lab"}})));
+    let held = json!({"metadata": {"name": "m", "finalizers": ["x.example/hold"]}});
+    ok(post(&mut world, "/api/v1/namespaces/lab/configmaps", held));
+    ok(delete(&mut world, "/api/v1/namespaces/lab"));
+    let lab = ok(get(&mut world, "/api/v1/namespaces/lab"));
+    let conditions = lab["status"]["conditions"].as_array().cloned().unwrap_or_default();
+    let message = |kind: &str| conditions.iter().find(|c| c["type"] == kind).map(|c| c["message"].clone()).unwrap_or_default();
+    assert_eq!(message("NamespaceContentRemaining"), "Some resources are remaining: configmaps. has 1 resource instances");
+    assert_eq!(
+        message("NamespaceFinalizersRemaining"),
+        "Some content in the namespace has finalizers remaining: x.example/hold in 1 resource instances"
+    );
+    let free = json!({"metadata": {"finalizers": null}});
+    ok(patch(&mut world, "/api/v1/namespaces/lab/configmaps/m", "merge-patch+json", free));
+    refused(get(&mut world, "/api/v1/namespaces/lab"), 404);
+}
