@@ -269,6 +269,10 @@ async fn definitions_that_make_no_sense_are_refused() {
             "spec.versions[0].schema.openAPIV3Schema.properties[spec].type: Required value: must not be empty for specified object fields",
         ),
         (
+            set("/spec/versions/0/schema/openAPIV3Schema/properties/spec/x-kubernetes-validations/1/rule", json!("self.min <=")),
+            "properties[spec].x-kubernetes-validations[1].rule: Invalid value: {\"message\":\"min must not exceed max\",\"rule\":\"self.min <=\"}: compilation failed: ",
+        ),
+        (
             set("/spec/versions/0/additionalPrinterColumns/0/type", json!("text")),
             "spec.versions[0].additionalPrinterColumns[0].type: Invalid value: \"text\": must be one of boolean,date,integer,number,string",
         ),

@@ -2,7 +2,9 @@
 
 use crate::k8s::Object;
 use crate::sandbox::api::status::Cause;
+use kube_cel::compile_schema;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 
 /// How deep schemas are looked at.
 const DEPTH_LIMIT: usize = 64;
@@ -39,6 +41,7 @@ pub fn definition(object: &Object) -> Vec<Cause> {
 fn versions(object: &Object) -> Vec<Cause> {
     let mut causes = Vec::new();
     let versions = object.at(&["spec", "versions"]).as_array().cloned().unwrap_or_default();
+    let mut known = Rules::default();
     for (i, version) in versions.iter().enumerate() {
         let at = format!("spec.versions[{i}]");
         if versions[..i].iter().any(|other| other["name"] == version["name"]) {
@@ -48,7 +51,10 @@ fn versions(object: &Object) -> Vec<Cause> {
         let path = format!("{at}.schema.openAPIV3Schema");
         match root.is_null() {
             true => causes.push(Cause::required(path, "schemas are required")),
-            false => structural(root, &path, true, 0, &mut causes),
+            false => {
+                structural(root, &path, true, 0, &mut causes);
+                known.check(root, &path, 0, &mut causes);
+            }
         }
         for (c, column) in version["additionalPrinterColumns"].as_array().into_iter().flatten().enumerate() {
             causes.extend(printer_column(column, &format!("{at}.additionalPrinterColumns[{c}]")));
@@ -59,6 +65,43 @@ fn versions(object: &Object) -> Vec<Cause> {
         causes.push(Cause::invalid("spec.versions", &json!(names), "must have exactly one version marked as storage version"));
     }
     causes
+}
+
+/// The rules that were read: definitions repeat them in every version.
+#[derive(Default)]
+struct Rules(HashMap<String, Option<String>>);
+
+impl Rules {
+    /// Finds the rules of a schema that are no expressions.
+    fn check(&mut self, schema: &Value, path: &str, depth: usize, causes: &mut Vec<Cause>) {
+        if depth > DEPTH_LIMIT || !schema.is_object() {
+            return;
+        }
+        for (i, rule) in schema["x-kubernetes-validations"].as_array().into_iter().flatten().enumerate() {
+            let text = rule["rule"].as_str().unwrap_or("");
+            let at = format!("{path}.x-kubernetes-validations[{i}].rule");
+            if text.trim().is_empty() {
+                causes.push(Cause::required(at, "rule is not specified"));
+            } else if let Some(why) = self.problem(text) {
+                causes.push(Cause::invalid(at, rule, &format!("compilation failed: {why}")));
+            }
+        }
+        for (name, member) in schema["properties"].as_object().into_iter().flatten() {
+            self.check(member, &format!("{path}.properties[{name}]"), depth + 1, causes);
+        }
+        self.check(&schema["items"], &format!("{path}.items"), depth + 1, causes);
+        self.check(&schema["additionalProperties"], &format!("{path}.additionalProperties"), depth + 1, causes);
+    }
+
+    fn problem(&mut self, rule: &str) -> Option<String> {
+        let read = || {
+            let compiled = compile_schema(&json!({"x-kubernetes-validations": [{"rule": rule}]}));
+            let error = compiled.validations.into_iter().find_map(Result::err)?;
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            Some(cause.unwrap_or_else(|| error.to_string()))
+        };
+        self.0.entry(rule.to_string()).or_insert_with(read).clone()
+    }
 }
 
 fn printer_column(column: &Value, at: &str) -> Vec<Cause> {
