@@ -5,6 +5,7 @@ mod hostile;
 mod kubectl;
 mod probe;
 mod program;
+mod properties;
 mod pty;
 mod real;
 mod screen;

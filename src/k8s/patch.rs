@@ -2,15 +2,32 @@
 
 use serde_json::{Map, Value};
 
+/// So many operations a JSON patch may have, as on a real API server.
+pub const OPERATION_LIMIT: usize = 10_000;
+/// So many bytes `copy` may add, as on a real API server.
+const COPY_LIMIT: usize = 3 * 1024 * 1024;
+/// How deep a patched value may nest.
+const DEPTH_LIMIT: usize = 256;
+
 /// Applies a JSON patch.
 ///
 /// # Errors
-/// What failed: a missing path, a failed test, an unknown operation. The target may be half changed: work on a copy.
+/// What failed: a missing path, a failed test, an unknown operation, copies that grow too large or too deep. The target may be half
+/// changed: work on a copy.
 pub fn json_patch(target: &mut Value, patch: &[Value]) -> Result<(), String> {
-    patch.iter().try_for_each(|operation| json_operation(target, operation))
+    let mut copied = 0;
+    patch.iter().try_for_each(|operation| json_operation(target, operation, &mut copied))
 }
 
-fn json_operation(target: &mut Value, operation: &Value) -> Result<(), String> {
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Object(map) => 1 + map.values().map(depth).max().unwrap_or(0),
+        Value::Array(list) => 1 + list.iter().map(depth).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+fn json_operation(target: &mut Value, operation: &Value, copied: &mut usize) -> Result<(), String> {
     let text = |key: &str| operation[key].as_str().ok_or_else(|| format!("operation without {key}"));
     let value = || operation.get("value").cloned().ok_or_else(|| "operation without value".to_string());
     let path = text("path")?;
@@ -34,6 +51,10 @@ fn json_operation(target: &mut Value, operation: &Value) -> Result<(), String> {
         "copy" => {
             let from = text("from")?;
             let value = target.pointer(from).cloned().ok_or_else(|| format!("copy from a missing path: {from}"))?;
+            *copied += value.to_string().len();
+            if *copied > COPY_LIMIT {
+                return Err("the copies of the patch are too large".into());
+            }
             add(target, path, value)
         }
         "test" => match target.pointer(path).unwrap_or(&Value::Null) == &value()? {
@@ -45,6 +66,9 @@ fn json_operation(target: &mut Value, operation: &Value) -> Result<(), String> {
 }
 
 fn add(target: &mut Value, path: &str, value: Value) -> Result<(), String> {
+    if path.matches('/').count() + depth(&value) > DEPTH_LIMIT {
+        return Err("the patched value nests too deeply".into());
+    }
     let Some((parent, last)) = path.rsplit_once('/') else {
         *target = value;
         return Ok(());
@@ -146,6 +170,8 @@ mod tests {
             (json!({"a": 1}), json!([{"op": "test", "path": "/a", "value": 2}]), None),
             (json!({"a": 1}), json!([{"op": "bogus", "path": "/a"}]), None),
             (json!({"a": [1]}), json!([{"op": "add", "path": "/a/5", "value": 2}]), None),
+            // Copies that double or nest without end.
+            (json!({"a": {"x": "y"}}), Value::Array(vec![json!({"op": "copy", "from": "", "path": "/b"}); 300]), None),
         ];
         for (mut target, patch, expected) in cases {
             let result = json_patch(&mut target, patch.as_array().expect("list")).ok().map(|()| target);

@@ -97,6 +97,11 @@ pub fn modify(target: &mut Value, body: &[u8], media: &str, to: &Target) -> Resu
                 let kind = if patch.is_object() { "object" } else { "value" };
                 return Err(bad(format!("json: cannot unmarshal {kind} into Go value of type []handlers.jsonPatchOp")));
             };
+            if operations.len() > patches::OPERATION_LIMIT {
+                let (limit, sent) = (patches::OPERATION_LIMIT, operations.len());
+                let message = format!("The allowed maximum operations in a JSON patch is {limit}, got {sent}");
+                return Err(Refusal::new(413, "RequestEntityTooLarge", message));
+            }
             patches::json_patch(target, operations).map_err(|_| {
                 let message = "the server rejected our request due to an error in our request".to_string();
                 Refusal { code: 422, reason: "Invalid".into(), message, details: json!({}) }
