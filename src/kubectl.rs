@@ -114,6 +114,9 @@ pub async fn run(ctx: &Context, io: &mut Io, argv: &[String]) -> i32 {
     };
     let mut parsed = line.parsed;
     let mut session = session::Session::new(ctx, io, &command.full_name(), &parsed);
+    if parsed.text("dry-run") == Some("unchanged") {
+        session.warn("Warning: --dry-run is deprecated and can be replaced with --dry-run=client.");
+    }
     let outcome = match read_template(&mut session, &mut parsed) {
         Ok(()) => (command.verb.run)(&mut session, &parsed).await,
         Err(error) => Err(error),
@@ -137,9 +140,9 @@ fn read_template(session: &mut session::Session<'_>, parsed: &mut flags::Parsed)
     }
     let bytes = session.io.files.read(name).map_err(|e| match e.kind() {
         std::io::ErrorKind::NotFound => {
-            error::Error::plain(format!("error reading --template {name}, open {name}: no such file or directory\n"))
+            error::Error::plain(format!("error reading --template {name}, open {name}: no such file or directory"))
         }
-        _ => error::Error::plain(format!("error reading --template {name}, {e}\n")),
+        _ => error::Error::plain(format!("error reading --template {name}, {e}")),
     })?;
     let text = String::from_utf8_lossy(&bytes).into_owned();
     parsed.replace("output", format!("{inline}={}", if form == "custom-columns-file" { columns_line(&text) } else { text }));

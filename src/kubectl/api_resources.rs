@@ -65,7 +65,13 @@ pub async fn run(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
 }
 
 /// Runs `kubectl api-versions`.
-pub async fn versions(s: &mut Session<'_>, _p: &Parsed) -> Result<i32> {
+pub async fn versions(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
+    if !p.operands.is_empty() {
+        return Err(super::error::Error::Said(format!(
+            "error: unexpected arguments: [{}]\nSee 'kubectl api-versions -h' for help and examples",
+            p.operands.join(" ")
+        )));
+    }
     let all = s.resources().await?;
     let names: BTreeSet<String> = all.iter().map(Resource::api_version).collect();
     let text: String = names.into_iter().map(|v| v + "\n").collect();

@@ -1,4 +1,6 @@
-//! `kubectl auth can-i` and `auth whoami`.
+//! `kubectl auth can-i`, `auth whoami` and `auth reconcile`.
+
+mod reconcile;
 
 use super::discovery;
 use super::error::{Error, Result};
@@ -6,7 +8,7 @@ use super::flags::{Flag, Parsed, Takes, flag, short};
 use super::print::output::Output;
 use super::print::{scalar, table};
 use super::session::{Ask, Session};
-use super::verbs::{GLOBAL, OUTPUT, Verb, verb};
+use super::verbs::{DRY_RUN, FILES, GLOBAL, OUTPUT, Verb, verb};
 use serde_json::{Value, json};
 
 const CAN_I: &[Flag] = &[
@@ -17,9 +19,35 @@ const CAN_I: &[Flag] = &[
     flag("no-headers", Takes::Bool, "leave the header line out"),
 ];
 
+const KNOWN_VERBS: [&str; 15] = [
+    "*",
+    "get",
+    "list",
+    "create",
+    "update",
+    "patch",
+    "watch",
+    "proxy",
+    "redirect",
+    "delete",
+    "deletecollection",
+    "use",
+    "bind",
+    "escalate",
+    "impersonate",
+];
+
 /// What can be asked.
 pub const SUBS: &[Verb] = &[
     verb!("can-i", [], "ask whether you may do something", "VERB TYPE[/NAME]", [CAN_I], can_i),
+    verb!(
+        "reconcile",
+        [],
+        "make roles and bindings as a file says, without taking anything away",
+        "-f FILE",
+        [reconcile::FLAGS, FILES, OUTPUT, DRY_RUN],
+        reconcile::run
+    ),
     verb!("whoami", [], "ask who you are", "", [OUTPUT], whoami),
 ];
 
@@ -29,9 +57,12 @@ async fn can_i(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
     }
     let [verb, what, rest @ ..] = p.operands.as_slice() else {
         return Err(Error::plain(
-            "you must specify two arguments: verb resource or verb resource/resourceName.\nSee 'kubectl auth can-i -h' for help and examples",
+            "you must specify two arguments: verb resource or verb resource/resourceName.\nSee 'kubectl auth can-i -h' for help and examples.",
         ));
     };
+    if !KNOWN_VERBS.contains(&verb.as_str()) && !what.starts_with('/') {
+        s.warn(&format!("Warning: verb '{verb}' is not a known verb\n"));
+    }
     let spec = match what.starts_with('/') {
         true => json!({"nonResourceAttributes": {"verb": verb, "path": what}}),
         false => {
@@ -41,7 +72,7 @@ async fn can_i(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
                 Some(r) => (r.group.clone(), r.plural.clone(), r.namespaced),
                 None => {
                     if word != "*" {
-                        s.warn(&format!("Warning: the server doesn't have a resource type '{word}'"));
+                        s.warn(&format!("Warning: the server doesn't have a resource type '{word}'\n"));
                     }
                     (String::new(), word.to_string(), true)
                 }
@@ -95,7 +126,7 @@ async fn whoami(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
     let answer = s.json(Ask::post("/apis/authentication.k8s.io/v1/selfsubjectreviews", &body)).await?;
     let output = Output::parse(p)?;
     if !output.is_human() {
-        let text = output.print(&answer, &[], true)?;
+        let text = output.print_own(&answer)?;
         s.io.write(text.as_bytes());
         return Ok(0);
     }

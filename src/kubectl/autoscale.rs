@@ -20,6 +20,9 @@ pub const FLAGS: &[Flag] = &[
 
 /// Runs `kubectl autoscale`.
 pub async fn run(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
+    if !p.given("max") {
+        return Err(Error::plain("required flag(s) \"max\" not set"));
+    }
     let (min, max) = (p.int("min").unwrap_or(-1), p.int("max").unwrap_or(-1));
     if p.given("cpu-percent") {
         s.warn("Flag --cpu-percent has been deprecated, Use --cpu with percentage or resource quantity format (e.g., '70%' for utilization or '500m' for milliCPU).");
@@ -40,9 +43,15 @@ pub async fn run(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
     let operands = p.operands.clone();
     for subject in subject::subjects(s, p, &operands).await? {
         if !subject.resource.subresources.iter().any(|sub| sub == "scale") {
-            return Err(Error::plain(format!("cannot autoscale a {}: no scale subresource", subject.resource.kind)));
+            return Err(Error::plain(format!(
+                "cannot autoscale a {}: could not find scale subresource for {}/{}, Resource={} in discovery information",
+                subject.resource.kind, subject.resource.group, subject.resource.version, subject.resource.plural
+            )));
         }
-        let body = autoscaler(p, &subject, (min, max), &metrics);
+        let mut body = autoscaler(p, &subject, (min, max), &metrics);
+        if dry_run != DryRun::Client || s.namespace_given {
+            body["metadata"]["namespace"] = json!(subject.namespace);
+        }
         let made = match dry_run {
             DryRun::Client => body,
             _ => {
@@ -63,6 +72,10 @@ pub async fn run(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
     Ok(0)
 }
 
+fn invalid(name: &str, value: &str) -> Error {
+    Error::plain(format!("invalid resource {name} value: {value}"))
+}
+
 /// `80%` is a share, `500m` an amount.
 fn metrics(p: &Parsed) -> Result<Vec<Value>> {
     let mut found = Vec::new();
@@ -72,15 +85,11 @@ fn metrics(p: &Parsed) -> Result<Vec<Value>> {
         let target = match value.strip_suffix('%') {
             Some(share) => {
                 let share = share.parse::<i64>().ok().filter(|n| *n > 0);
-                let share = share.ok_or_else(|| {
-                    Error::plain(format!("invalid {name} percentage {value:?}: it is a whole number above 0 and a % sign"))
-                })?;
+                let share = share.ok_or_else(|| invalid(name, &value))?;
                 json!({"type": "Utilization", "averageUtilization": share})
             }
             None => {
-                let amount = crate::k8s::quantity::Quantity::parse(&value).ok_or_else(|| {
-                    Error::plain(format!("invalid {name} value {value:?}: a percentage (80%) or an amount (500m)"))
-                })?;
+                let amount = crate::k8s::quantity::Quantity::parse(&value).ok_or_else(|| invalid(name, &value))?;
                 json!({"type": "AverageValue", "averageValue": amount.canonical()})
             }
         };
@@ -100,6 +109,6 @@ fn autoscaler(p: &Parsed, subject: &Subject, (min, max): (i64, i64), metrics: &[
         spec["metrics"] = json!(metrics);
     }
     json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
-        "metadata": {"name": name, "namespace": subject.namespace}, "spec": spec,
+        "metadata": {"name": name}, "spec": spec,
         "status": {"currentMetrics": null, "desiredReplicas": 0}})
 }

@@ -70,6 +70,8 @@ pub const SUBS: &[Verb] = &[
     verb!("get-contexts", [], "list contexts", "[NAME ...]", [LIST, OUTPUT], get_contexts),
     verb!("use-context", ["use"], "use another context", "NAME", [], use_context),
     verb!("set-context", [], "set a context's default namespace", "--current --namespace=NS", [SET], set_context),
+    verb!("get-clusters", [], "list clusters", "", [], get_clusters),
+    verb!("get-users", [], "list users", "", [], get_users),
     verb!("view", [], "print the kubeconfig", "", [VIEW, OUTPUT], view),
 ];
 
@@ -118,6 +120,24 @@ async fn get_contexts(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
     }
     let text = tabs::align(&text, 6, 3);
     s.io.write(text.as_bytes());
+    Ok(0)
+}
+
+async fn get_clusters(s: &mut Session<'_>, _p: &Parsed) -> Result<i32> {
+    let names = snapshot(s).contexts.into_iter().map(|c| c.cluster).collect();
+    names_of(s, names)
+}
+
+async fn get_users(s: &mut Session<'_>, _p: &Parsed) -> Result<i32> {
+    let names = snapshot(s).contexts.into_iter().map(|c| c.user).collect();
+    names_of(s, names)
+}
+
+fn names_of(s: &mut Session<'_>, names: std::collections::BTreeSet<String>) -> Result<i32> {
+    s.say("NAME");
+    for name in names {
+        s.say(&name);
+    }
     Ok(0)
 }
 

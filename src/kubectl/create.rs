@@ -265,7 +265,7 @@ impl Made<'_> {
             return Ok(0);
         }
         if dry_run == DryRun::Client {
-            let text = output.print(&object, &[], true)?;
+            let text = output.print_own(&object)?;
             s.io.write(text.as_bytes());
             return Ok(0);
         }

@@ -45,7 +45,13 @@ pub async fn run(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
     match target.resource.kind.as_str() {
         "Pod" => (),
         "Node" => return Err(Error::not_simulated("debugging a node")),
-        other => return Err(Error::plain(format!("\"{other}\" not supported by debug"))),
+        other => {
+            let version = match target.resource.group.as_str() {
+                "" => format!("/{}", target.resource.version),
+                _ => target.resource.api_version(),
+            };
+            return Err(Error::plain(format!("\"{version}, Kind={other}\" not supported by debug")));
+        }
     }
     let namespace = s.namespace.clone();
     let pod = fetch::object(s, &target.resource, &namespace, &target.name).await?;
@@ -217,7 +223,7 @@ fn set_images(p: &Parsed, spec: &mut Value) -> Result<()> {
         let (name, image) =
             pair.split_once('=').ok_or_else(|| Error::plain(format!("invalid argument {pair:?} for --set-image")))?;
         for field in ["containers", "initContainers"] {
-            for container in spec[field].as_array_mut().into_iter().flatten() {
+            for container in spec.get_mut(field).and_then(Value::as_array_mut).into_iter().flatten() {
                 if name == "*" || container["name"] == name {
                     container["image"] = json!(image);
                 }

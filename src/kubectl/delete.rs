@@ -47,6 +47,9 @@ pub async fn run(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
         s.io.write(body.as_bytes());
         return Ok(0);
     }
+    if p.on("all") && p.given("selector") {
+        return Err(Error::plain("setting 'all' parameter but found a non empty selector. "));
+    }
     let options = options(p)?;
     let dry_run = DryRun::of(p)?;
     let by_name = matches!(Output::parse(p)?, Output::Name);

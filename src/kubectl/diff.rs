@@ -23,8 +23,15 @@ pub const FLAGS: &[Flag] = &[
 /// What kubectl shows in the place of a secret's values.
 const HIDDEN: [&str; 3] = ["***", "*** (before)", "*** (after)"];
 
-/// Runs `kubectl diff`. Exit code 0: no difference; 1: some, or it failed.
+/// Runs `kubectl diff`. Exit code 0: no difference; 1: some; 2: it failed.
 pub async fn run(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
+    compare(s, p).await.map_err(|error| match error {
+        Error::Interrupted => error,
+        other => Error::Coded(2, Box::new(other)),
+    })
+}
+
+async fn compare(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
     if p.on("prune") {
         return Err(Error::not_simulated("diff --prune"));
     }

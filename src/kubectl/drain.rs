@@ -49,7 +49,12 @@ pub async fn run(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
             }
         }
     }
-    Error::all(flat(errors)).map(|()| 0)
+    // kubectl prints these as they are.
+    let bare = |error| match error {
+        Error::Plain(text) => Error::Said(text),
+        other => other,
+    };
+    Error::all(flat(errors).into_iter().map(bare).collect()).map(|()| 0)
 }
 
 /// A set of errors the way Go prints one: `[a, b]`.
@@ -211,7 +216,7 @@ async fn fate(s: &mut Session<'_>, p: &Parsed, pod: &Value) -> Result<Fate> {
     }
     if !finished && controller.is_none() {
         if !p.on("force") {
-            return Ok(Fate::Refused("cannot delete Pods that declare no controller (use --force to override)"));
+            return Ok(Fate::Refused("Pods that declare no controller (use --force to override)"));
         }
         said = Fate::Warned("deleting Pods that declare no controller");
     }

@@ -29,6 +29,12 @@ const ROUNDS: usize = 50;
 
 /// Runs `kubectl edit`.
 pub async fn run(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
+    if p.operands.is_empty() && !p.given("filename") && !p.given("kustomize") {
+        return Err(Error::Said(
+            "error: You must provide one or more resources by argument or filename.\nExample resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'\n   '<resource> <name>'\n   '<resource>'"
+                .into(),
+        ));
+    }
     if s.io.editor.is_none() {
         return Err(Error::plain("unable to launch an editor here; use apply or patch"));
     }

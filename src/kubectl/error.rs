@@ -16,6 +16,8 @@ pub enum Error {
     Many(Vec<Error>),
     /// Standard output that came before an error.
     After(String, Box<Error>),
+    /// An error with an exit code of its own.
+    Coded(i32, Box<Error>),
     /// The learner pressed Ctrl-C.
     Interrupted,
 }
@@ -74,7 +76,7 @@ impl Error {
             Error::Status(status) => status["message"].as_str().unwrap_or("").to_string(),
             Error::Plain(text) | Error::Said(text) => text.clone(),
             Error::Many(errors) => errors.iter().map(Error::message).collect::<Vec<_>>().join(", "),
-            Error::After(_, error) => error.message(),
+            Error::After(_, error) | Error::Coded(_, error) => error.message(),
             Error::Interrupted => String::new(),
         }
     }
@@ -106,7 +108,7 @@ impl Error {
                 });
                 texts.collect::<Vec<_>>().join("\n")
             }
-            Error::After(_, error) => error.text(),
+            Error::After(_, error) | Error::Coded(_, error) => error.text(),
             Error::Interrupted => String::new(),
         }
     }
@@ -115,6 +117,7 @@ impl Error {
     pub fn code(&self) -> i32 {
         match self {
             Error::Interrupted => 130,
+            Error::Coded(code, _) => *code,
             _ => 1,
         }
     }

@@ -37,7 +37,7 @@ pub async fn run(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
         s.io.write(body.as_bytes());
         return Ok(0);
     }
-    let output = Output::parse(p)?;
+    let output = Output::parse_with_tables(p)?;
     let targets = targets(s, p).await?;
     if p.on("watch") || p.on("watch-only") {
         return watch(s, p, &output, &targets).await;

@@ -83,6 +83,9 @@ fn split(operands: &[String], which: Which) -> Result<(Vec<String>, Changes)> {
     let mut changes = Changes::default();
     for word in &operands[first..] {
         match (word.split_once('='), word.strip_suffix('-')) {
+            (Some((_, value)), _) if which == Which::Labels && value.contains('=') => {
+                return Err(Error::plain(format!("invalid label spec: {word}")));
+            }
             (Some((key, value)), _) => {
                 check(which, key, value)?;
                 changes.set.push((key.to_string(), value.to_string()));

@@ -60,6 +60,36 @@ fn text(source: &str, bytes: Vec<u8>) -> Result<String> {
     })
 }
 
+/// What is wrong with a text, in the words and with the lines of the YAML engine that kubectl has. It counts lines from 0 where
+/// structure is wrong, from 1 where characters are, and names no line for 0.
+fn go_words(error: &yaml::Error, text: &str) -> String {
+    let lines = text.lines().count();
+    let said = error.message.as_str();
+    let (line, what) = if said.contains("did not find expected key") {
+        (error.line - 1, "did not find expected key")
+    } else if said.starts_with("unclosed bracket '{'") {
+        (lines, "did not find expected ',' or '}'")
+    } else if said.starts_with("unclosed bracket '['") {
+        (lines, "did not find expected ',' or ']'")
+    } else if said.starts_with("mismatched bracket '['") {
+        (error.line - 1, "did not find expected ',' or ']'")
+    } else if said.starts_with("mismatched bracket '{'") {
+        (error.line - 1, "did not find expected ',' or '}'")
+    } else if said.starts_with("unclosed quote") {
+        (lines + 1, "found unexpected end of stream")
+    } else if said.starts_with("found character that cannot start any token") {
+        (error.line, "found character that cannot start any token")
+    } else if error.line == 1 && said.starts_with("mapping values are not allowed") {
+        (0, said)
+    } else {
+        (error.line, said)
+    };
+    match line {
+        0 => what.to_string(),
+        line => format!("line {line}: {what}"),
+    }
+}
+
 /// Reads all `-f` of a command. Items that cannot be read or placed come back as errors beside the good ones.
 ///
 /// # Errors
@@ -67,7 +97,7 @@ fn text(source: &str, bytes: Vec<u8>) -> Result<String> {
 pub async fn read(s: &mut Session<'_>, parsed: &Parsed) -> Result<(Vec<Item>, Vec<Error>)> {
     if parsed.given("kustomize") {
         if parsed.given("filename") {
-            return Err(Error::plain("only one of '-f' or '-k' can be specified"));
+            return Err(Error::plain("only one of -f or -k can be specified"));
         }
         let folder = parsed.str("kustomize");
         let made = super::kustomize::build(s, folder)?;
@@ -80,7 +110,7 @@ pub async fn read(s: &mut Session<'_>, parsed: &Parsed) -> Result<(Vec<Item>, Ve
     let mut objects = Vec::new();
     for (source, text) in documents {
         let read = yaml::parse_documents(&text).map_err(|e| {
-            Error::plain(format!("error parsing {source}: error converting YAML to JSON: yaml: line {}: {}", e.line, e.message))
+            Error::plain(format!("error parsing {source}: error converting YAML to JSON: yaml: {}", go_words(&e, &text)))
         })?;
         for value in read {
             flatten(&source, value, &mut objects)?;

@@ -48,6 +48,12 @@ pub async fn run(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
     let target = select::pod_like(s, operand).await?;
     let namespace = s.namespace.clone();
     let object = fetch::object(s, &target.resource, &namespace, &target.name).await?;
+    if target.resource.kind == "Service" && pods::selector(&object).is_none() {
+        return Err(Error::plain(format!(
+            "cannot attach to *v1.Service: invalid service '{}': Service is defined without a selector",
+            target.name
+        )));
+    }
     let found = pods::behind(s, operand).await?;
     let pod = found.first().ok_or_else(|| Error::plain(format!("no pods found for {operand}")))?;
     let pairs = ports.iter().map(|text| pair(text, &object, pod)).collect::<Result<Vec<Pair>>>()?;

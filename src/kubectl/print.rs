@@ -6,6 +6,8 @@ pub mod table;
 pub mod tabs;
 pub mod time;
 
+use crate::k8s::kinds;
+use crate::k8s::types::{self, Message, Shape};
 use serde_json::Value;
 use std::fmt::Write as _;
 
@@ -17,6 +19,56 @@ pub fn pretty_json(value: &Value) -> String {
     let written = serde::Serialize::serialize(value, &mut out);
     debug_assert!(written.is_ok(), "a value is always printable");
     go_escaped(&String::from_utf8_lossy(&bytes)) + "\n"
+}
+
+/// JSON as kubectl prints an object that it made itself: members in the order of the object's type.
+pub fn typed_json(object: &Value) -> String {
+    let text = |key: &str| object[key].as_str().unwrap_or("");
+    let (group, version) = text("apiVersion").split_once('/').unwrap_or(("", text("apiVersion")));
+    let message = kinds::find(group, text("kind")).and_then(|info| types::message(&info.message(version)));
+    let mut out = String::new();
+    write_typed(object, message, true, 0, &mut out);
+    out.push('\n');
+    go_escaped(&out)
+}
+
+fn write_typed(value: &Value, of: Option<&'static Message>, top: bool, indent: usize, out: &mut String) {
+    let pad = |n: usize| " ".repeat(4 * n);
+    match value {
+        Value::Object(members) if !members.is_empty() => {
+            let place = |key: &str| match (top, key) {
+                (true, "kind") => 0,
+                (true, "apiVersion") => 1,
+                (true, "metadata") => 2,
+                _ => 3 + of.and_then(|m| m.fields.iter().position(|f| f.name == key)).unwrap_or(usize::MAX - 3),
+            };
+            let mut keys: Vec<&String> = members.keys().collect();
+            keys.sort_by_key(|key| place(key));
+            out.push_str("{\n");
+            for (n, key) in keys.iter().enumerate() {
+                let field = of.and_then(|m| m.field(key)).filter(|f| f.shape != Shape::Map);
+                let inner = if top && *key == "metadata" {
+                    types::message("meta.v1.ObjectMeta")
+                } else {
+                    field.and_then(|f| types::message(f.of))
+                };
+                let _ = write!(out, "{}{}: ", pad(indent + 1), Value::String(key.to_string()));
+                write_typed(&members[*key], inner, false, indent + 1, out);
+                out.push_str(if n + 1 < keys.len() { ",\n" } else { "\n" });
+            }
+            let _ = write!(out, "{}}}", pad(indent));
+        }
+        Value::Array(items) if !items.is_empty() => {
+            out.push_str("[\n");
+            for (n, item) in items.iter().enumerate() {
+                out.push_str(&pad(indent + 1));
+                write_typed(item, of, false, indent + 1, out);
+                out.push_str(if n + 1 < items.len() { ",\n" } else { "\n" });
+            }
+            let _ = write!(out, "{}]", pad(indent));
+        }
+        other => out.push_str(&other.to_string()),
+    }
 }
 
 /// Compact JSON as Go's encoder writes it (`<`, `>` and `&` escaped): the form of the last-applied annotation.

@@ -29,7 +29,7 @@ pub const FLAGS: &[Flag] = &[
     short("tty", 't', Takes::Bool, "with a terminal"),
     flag("attach", Takes::Bool, "join the pod's process"),
     short("quiet", 'q', Takes::Bool, "only what the pod prints"),
-    flag("expose", Takes::Bool, "make a service too (not simulated here)"),
+    flag("expose", Takes::Bool, "make a service for the port too"),
     flag("leave-stdin-open", Takes::Bool, "keep standard input open for others"),
     flag("grace-period", Takes::Int, "seconds the pod has to stop when it is deleted"),
     flag("pod-running-timeout", Takes::Text, "how long to wait for the pod to run"),
@@ -45,16 +45,38 @@ pub async fn run(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
     if dry_run != DryRun::Client || s.namespace_given {
         pod["metadata"]["namespace"] = json!(s.namespace);
     }
+    let service = p.on("expose").then(|| service(s, p, dry_run));
     if dry_run == DryRun::Client {
         let name = pod["metadata"]["name"].as_str().unwrap_or("").to_string();
         match output.is_human() {
             true => s.say(&format!("pod/{name} created (dry run)")),
             false => {
-                let text = output.print(&pod, &[], true)?;
+                let text = output.print_own(&pod)?;
                 s.io.write(text.as_bytes());
             }
         }
+        if let Some(service) = service {
+            match output.is_human() {
+                true => s.say(&format!("service/{name} created (dry run)")),
+                false => {
+                    let between = if matches!(output, Output::Yaml) { "---\n" } else { "" };
+                    let text = format!("{between}{}", output.print_own(&service)?);
+                    s.io.write(text.as_bytes());
+                }
+            }
+        }
         return Ok(0);
+    }
+    if let Some(service) = &service {
+        let ask = Ask::post(format!("/api/v1/namespaces/{}/services", s.namespace), service)
+            .query("dryRun", dry_run.query())
+            .query("fieldManager", manager(p, "kubectl-run"));
+        let made = s.json(ask).await?;
+        let name = made["metadata"]["name"].as_str().unwrap_or("").to_string();
+        match output.is_human() {
+            true => s.say(&format!("service/{name} created{}", dry_run.suffix())),
+            false => apply::print_objects(s, p, &output, vec![made]).await?,
+        }
     }
     let ask = Ask::post(format!("/api/v1/namespaces/{}/pods", s.namespace), &pod)
         .query("dryRun", dry_run.query())
@@ -73,13 +95,13 @@ pub async fn run(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
 
 fn check(p: &Parsed, attached: bool) -> Result<()> {
     if p.before_dash().is_empty() {
-        return Err(Error::usage("run", "NAME is required for run"));
+        return Err(Error::plain("NAME is required for run"));
     }
     if p.str("image").is_empty() {
         return Err(Error::plain("required flag(s) \"image\" not set"));
     }
-    if p.str("image").contains(char::is_whitespace) || p.str("image").contains("://") {
-        return Err(Error::plain(format!("Invalid image name {:?}: invalid reference format", p.str("image"))));
+    if !is_reference(p.str("image")) {
+        return Err(Error::plain(format!("invalid image name {:?}: invalid reference format", p.str("image"))));
     }
     if p.on("rm") && !attached {
         return Err(Error::plain("--rm should only be used for attached containers"));
@@ -87,13 +109,50 @@ fn check(p: &Parsed, attached: bool) -> Result<()> {
     if p.on("tty") && !p.on("stdin") {
         return Err(Error::plain("-i/--stdin is required for containers with -t/--tty=true"));
     }
-    if p.on("expose") {
-        return Err(Error::not_simulated("run --expose; use kubectl expose"));
+    if p.on("expose") && p.str("port").is_empty() {
+        return Err(Error::plain("--port must be set when exposing a service"));
     }
     match p.text("restart") {
         None | Some("Always" | "OnFailure" | "Never") => Ok(()),
-        Some(other) => Err(Error::plain(format!("invalid restart policy: {other}"))),
+        Some(other) => Err(Error::plain(format!("invalid restart policy: {other}, valid values are: Always, OnFailure, Never"))),
     }
+}
+
+/// `--expose`: a service in front of the pod.
+fn service(s: &Session<'_>, p: &Parsed, dry_run: DryRun) -> Value {
+    let port = p.int("port").unwrap_or(0);
+    let mut service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": p.before_dash()[0]},
+        "spec": {"ports": [{"port": port, "protocol": "TCP", "targetPort": port}],
+            "selector": labels(p, &p.before_dash()[0]).unwrap_or_default()},
+        "status": {"loadBalancer": {}}});
+    if dry_run != DryRun::Client || s.namespace_given {
+        service["metadata"]["namespace"] = json!(s.namespace);
+    }
+    service
+}
+
+/// Whether a text is an image reference: `[HOST[:PORT]/]path[:tag][@digest]`, the path in lower case.
+fn is_reference(text: &str) -> bool {
+    let (rest, digest) = text.split_once('@').map_or((text, None), |(rest, digest)| (rest, Some(digest)));
+    let (path, tag) = match rest.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')) {
+        Some((path, tag)) => (path, Some(tag)),
+        None => (rest, None),
+    };
+    let mut parts: Vec<&str> = path.split('/').collect();
+    let is_host = |part: &str| part.contains(['.', ':']) || part == "localhost" || part.chars().any(|c| c.is_ascii_uppercase());
+    if parts.len() > 1 && is_host(parts[0]) {
+        parts.remove(0);
+    }
+    let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-');
+    let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    parts.iter().all(|part| part.chars().all(inner) && edge(part.chars().next()) && edge(part.chars().last()))
+        && tag.is_none_or(|tag| !tag.is_empty() && tag.len() <= 128 && tag.chars().all(word) && !tag.starts_with(['.', '-']))
+        && digest.is_none_or(|digest| {
+            digest
+                .split_once(':')
+                .is_some_and(|(kind, hex)| !kind.is_empty() && hex.len() >= 32 && hex.chars().all(|c| c.is_ascii_hexdigit()))
+        })
 }
 
 fn pod(p: &Parsed) -> Result<Value> {

@@ -116,7 +116,8 @@ async fn change(
             continue;
         }
         let body = patch::strategic_two_way(&subject.object, &after);
-        if body == json!({}) {
+        // A selector is said to be updated even when it stays the same.
+        if body == json!({}) && said != "selector updated" {
             continue;
         }
         if dry_run != DryRun::Client {
@@ -153,7 +154,7 @@ async fn image(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
         for (n, change) in changes.iter().enumerate() {
             let (name, image) = change.split_once('=').unwrap_or((change, ""));
             for field in ["initContainers", "containers"] {
-                for container in spec[field].as_array_mut().into_iter().flatten() {
+                for container in spec.get_mut(field).and_then(Value::as_array_mut).into_iter().flatten() {
                     if name == "*" || container["name"] == name {
                         container["image"] = json!(image);
                         found[n] = true;

@@ -141,7 +141,7 @@ fn split(words: &[String]) -> Result<(Vec<String>, Changes)> {
 fn check(p: &Parsed, operands: &[String], changes: &Changes) -> Result<()> {
     let kind = operands[0].split('/').next().unwrap_or("").to_lowercase();
     if !matches!(kind.as_str(), "node" | "nodes" | "no") {
-        return Err(Error::plain(format!("invalid resource type {}, only [node nodes] types are supported", operands[0])));
+        return Err(Error::plain(format!("invalid resource type {}, only node types are supported", operands[0])));
     }
     let both = |add: &Taint| {
         let removal = changes.remove.iter().find(|r| r.key == add.key && (r.effect.is_empty() || r.effect == add.effect));
@@ -226,7 +226,7 @@ mod tests {
             ),
             ("nodes n1 k=w:NoSchedule", one.clone(), true, r#"modified [{"effect":"NoSchedule","key":"k","value":"w"}]"#),
             ("nodes n1 a:NoSchedule k-", one.clone(), false, r#"modified [{"effect":"NoSchedule","key":"a"}]"#),
-            ("pods n1 k-", one.clone(), false, "error: invalid resource type pods, only [node nodes] types are supported"),
+            ("pods n1 k-", one.clone(), false, "error: invalid resource type pods, only node types are supported"),
             ("nodes n1", one.clone(), false, "error: at least one taint update is required"),
             (
                 "nodes n1 k=v:Bad",

@@ -206,6 +206,18 @@ fn wrong_sub(verb: &Verb, rest: &[String]) -> Option<Error> {
     if verb.subs.is_empty() {
         return None;
     }
+    const ABSENT_SUBS: [&str; 8] =
+        ["delete-cluster", "delete-context", "delete-user", "rename-context", "set", "set-cluster", "set-credentials", "unset"];
+    if verb.name == "create" {
+        return Some(Error::Said(format!(
+            "error: Unexpected args: [{}]\nSee 'kubectl create -h' for help and examples",
+            rest.iter().take_while(|w| !w.starts_with('-')).cloned().collect::<Vec<_>>().join(" ")
+        )));
+    }
+    if verb.name != "config" || !ABSENT_SUBS.contains(&word.as_str()) {
+        let name = verb.name;
+        return Some(Error::Said(format!("error: unknown command {word:?}\nSee 'kubectl {name} -h' for help and examples")));
+    }
     let known: Vec<&str> = verb.subs.iter().map(|s| s.name).collect();
     Some(Error::plain(format!(
         "{} (built in: {})",
@@ -232,7 +244,7 @@ fn unknown(word: &str) -> Error {
     near.sort_unstable();
     let mut text = format!("error: unknown command {word:?} for \"kubectl\"");
     if !near.is_empty() {
-        text += &format!("\n\nDid you mean this?\n{}", near.iter().map(|n| format!("\t{n}\n")).collect::<String>());
+        text += &format!("\n\nDid you mean this?\n\t{}", near.join("\n\t"));
     }
     Error::Said(text)
 }
@@ -290,7 +302,7 @@ mod tests {
         }
         let unknown = outcome("gte pods", &Restrictions::none());
         assert!(unknown.starts_with("error: unknown command \"gte\" for \"kubectl\"\n\nDid you mean this?\n"), "{unknown}");
-        assert!(unknown.contains("\tget\n"), "{unknown}");
+        assert!(unknown.contains("\tget"), "{unknown}");
         assert!(
             outcome("certificate approve x", &Restrictions::none())
                 .starts_with("error: not simulated here: kubectl certificate; ")

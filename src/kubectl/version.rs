@@ -25,6 +25,7 @@ pub async fn run(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
     match p.str("output") {
         "" => {
             s.say(&format!("Client Version: {CLIENT}"));
+            s.say("Kustomize Version: v5.8.1+egress-lab");
             if let Some(version) = whole["serverVersion"]["gitVersion"].as_str() {
                 s.say(&format!("Server Version: {version}"));
             }

@@ -72,7 +72,7 @@ pub async fn run(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
 
 fn goal(p: &Parsed) -> Result<Goal> {
     let text = match p.list("for") {
-        [] => return Err(Error::plain("--for must be specified")),
+        [] => return Err(Error::plain("unrecognized condition: []")),
         [one] => one.as_str(),
         _ => return Err(Error::not_simulated("wait with several --for")),
     };

@@ -35,7 +35,7 @@ fn namespace(res: &mut Res, namespace: &str) {
     }
     // Accounts that are part of the kustomization follow as references do; the default one is in every namespace.
     if matches!(kind.as_str(), "RoleBinding" | "ClusterRoleBinding") {
-        for subject in res.value["subjects"].as_array_mut().into_iter().flatten() {
+        for subject in res.value.get_mut("subjects").and_then(Value::as_array_mut).into_iter().flatten() {
             if subject["kind"] == "ServiceAccount" && subject["name"] == "default" {
                 subject["namespace"] = json!(namespace);
             }

@@ -1,7 +1,7 @@
 //! `-o`: the forms in which objects are printed.
 
 use super::columns::{self, Column};
-use super::{go_json, pretty_json};
+use super::{go_json, pretty_json, typed_json};
 use crate::base::yaml;
 use crate::k8s::jsonpath::JsonPath;
 use crate::kubectl::discovery::{self, Resource};
@@ -30,17 +30,32 @@ pub enum Output {
 const FORMATS: &str = "custom-columns,custom-columns-file,go-template,go-template-file,json,jsonpath,jsonpath-as-json,jsonpath-file,kyaml,name,template,templatefile,wide,yaml";
 
 impl Output {
-    /// Reads `-o`; none is [`Output::Human`].
+    /// Reads `-o` of a verb that prints what it made or changed; none is [`Output::Human`].
     ///
     /// # Errors
-    /// Unknown forms, and templates that cannot be read.
+    /// Unknown forms, tables, and templates that cannot be read.
     pub fn parse(parsed: &Parsed) -> Result<Output> {
+        match Output::parse_with_tables(parsed)? {
+            Output::Human { wide: true } | Output::Columns(_) => {
+                let tables = ["custom-columns,custom-columns-file,", "wide,"];
+                Err(unknown(parsed.str("output"), &tables.iter().fold(FORMATS.to_string(), |all, t| all.replace(t, ""))))
+            }
+            output => Ok(output),
+        }
+    }
+
+    /// Reads `-o` of `get`, which prints tables too.
+    ///
+    /// # Errors
+    /// As [`Output::parse`], but for tables.
+    pub fn parse_with_tables(parsed: &Parsed) -> Result<Output> {
         let text = parsed.str("output");
         let (form, rest) = match text.split_once('=') {
             Some((form, rest)) => (form, rest),
             None => (text, parsed.str("template")),
         };
         Ok(match form {
+            "" if parsed.given("template") => Output::go_template(parsed.str("template"), parsed)?,
             "" => Output::Human { wide: false },
             "wide" => Output::Human { wide: true },
             "yaml" => Output::Yaml,
@@ -49,22 +64,31 @@ impl Output {
             "jsonpath" => Output::JsonPath(rest.to_string(), jsonpath(rest)?),
             "jsonpath-as-json" => Output::JsonPathAsJson(jsonpath(rest)?),
             "custom-columns" => Output::Columns(columns::parse(rest)?),
-            "go-template" | "template" => {
-                let template = Template::parse(rest).map_err(|e| Error::plain(format!("error parsing template {rest}, {e}")));
-                let strict = !parsed.on_or("allow-missing-template-keys", true);
-                Output::GoTemplate(rest.to_string(), some_template(rest).and(template)?, strict)
-            }
+            "go-template" | "template" => Output::go_template(rest, parsed)?,
             "kyaml" => return Err(Error::not_simulated("output as kyaml; use yaml")),
-            other => {
-                return Err(Error::plain(format!(
-                    "unable to match a printer suitable for the output format {other:?}, allowed formats are: {FORMATS}"
-                )));
-            }
+            _ => return Err(unknown(text, FORMATS)),
         })
+    }
+
+    fn go_template(text: &str, parsed: &Parsed) -> Result<Output> {
+        some_template(text)?;
+        let template = Template::parse(text).map_err(|e| Error::plain(format!("error parsing template {text}, {e}")))?;
+        Ok(Output::GoTemplate(text.to_string(), template, !parsed.on_or("allow-missing-template-keys", true)))
     }
 
     pub fn is_human(&self) -> bool {
         matches!(self, Output::Human { .. })
+    }
+
+    /// The text for an object that kubectl made itself, without asking a server.
+    ///
+    /// # Errors
+    /// As [`Output::print`].
+    pub fn print_own(&self, object: &Value) -> Result<String> {
+        match self {
+            Output::Json => Ok(typed_json(object)),
+            other => other.print(object, &[], true),
+        }
     }
 
     /// The text for one object (or a List).
@@ -79,7 +103,7 @@ impl Output {
             Output::Name => Ok(items(object).iter().map(|o| name(o, resources) + "\n").collect()),
             Output::JsonPath(text, path) => path.print(object).map_err(|e| {
                 let shown = details("jsonpath", text, &e, None, &value::go_syntax(object));
-                Error::plain(format!("error executing jsonpath {text:?}: {shown}")).after(shown)
+                Error::plain(format!("error executing jsonpath {text:?}: {shown}"))
             }),
             Output::GoTemplate(text, template, strict) => template.run(object, *strict).map_err(|(before, e)| {
                 let shown = before + &details("template", text, &e, Some(&go_json(object)), &value::shown(object));
@@ -92,6 +116,10 @@ impl Output {
             Output::Columns(columns) => columns::print(columns, &items(object), headers),
         }
     }
+}
+
+fn unknown(form: &str, formats: &str) -> Error {
+    Error::plain(format!("unable to match a printer suitable for the output format {form:?}, allowed formats are: {formats}"))
 }
 
 /// What kubectl prints for whoever writes the template.

@@ -39,9 +39,6 @@ pub async fn run(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
     if p.on("list") {
         return list(s, p, &operands).await;
     }
-    if changes.set.is_empty() && changes.remove.is_empty() {
-        return Err(Error::plain("at least one environment variable must be provided"));
-    }
     let pattern = p.text("containers").unwrap_or("*").to_string();
     let overwrite = p.on_or("overwrite", true);
     change(s, p, &operands, "env updated", |subject, object| {
@@ -87,11 +84,19 @@ async fn from(s: &mut Session<'_>, p: &Parsed) -> Result<Vec<Value>> {
     let object = fetch::object(s, &resource, &namespace, name).await?;
     let wanted = |key: &String| p.list("keys").is_empty() || p.list("keys").contains(key);
     let keys = object["data"].as_object().into_iter().flat_map(|data| data.keys()).filter(|key| wanted(key));
-    let variable = |key: &String| {
+    let mut transferred = Vec::new();
+    let mut variable = |key: &String| {
         let name: String = key.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
+        if name != key.to_ascii_uppercase() {
+            transferred.push(format!("Warning: key {key} transferred to {name}"));
+        }
         json!({"name": format!("{}{name}", p.str("prefix")), "valueFrom": {reference: {"name": object["metadata"]["name"], "key": key}}})
     };
-    Ok(keys.map(variable).collect())
+    let found = keys.map(&mut variable).collect();
+    for warning in transferred {
+        s.warn(&warning);
+    }
+    Ok(found)
 }
 
 fn update(container: &mut Value, changes: &Changes, overwrite: bool) -> Result<()> {
@@ -121,7 +126,7 @@ async fn list(s: &mut Session<'_>, p: &Parsed, operands: &[String]) -> Result<i3
         let Some(spec) = pod_spec(&mut object) else { return Err(no_template(&subject)) };
         for container in spec["containers"].as_array().into_iter().flatten() {
             let text = |value: &Value| value.as_str().unwrap_or("").to_string();
-            s.say(&format!("# {} {}, container {}", subject.resource.plural, subject.name(), text(&container["name"])));
+            s.say(&format!("# {} {}, container {}", subject.resource.kind, subject.name(), text(&container["name"])));
             for entry in container["env"].as_array().into_iter().flatten() {
                 let name = text(&entry["name"]);
                 let from = &entry["valueFrom"];

@@ -118,7 +118,7 @@ pub const VERBS: &[Verb] = &[
     verb!("explain", [], "say what a field means", "TYPE[.FIELD ...]", [explain::FLAGS, OUTPUT], explain::run),
     verb!("api-resources", [], "list the types the server has", "", [api_resources::FLAGS, OUTPUT], api_resources::run),
     verb!("api-versions", [], "list the groups and versions the server has", "", [OUTPUT], api_resources::versions),
-    verb!("auth", [], "ask what you may do", "can-i VERB TYPE | whoami", [OUTPUT], help::of_subs, auth::SUBS),
+    verb!("auth", [], "ask what you may do", "can-i VERB TYPE | whoami | reconcile -f FILE", [OUTPUT], help::of_subs, auth::SUBS),
     verb!(
         "config",
         [],
