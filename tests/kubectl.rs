@@ -25,6 +25,9 @@ const SKIP: &str = r"kubectl (logs|exec|cp|attach|port-forward|proxy|debug)\b|cl
 
 /// Volatile text, as in the recordings' own replay script.
 const MASKS: &[(&str, &str)] = &[
+    // kubectl hands two folders to a program, this one compares itself.
+    (r"/tmp/(LIVE|MERGED)-\d+", "${1}"),
+    (r"20\d\d-\d\d-\d\d [\d:.]+ \+0000", "TIME"),
     (r" *- configMap:\n *items:\n *- key: service-ca\.crt\n *path: service-ca\.crt\n *name: openshift-service-ca\.crt\n", ""),
     (
         r#",\s*\{\s*"configMap": \{\s*"items": \[\s*\{\s*"key": "service-ca\.crt",\s*"path": "service-ca\.crt"\s*\}\s*\],\s*"name": "openshift-service-ca\.crt"\s*\}\s*\}"#,
@@ -60,9 +63,6 @@ const MASKS: &[(&str, &str)] = &[
     (r"sha256:[0-9a-f]+|containerd://[0-9a-f]+", "DIGEST"),
     (r"docker\.io/[^ @]+@DIGEST", "IMAGE@DIGEST"),
     (r#"stored to "[^"]*""#, "stored to FILE"),
-    // kubectl hands two folders to a program, this one compares itself.
-    (r"/tmp/(LIVE|MERGED)-\d+", "${1}"),
-    (r"20\d\d-\d\d-\d\d [\d:.]+ \+0000", "TIME"),
     (r"[ \t]+", " "),
     (r" +\n", "\n"),
 ];
@@ -338,4 +338,50 @@ async fn commands_reach_into_pods() {
     let watched = bench.run(&argv("get namespaces -w"), Vec::new(), "", true).await;
     assert_eq!((watched.exit, watched.err.as_str()), (130, ""));
     assert!(watched.out.starts_with("NAME              STATUS   AGE\ndefault           Active   "), "{}", watched.out);
+}
+
+mod jsonpath {
+    use egress_lab::k8s::jsonpath::JsonPath;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    fn object() -> Value {
+        json!({"kind": "List", "items": [
+            {"metadata": {"name": "a", "labels": {"app.kubernetes.io/name": "x"}}, "spec": {"n": 1, "l": [1, 2.5, "x", null, true]}},
+            {"metadata": {"name": "b"}, "spec": {"n": 2, "l": []}}]})
+    }
+
+    /// What once was a trouble, or could be one, is tried every time: it gives an answer, and soon.
+    #[test]
+    fn the_corpus_gives_answers() {
+        let corpus = include_str!("data/kubectl/jsonpath-corpus.txt");
+        assert!(corpus.lines().count() > 30);
+        for template in corpus.lines() {
+            let _ = JsonPath::parse(template).map(|path| path.print(&object()));
+            let _ = JsonPath::parse_relaxed(template).map(|path| path.find(&object()).map(|found| found.len()));
+        }
+        for deep in ["{.a[".repeat(20_000), "{range .items[*]}".repeat(5_000), "{..".repeat(20_000), "[?(".repeat(20_000)] {
+            let _ = JsonPath::parse(&deep).map(|path| path.print(&object()));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_text_makes_it_panic(template in ".{0,60}") {
+            let _ = JsonPath::parse(&template).map(|path| path.print(&object()));
+        }
+
+        #[test]
+        fn no_words_make_it_panic(words in proptest::collection::vec(prop_oneof![
+            "\\{", "\\}", "\\.", "\\.\\.", "\\*", "\\[", "\\]", "\\[\\*\\]", "items", "metadata", "name", "spec", "l", "range ", "end",
+            "\\?\\(", "\\)", "@", "\\$", "==", "<", ">=", "'a'", "\"b\"", "-?[0-9]{1,20}", ":", ",", " ", "\\\\", "\\[-?[0-9]:[0-9]\\]",
+        ], 0..25)) {
+            let text = words.concat();
+            let _ = JsonPath::parse(&text).map(|path| path.print(&object()));
+            let _ = JsonPath::parse_relaxed(&text).map(|path| path.find(&object()).map(|found| found.len()));
+            let _ = JsonPath::parse(&format!("{{.items[{text}]}}")).map(|path| path.print(&object()));
+        }
+    }
 }

@@ -38,6 +38,11 @@ const LESSON: &[Rule] = &[
     Rule { verb: "", flag: "as", sentence: "a lesson acts as the learner, not as somebody else" },
     Rule { verb: "", flag: "as-group", sentence: "a lesson acts as the learner, not as somebody else" },
     Rule { verb: "edit", flag: "", sentence: "a lesson cannot open an editor; use apply or patch" },
+    Rule { verb: "diff", flag: "", sentence: "a lesson compares nothing by itself; use apply --dry-run=server" },
+    Rule { verb: "debug", flag: "", sentence: "a lesson's pods are in its manifests; use exec" },
+    Rule { verb: "attach", flag: "", sentence: "a lesson joins no running process; use exec or logs" },
+    Rule { verb: "kustomize", flag: "output", sentence: "a lesson's line writes no file this way" },
+    Rule { verb: "", flag: "cache-dir", sentence: "a lesson's line names no folder of this machine" },
     Rule { verb: "cp", flag: "", sentence: "a lesson cannot copy files between a pod and this machine" },
 ];
 

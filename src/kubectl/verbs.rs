@@ -142,7 +142,7 @@ pub fn resolve(argv: &[String], restrictions: &Restrictions) -> Result<Line> {
             return Err(Error::plain(format!("--{given} is refused: {sentence}")));
         }
     }
-    refuse_operands(&parsed, restrictions)?;
+    refuse_operands(verb.name, &parsed, restrictions)?;
     if parsed.on("help") || verb_without_work(verb, &command, &parsed) {
         let help = help::of(&command);
         return Ok(Line { command: None, parsed, help });
@@ -155,18 +155,43 @@ fn verb_without_work(verb: &Verb, command: &Command, parsed: &Parsed) -> bool {
     !verb.subs.is_empty() && command.parent.is_none() && !parsed.given("filename") && verb.name != "create"
 }
 
-fn refuse_operands(parsed: &Parsed, restrictions: &Restrictions) -> Result<()> {
+fn refuse_operands(verb: &str, parsed: &Parsed, restrictions: &Restrictions) -> Result<()> {
     let url = |name: &String| name.starts_with("http://") || name.starts_with("https://");
     let outside = |name: &&String| url(name) || crate::base::files::inside(name).is_err();
     if !restrictions.plain_files {
         return Ok(());
     }
-    for (flag, shown) in [("filename", "-f"), ("kustomize", "-k")] {
+    let refuse = |shown: &str, name: &str| {
+        Err(Error::plain(format!("{shown} {name} is refused: a line of the lab reads files of the lab's folder only")))
+    };
+    for (flag, shown) in [
+        ("filename", "-f"),
+        ("kustomize", "-k"),
+        ("from-env-file", "--from-env-file"),
+        ("patch-file", "--patch-file"),
+        ("cert", "--cert"),
+        ("key", "--key"),
+    ] {
         if let Some(name) = parsed.list(flag).iter().find(outside) {
-            return Err(Error::plain(format!(
-                "{shown} {name} is refused: a line of the lab reads files of the lab's folder only"
-            )));
+            return refuse(shown, name);
         }
+    }
+    for source in parsed.list("from-file") {
+        let path = source.split_once('=').map_or(source.as_str(), |(_, path)| path);
+        if outside(&&path.to_string()) {
+            return refuse("--from-file", path);
+        }
+    }
+    if let Some((form, name)) = parsed.str("output").split_once('=')
+        && super::print::output::inline_form(form).is_some()
+        && outside(&&name.to_string())
+    {
+        return refuse(form, name);
+    }
+    if verb == "kustomize"
+        && let Some(name) = parsed.operands.iter().find(outside)
+    {
+        return refuse("kustomize", name);
     }
     Ok(())
 }
@@ -321,7 +346,18 @@ mod tests {
             "apply -f https://example.com/x.yaml",
             "apply -f /etc/passwd",
             "apply -f ../../x.yaml",
-            "diff -f ../x.yaml",
+            "diff -f x.yaml",
+            "debug x --image=busybox",
+            "attach x",
+            "kustomize . -o x",
+            "kustomize ../x",
+            "kustomize https://example.com/x",
+            "get pods --cache-dir=/tmp/x",
+            "create secret generic s --from-file=/etc/passwd",
+            "create configmap c --from-env-file=../x",
+            "get pods -o jsonpath-file=/etc/passwd",
+            "get pods -o go-template-file=../x",
+            "patch pod x --patch-file=/etc/passwd",
             "apply -k ../x",
             "apply -k https://example.com/x",
             "edit cm x",
@@ -335,7 +371,7 @@ mod tests {
         }
         assert_eq!(outcome("create rolebinding r --role=a --user=b", &Restrictions::lesson()), "create rolebinding");
         assert_eq!(outcome("apply -f x.yaml", &Restrictions::lesson()), "apply");
-        assert_eq!(outcome("diff -f x.yaml", &Restrictions::lesson()), "diff");
+        assert_eq!(outcome("diff -f x.yaml", &Restrictions::prompt()), "diff");
         assert_eq!(outcome("edit cm x", &Restrictions::prompt()), "edit");
         assert_eq!(outcome("cp p:/x y", &Restrictions::prompt()), "cp");
         for line in ["proxy", "port-forward pod/x 80", "apply -f /etc/passwd", "get pods --kubeconfig=x"] {
