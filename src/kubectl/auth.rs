@@ -93,6 +93,47 @@ async fn can_i(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
     Ok(i32::from(!allowed))
 }
 
+/// A rule about one type or one path, in the order in which kubectl compares rules.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Rule {
+    verbs: String,
+    group: String,
+    resource: String,
+    names: String,
+    url: String,
+}
+
+fn rules(status: &Value) -> Vec<Rule> {
+    let texts = |v: &Value| -> Vec<String> { v.as_array().into_iter().flatten().map(scalar).collect() };
+    let mut found: Vec<(Vec<String>, Rule)> = Vec::new();
+    for rule in status["resourceRules"].as_array().into_iter().flatten() {
+        for group in texts(&rule["apiGroups"]) {
+            for resource in texts(&rule["resources"]) {
+                let names = texts(&rule["resourceNames"]).join(" ");
+                let new = Rule { verbs: String::new(), group: group.clone(), resource, names, url: String::new() };
+                let verbs = texts(&rule["verbs"]);
+                // What several rules allow on one type is one line.
+                match found.iter_mut().find(|(_, known)| *known == new) {
+                    Some((all, _)) => all.extend(verbs),
+                    None => found.push((verbs, new)),
+                }
+            }
+        }
+    }
+    for rule in status["nonResourceRules"].as_array().into_iter().flatten() {
+        for url in texts(&rule["nonResourceURLs"]) {
+            let empty = String::new;
+            found.push((texts(&rule["verbs"]), Rule { verbs: empty(), group: empty(), resource: empty(), names: empty(), url }));
+        }
+    }
+    let with_verbs = |(mut verbs, rule): (Vec<String>, Rule)| {
+        let mut seen = std::collections::BTreeSet::new();
+        verbs.retain(|verb| seen.insert(verb.clone()));
+        Rule { verbs: verbs.join(" "), ..rule }
+    };
+    found.into_iter().map(with_verbs).collect()
+}
+
 async fn list(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
     let body =
         json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview", "spec": {"namespace": s.namespace}});
@@ -101,20 +142,11 @@ async fn list(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
     if !p.on("no-headers") {
         lines.push(["Resources", "Non-Resource URLs", "Resource Names", "Verbs"].map(String::from).to_vec());
     }
-    let texts = |v: &Value| -> Vec<String> { v.as_array().into_iter().flatten().map(scalar).collect() };
-    for rule in answer["status"]["resourceRules"].as_array().into_iter().flatten() {
-        for group in texts(&rule["apiGroups"]) {
-            for resource in texts(&rule["resources"]) {
-                let name = if group.is_empty() { resource.clone() } else { format!("{resource}.{group}") };
-                let names = texts(&rule["resourceNames"]).join(" ");
-                lines.push(vec![name, "[]".into(), format!("[{names}]"), format!("[{}]", texts(&rule["verbs"]).join(" "))]);
-            }
-        }
-    }
-    for rule in answer["status"]["nonResourceRules"].as_array().into_iter().flatten() {
-        for url in texts(&rule["nonResourceURLs"]) {
-            lines.push(vec![String::new(), format!("[{url}]"), "[]".into(), format!("[{}]", texts(&rule["verbs"]).join(" "))]);
-        }
+    let mut rules = rules(&answer["status"]);
+    rules.sort();
+    for Rule { verbs, group, resource, names, url } in rules {
+        let name = if group.is_empty() { resource } else { format!("{resource}.{group}") };
+        lines.push(vec![name, format!("[{url}]"), format!("[{names}]"), format!("[{verbs}]")]);
     }
     let text = table::rows(&lines);
     s.io.write(text.as_bytes());

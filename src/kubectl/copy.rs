@@ -91,7 +91,10 @@ fn words(line: &[&str]) -> Vec<String> {
 async fn ask(s: &mut Session<'_>, pod: &str, container: &str, command: &[&str], input: Option<&[u8]>) -> Result<(i32, Vec<u8>)> {
     let command = words(command);
     let call = Call { pod, container, command: Some(&command), stdin: input.is_some(), tty: false };
-    exec::piped(s, &call, input.unwrap_or_default()).await
+    let (code, output, errors) = exec::piped(s, &call, input.unwrap_or_default()).await?;
+    // What the container complains of is said on standard output too: that is where kubectl says it.
+    s.io.write(&errors);
+    Ok((code, output))
 }
 
 async fn upload(s: &mut Session<'_>, p: &Parsed, from: &str, to: &Place) -> Result<i32> {
@@ -159,10 +162,8 @@ fn pack(s: &Session<'_>, here: &str, name: &str, is_folder: bool, archive: &mut 
 
 async fn download(s: &mut Session<'_>, p: &Parsed, from: &Place, to: &str) -> Result<i32> {
     let container = container(s, p, from).await?;
-    let (code, bytes) = ask(s, &from.pod, &container, &["tar", "cf", "-", &from.path], None).await?;
-    if code != 0 {
-        s.warn(&format!("command terminated with exit code {code}"));
-    }
+    // As with kubectl, a path that is not there is told by tar alone: the exit code stays 0.
+    let (_, bytes) = ask(s, &from.pod, &container, &["tar", "cf", "-", &from.path], None).await?;
     let entries = tar::read(&bytes).map_err(Error::Plain)?;
     // The whole path stands before each name; a copy goes to the place that is named.
     let prefix = tidy(&from.path);
@@ -173,7 +174,7 @@ async fn download(s: &mut Session<'_>, p: &Parsed, from: &Place, to: &str) -> Re
     for entry in entries.into_iter().take(FILES) {
         place(s, from, &prefix, &target, entry)?;
     }
-    Ok(code)
+    Ok(0)
 }
 
 /// A path without a leading slash, `.` and `..`.

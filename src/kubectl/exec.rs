@@ -159,11 +159,12 @@ async fn connect(s: &mut Session<'_>, call: &Call<'_>) -> Result<kube::client::C
     }
 }
 
-/// Runs a command on given input and keeps what it writes to standard output; its exit code is not an error.
+/// Runs a command on given input and keeps what it writes to standard output and standard error; its exit code is not an
+/// error.
 ///
 /// # Errors
 /// As [`call`], and more output than fits.
-pub async fn piped(s: &mut Session<'_>, call: &Call<'_>, input: &[u8]) -> Result<(i32, Vec<u8>)> {
+pub async fn piped(s: &mut Session<'_>, call: &Call<'_>, input: &[u8]) -> Result<(i32, Vec<u8>, Vec<u8>)> {
     let connection = connect(s, call).await?;
     let closes = connection.supports_stream_close();
     let (mut sink, mut source) = connection.into_stream().split();
@@ -204,11 +205,7 @@ pub async fn piped(s: &mut Session<'_>, call: &Call<'_>, input: &[u8]) -> Result
         () = write => (),
         () = s.interrupted() => return Err(Error::Interrupted),
     }
-    s.write(Stream::Err, &errors);
-    match exit_code(status.as_ref()) {
-        Ok(code) => Ok((code, output)),
-        Err(error) => Err(error),
-    }
+    Ok((exit_code(status.as_ref())?, output, errors))
 }
 
 fn path(s: &Session<'_>, call: &Call<'_>) -> String {

@@ -160,7 +160,7 @@ async fn forward(api: Api<Pod>, pod: String, mut here: TcpStream, pair: Pair, te
         Err(error) => return failed(error.to_string()).await,
     };
     let (error, Some(mut there)) = (forwarder.take_error(pair.remote), forwarder.take_stream(pair.remote)) else { return };
-    let copied = tokio::io::copy_bidirectional(&mut here, &mut there).await;
+    let _ = tokio::io::copy_bidirectional(&mut here, &mut there).await;
     drop(there);
     let said = match error {
         Some(error) => tokio::select! {
@@ -169,10 +169,9 @@ async fn forward(api: Api<Pod>, pod: String, mut here: TcpStream, pair: Pair, te
         },
         None => None,
     };
-    match (said, copied) {
-        (Some(said), _) => failed(said).await,
-        // Whoever connected went away first: nothing to tell.
-        (None, _) => (),
+    // Whoever connected and went away first is told nothing.
+    if let Some(said) = said {
+        failed(said).await;
     }
 }
 

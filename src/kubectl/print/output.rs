@@ -29,18 +29,20 @@ pub enum Output {
 
 const FORMATS: &str = "custom-columns,custom-columns-file,go-template,go-template-file,json,jsonpath,jsonpath-as-json,jsonpath-file,kyaml,name,template,templatefile,wide,yaml";
 
+/// The forms of them that only `get` has.
+const TABLES: [&str; 3] = ["custom-columns", "custom-columns-file", "wide"];
+
 impl Output {
     /// Reads `-o` of a verb that prints what it made or changed; none is [`Output::Human`].
     ///
     /// # Errors
     /// Unknown forms, tables, and templates that cannot be read.
     pub fn parse(parsed: &Parsed) -> Result<Output> {
-        match Output::parse_with_tables(parsed)? {
-            Output::Human { wide: true } | Output::Columns(_) => {
-                let tables = ["custom-columns,custom-columns-file,", "wide,"];
-                Err(unknown(parsed.str("output"), &tables.iter().fold(FORMATS.to_string(), |all, t| all.replace(t, ""))))
-            }
-            output => Ok(output),
+        let form = parsed.str("output").split('=').next().unwrap_or("");
+        let known = FORMATS.split(',').filter(|form| !TABLES.contains(form)).collect::<Vec<_>>();
+        match form.is_empty() || known.contains(&form) {
+            true => Output::parse_with_tables(parsed),
+            false => Err(unknown(parsed.str("output"), &known.join(","))),
         }
     }
 
