@@ -67,9 +67,10 @@ impl Restrictions {
         self.rules.iter().find(|r| r.verb == verb && r.flag.is_empty()).map(|r| r.sentence)
     }
 
-    /// The sentence that refuses a flag of a verb, if one does.
-    pub fn flag(&self, verb: &str, flag: &str) -> Option<&'static str> {
-        let applies = |r: &&Rule| r.flag == flag && (r.verb.is_empty() || r.verb == verb);
+    /// The sentence that refuses a flag of a verb, if one does. A flag that is the verb's own may mean something else than the one
+    /// that every verb has: only rules about this verb apply to it.
+    pub fn flag(&self, verb: &str, flag: &str, own: bool) -> Option<&'static str> {
+        let applies = |r: &&Rule| r.flag == flag && (r.verb == verb || r.verb.is_empty() && !own);
         self.rules.iter().find(applies).map(|r| r.sentence)
     }
 }

@@ -137,8 +137,8 @@ pub fn resolve(argv: &[String], restrictions: &Restrictions) -> Result<Line> {
     // GLOBAL is the last table: what stands before it is the verb's own and means something else (create rolebinding --user).
     let own_tables = command.verb.tables.split_last().map_or(&[][..], |(_, own)| own);
     let own = |name: &str| own_tables.iter().flat_map(|t| t.iter()).any(|f| f.name == name);
-    for given in parsed.names().filter(|name| !own(name)) {
-        if let Some(sentence) = restrictions.flag(verb.name, given) {
+    for given in parsed.names() {
+        if let Some(sentence) = restrictions.flag(verb.name, given, own(given)) {
             return Err(Error::plain(format!("--{given} is refused: {sentence}")));
         }
     }
