@@ -93,14 +93,15 @@ fn main() {
         "p50 ms",
         "p99 ms"
     );
+    // First: memory that something else has used before would not be seen.
+    if "memory".contains(&filter) {
+        runtime.block_on(rows::memory());
+    }
     if "bare".contains(&filter) {
         let mut world = world(Make { seed: Seed(1), pace: WALL }, Bend::Honest);
         rows::bare(&mut world).iter().for_each(Figure::print);
     }
     runtime.block_on(async {
-        if "memory".contains(&filter) {
-            rows::memory().await;
-        }
         if "beside".contains(&filter) {
             let (busy, quiet) = (place(true, 1).await, place(true, 2).await);
             rows::beside(&busy, &quiet).await.print();

@@ -1,70 +1,37 @@
-//! Objects as they go out, written without copying them first.
+//! Objects as they go out, written without copying them first where their version is the one that was asked for.
 
-use crate::k8s::Object;
+use crate::k8s::{Object, encode};
 use crate::sandbox::api::registry::Resource;
 use crate::sandbox::call::Answer;
-use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// An object in the version that a request asked for.
-pub struct Shown<'a> {
-    object: &'a Object,
-    api_version: &'a str,
-    kind: &'a str,
-    /// An item of a list of built-in kinds has neither kind nor version of its own.
-    bare: bool,
-}
-
-impl Serialize for Shown<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let members = self.object.0.as_object();
-        let mut map = to.serialize_map(None)?;
-        let own = |key: &str| matches!(key, "apiVersion" | "kind");
-        if !self.bare {
-            map.serialize_entry("apiVersion", self.api_version)?;
-            map.serialize_entry("kind", self.kind)?;
-        }
-        for (key, value) in members.into_iter().flatten().filter(|(key, _)| !own(key)) {
-            map.serialize_entry(key, value)?;
-        }
-        map.end()
-    }
-}
-
-/// A list of objects as JSON. Items of built-in kinds come without kind and apiVersion, as from a real server.
-struct List<'a> {
-    resource: &'a Resource,
-    api_version: &'a str,
-    objects: &'a [Arc<Object>],
-    meta: &'a Value,
-}
-
-impl Serialize for List<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut map = to.serialize_map(Some(4))?;
-        map.serialize_entry("kind", &self.resource.list_kind)?;
-        map.serialize_entry("apiVersion", self.api_version)?;
-        map.serialize_entry("metadata", self.meta)?;
-        map.serialize_entry("items", &Items(self))?;
-        map.end()
-    }
-}
-
-struct Items<'a>(&'a List<'a>);
-
-impl Serialize for Items<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let List { resource, api_version, objects, .. } = self.0;
-        let bare = resource.builtin.is_some();
-        to.collect_seq(objects.iter().map(|object| Shown { object, api_version, kind: &resource.kind, bare }))
-    }
-}
-
-/// An object as JSON.
+/// An object as JSON, in the version that a request asked for.
 pub fn object(resource: &Resource, object: &Object) -> Vec<u8> {
-    let shown = Shown { object, api_version: &resource.api_version(), kind: &resource.kind, bare: false };
-    serde_json::to_vec(&shown).unwrap_or_default()
+    match object.kind() == resource.kind && object.api_version() == resource.api_version() {
+        true => encode::to_vec(&object.0),
+        false => encode::to_vec(&resource.shown(object).0),
+    }
+}
+
+/// An item of a list: those of built-in kinds come without kind and apiVersion, as from a real server.
+fn item(resource: &Resource, stored: &Object, out: &mut Vec<u8>) {
+    let bytes = object(resource, stored);
+    let bytes = bytes.trim_ascii_end();
+    let own = format!("{{\"kind\":\"{}\",\"apiVersion\":\"{}\",", resource.kind, resource.api_version());
+    match bytes.strip_prefix(own.as_bytes()).filter(|_| resource.builtin.is_some()) {
+        Some(rest) => {
+            out.push(b'{');
+            out.extend_from_slice(rest);
+        }
+        None if resource.builtin.is_some() => {
+            let mut bare = stored.clone();
+            bare.remove(&["kind"]);
+            bare.remove(&["apiVersion"]);
+            out.extend_from_slice(encode::to_vec(&bare.0).trim_ascii_end());
+        }
+        None => out.extend_from_slice(bytes),
+    }
 }
 
 /// The answer with a list of objects as JSON: the whole, or the first piece of a long one and those that follow.
@@ -78,8 +45,9 @@ pub fn list(resource: &Resource, objects: Vec<Arc<Object>>, meta: Value) -> (Ans
 /// A long list as JSON, written piece by piece as fast as the client reads: a list of everything is never in memory as a whole.
 pub struct Pieces {
     resource: Resource,
-    api_version: String,
-    head: Option<Value>,
+    /// What comes before the items, and after them.
+    head: Vec<u8>,
+    tail: Vec<u8>,
     objects: std::vec::IntoIter<Arc<Object>>,
     begun: bool,
     over: bool,
@@ -91,17 +59,12 @@ const PIECE: usize = 64 * 1024;
 impl Pieces {
     /// A list of objects with its metadata.
     pub fn new(resource: &Resource, objects: Vec<Arc<Object>>, meta: Value) -> Pieces {
-        let api_version = resource.api_version();
-        let (objects, head) = (objects.into_iter(), Some(meta));
-        Pieces { resource: resource.clone(), api_version, head, objects, begun: false, over: false }
-    }
-
-    fn begin(&self, meta: &Value) -> Vec<u8> {
-        let list = List { resource: &self.resource, api_version: &self.api_version, objects: &[], meta };
-        let mut bytes = serde_json::to_vec(&list).unwrap_or_default();
-        // Without the end of the items and of the list.
-        bytes.truncate(bytes.len().saturating_sub(2));
-        bytes
+        const ITEMS: &[u8] = b"\"items\":[";
+        let list = json!({"kind": resource.list_kind, "apiVersion": resource.api_version(), "metadata": meta, "items": []});
+        let mut head = encode::to_vec(&list);
+        let at = head.windows(ITEMS.len()).position(|here| here == ITEMS).map_or(head.len(), |at| at + ITEMS.len());
+        let tail = head.split_off(at);
+        Pieces { resource: resource.clone(), head, tail, objects: objects.into_iter(), begun: false, over: false }
     }
 }
 
@@ -112,19 +75,17 @@ impl Iterator for Pieces {
         if self.over {
             return None;
         }
-        let mut bytes = self.head.take().map(|meta| self.begin(&meta)).unwrap_or_default();
-        let bare = self.resource.builtin.is_some();
+        let mut bytes = std::mem::take(&mut self.head);
         while bytes.len() < PIECE {
             let Some(object) = self.objects.next() else {
-                bytes.extend_from_slice(b"]}");
+                bytes.append(&mut self.tail);
                 self.over = true;
                 break;
             };
             if std::mem::replace(&mut self.begun, true) {
                 bytes.push(b',');
             }
-            let shown = Shown { object: &object, api_version: &self.api_version, kind: &self.resource.kind, bare };
-            bytes.extend(serde_json::to_vec(&shown).unwrap_or_default());
+            item(&self.resource, &object, &mut bytes);
         }
         Some(bytes)
     }
@@ -142,7 +103,7 @@ pub fn event(kind: &str, object: &[u8]) -> Vec<u8> {
     line.extend_from_slice(b"{\"type\":\"");
     line.extend_from_slice(kind.as_bytes());
     line.extend_from_slice(b"\",\"object\":");
-    line.extend_from_slice(object);
+    line.extend_from_slice(object.trim_ascii_end());
     line.extend_from_slice(b"}\n");
     line
 }
@@ -151,7 +112,6 @@ pub fn event(kind: &str, object: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
     use crate::sandbox::api::registry::{self, CrdCache};
-    use serde_json::json;
 
     #[test]
     fn what_is_written_is_what_a_copy_would_be() {
