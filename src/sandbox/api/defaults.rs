@@ -208,6 +208,10 @@ fn service(world: &World, object: &mut Object, old: Option<&Object>) {
         set_missing(object, &["spec", "internalTrafficPolicy"], json!("Cluster"));
     }
     each(object, &["spec", "ports"], |port| {
+        // Clients that write every field send 0 and "" for what nobody set (S: core/v1 SetDefaults_Service).
+        port.retain(|name, value| {
+            !matches!(name.as_str(), "protocol" | "targetPort") || (*value != json!(0) && *value != json!(""))
+        });
         fill(port, "protocol", json!("TCP"));
         let number = port.get("port").cloned().unwrap_or(Value::Null);
         fill(port, "targetPort", number);
