@@ -5,6 +5,7 @@ mod explain;
 mod folder;
 pub mod kubectl;
 pub mod pods;
+mod workloads;
 mod worlds;
 
 use egress_lab::base::clock::{Clock, SystemClock, Time};
