@@ -50,7 +50,7 @@ fn body(value: &Value, out: &mut Vec<u8>) {
             }),
             _ => plain(value, out),
         }),
-        ("PartialObjectMetadata", _) => members(map, OBJECT, out, |name, value, out| meta(name, value, out)),
+        ("PartialObjectMetadata", _) => members(map, OBJECT, out, meta),
         _ => match (message(kind, version), kind.strip_suffix("List")) {
             (Some(known), _) => object(map, known, true, out),
             (None, Some(item)) if map.get("items").is_some_and(Value::is_array) => lists(map, item, version, out),
