@@ -89,12 +89,12 @@ async fn what_changes_nothing_is_no_revision() {
         let (code, _) = lab.ask(method, &target, &[], body).await;
         assert_eq!((code, lab.handle.revision().await.unwrap()), (200, before), "{method} {target}");
     }
-    // The generation counts the spec only.
+    // The generation counts the spec, and a Deployment's annotations.
     for (body, generation) in [
         (json!({"metadata": {"labels": {"l": "m"}}}), 1),
-        (json!({"metadata": {"annotations": {"l": "m"}}}), 1),
-        (json!({"spec": {"replicas": 2}}), 2),
-        (json!({"spec": {"replicas": 2}}), 2),
+        (json!({"metadata": {"annotations": {"l": "m"}}}), 2),
+        (json!({"spec": {"replicas": 2}}), 3),
+        (json!({"spec": {"replicas": 2}}), 3),
     ] {
         let (_, got) = lab.ask("PATCH", &format!("{DEPLOYMENTS}/d"), &[], body.clone()).await;
         assert_eq!(got["metadata"]["generation"], generation, "{body}");

@@ -301,7 +301,7 @@ pub fn update_object(
     if object == **old || only_times_differ(old, &object) {
         return Ok(Written { object: old.clone(), warnings });
     }
-    count_generation(resource, old, &mut object);
+    count_generation(resource, old, &mut object, subresource);
     if dry_run {
         return Ok(Written { object: Arc::new(object), warnings });
     }
@@ -429,14 +429,19 @@ fn keep_server_fields(resource: &Resource, old: &Object, object: &mut Object, su
     }
 }
 
-/// The generation grows when the spec changes, for custom kinds when anything but metadata and status does.
-fn count_generation(resource: &Resource, old: &Object, object: &mut Object) {
+/// The generation grows when the spec changes, for custom kinds when anything but metadata and status does, for Deployments also
+/// when somebody changes an annotation (S: registry/apps/deployment PrepareForUpdate).
+fn count_generation(resource: &Resource, old: &Object, object: &mut Object, subresource: &str) {
     let counts = resource.builtin.is_none_or(|info| info.counts_generations);
     let changed = match (resource.builtin, old.0.as_object(), object.0.as_object()) {
         (Some(_), ..) if old.spec().is_null() => false,
         // The scheduler's binding is no change of what was asked for.
         (Some(info), ..) if info.kind == "Pod" && old.str_at(&["spec", "nodeName"]).is_empty() => false,
-        (Some(_), ..) => old.spec() != object.spec(),
+        (Some(info), ..) => {
+            let annotations = ["metadata", "annotations"];
+            let noted = info.kind == "Deployment" && subresource.is_empty() && old.at(&annotations) != object.at(&annotations);
+            noted || old.spec() != object.spec()
+        }
         (None, Some(a), Some(b)) => {
             let rest = |map: &serde_json::Map<String, Value>| {
                 let skip = ["metadata", "status", "apiVersion", "kind"];

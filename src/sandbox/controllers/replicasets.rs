@@ -91,7 +91,8 @@ fn count(rs: &Object, active: &[&Arc<Object>], terminating: usize, now: Time) ->
         ("terminatingReplicas", terminating),
     ] {
         match n {
-            0 => drop(status.remove(key)),
+            // A pointer in Go: written also when nothing terminates.
+            0 if key != "terminatingReplicas" => drop(status.remove(key)),
             n => drop(status.insert(key.into(), json!(n))),
         }
     }

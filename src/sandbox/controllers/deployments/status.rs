@@ -26,7 +26,8 @@ pub fn update(roll: &Roll<'_>, now: Time) -> impl Iterator<Item = Action> + use<
         ("terminatingReplicas", sum("terminatingReplicas")),
     ] {
         match n {
-            0 => drop(status.remove(key)),
+            // A pointer in Go: written also when nothing terminates.
+            0 if key != "terminatingReplicas" => drop(status.remove(key)),
             n => drop(status.insert(key.into(), json!(n))),
         }
     }

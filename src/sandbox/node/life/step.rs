@@ -167,6 +167,10 @@ fn start(life: &mut PodLife, pod: &Object, container: &Container<'_>, env: &mut 
         return now >= now.plus_ms(out.timing.start_ms);
     }
     run.due = None;
+    if !pulls(container) {
+        // The kubelet looks for a container's image when that container's turn has come.
+        out.told(pod, container, false, "Pulled", format!("Container image \"{image_name}\" already present on machine"));
+    }
     launch(life, pod, container, image, env, out);
     true
 }
@@ -183,7 +187,6 @@ fn begin(run: &mut Run, pod: &Object, container: &Container<'_>, now: Time, out:
         return now.plus_ms(out.timing.start_ms);
     }
     if !pulls(container) {
-        out.told(pod, container, false, "Pulled", format!("Container image \"{image}\" already present on machine"));
         return now;
     }
     out.told(pod, container, false, "Pulling", format!("Pulling image \"{image}\""));
