@@ -6,6 +6,7 @@ mod pods;
 mod rbac;
 mod webhooks;
 
+use crate::base::clock::Zone;
 use crate::k8s::Object;
 use crate::k8s::selector::LabelSelector;
 use crate::sandbox::api::registry::Resource;
@@ -55,6 +56,7 @@ fn builtin(world: &World, resource: &Resource, object: &Object) -> Vec<Cause> {
         ("apps", "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet") => workload(resource, object),
         ("", "ReplicationController") => replicas(object),
         ("batch", "Job") => pods::template(object.at(&["spec", "template"]), "spec.template", &["OnFailure", "Never"]),
+        ("batch", "CronJob") => cron_job(object),
         ("", "Service") => service(world, object),
         ("", "ConfigMap") => config_map(object),
         ("apiextensions.k8s.io", "CustomResourceDefinition") => crd::definition(object),
@@ -66,6 +68,40 @@ fn builtin(world: &World, resource: &Resource, object: &Object) -> Vec<Cause> {
         ("networking.k8s.io", "NetworkPolicy") if object.at(&["spec"]).is_null() => Vec::new(),
         _ => Vec::new(),
     }
+}
+
+/// The first field of an object that asks for what is not simulated here.
+pub fn not_simulated(resource: &Resource, object: &Object) -> Option<String> {
+    let (path, fields): (&[&str], &[&str]) = match (resource.group.as_str(), resource.kind.as_str()) {
+        ("batch", "Job") => (&["spec"], JOB_FIELDS),
+        ("batch", "CronJob") => (&["spec", "jobTemplate", "spec"], JOB_FIELDS),
+        _ => return None,
+    };
+    let set = fields.iter().find(|field| !object.at(path)[**field].is_null())?;
+    Some(format!("{} {}.{set}", resource.kind, path.join(".")))
+}
+
+/// Ways to end a Job that its controller does not know here.
+const JOB_FIELDS: &[&str] = &["podFailurePolicy", "successPolicy", "backoffLimitPerIndex", "maxFailedIndexes"];
+
+/// A CronJob's schedule and the template of its jobs (S: pkg/apis/batch/validation ValidateCronJobSpec).
+fn cron_job(object: &Object) -> Vec<Cause> {
+    let schedule = object.at(&["spec", "schedule"]);
+    let mut causes = match schedule.as_str().unwrap_or("") {
+        "" => vec![Cause::required("spec.schedule", "")],
+        text => match controllers::Schedule::parse(text) {
+            Ok(_) => Vec::new(),
+            Err(why) => vec![Cause::invalid("spec.schedule", schedule, &why)],
+        },
+    };
+    let zone = object.str_at(&["spec", "timeZone"]);
+    if !zone.is_empty() && Zone::find(zone).is_none() {
+        let why = format!("unknown time zone {zone}");
+        causes.push(Cause::invalid("spec.timeZone", object.at(&["spec", "timeZone"]), &why));
+    }
+    let template = object.at(&["spec", "jobTemplate", "spec", "template"]);
+    causes.extend(pods::template(template, "spec.jobTemplate.spec.template", &["OnFailure", "Never"]));
+    causes
 }
 
 fn replicas(object: &Object) -> Vec<Cause> {

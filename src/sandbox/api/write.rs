@@ -96,6 +96,10 @@ pub fn refuse_not_simulated(resource: &Resource) -> Result<(), Refusal> {
     }
 }
 
+fn refuse_fields_not_simulated(resource: &Resource, object: &Object) -> Result<(), Refusal> {
+    validate::not_simulated(resource, object).map_or(Ok(()), |what| Err(Refusal::not_simulated(&what)))
+}
+
 /// Creates an object for a component of the cluster.
 ///
 /// # Errors
@@ -174,6 +178,7 @@ pub fn create_object(
     owners::put(&mut object, &managed);
     let mut warnings = admission::mutate(world, resource, &mut object, None, Operation::Create, "")?;
     defaults::apply(world, resource, &mut object, None);
+    refuse_fields_not_simulated(resource, &object)?;
     let problems = validate::create(world, resource, &object);
     if !problems.is_empty() {
         return Err(status::invalid(&resource.group, &resource.kind, object.name(), problems));
@@ -291,6 +296,7 @@ pub fn update_object(
     }
     own(world, resource, old, &mut object, by, owners_sent);
     let mut warnings = admission::mutate(world, resource, &mut object, Some(old), Operation::Update, subresource)?;
+    refuse_fields_not_simulated(resource, &object)?;
     let problems = validate::update(world, resource, old, &object, subresource);
     if !problems.is_empty() {
         return Err(status::invalid(&resource.group, &resource.kind, object.name(), problems));

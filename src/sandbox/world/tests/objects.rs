@@ -290,3 +290,25 @@ fn a_namespace_says_what_keeps_it() {
     ok(patch(&mut world, "/api/v1/namespaces/lab/configmaps/m", "merge-patch+json", free));
     refused(get(&mut world, "/api/v1/namespaces/lab"), 404);
 }
+
+#[test]
+fn schedules_are_read_when_they_are_written_and_unknown_ways_to_end_a_job_are_named() {
+    let mut world = world();
+    let template = json!({"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "busybox"}]}});
+    let cron = |name: &str, schedule: &str, zone: &str| json!({"metadata": {"name": name}, "spec": {"schedule": schedule, "timeZone": zone, "jobTemplate": {"spec": {"template": template}}}});
+    const CRONS: &str = "/apis/batch/v1/namespaces/default/cronjobs";
+    for (schedule, zone, code, text) in [
+        ("*/5 * * * *", "Europe/Berlin", 201, ""),
+        ("* * *", "UTC", 422, "spec.schedule: Invalid value: \"* * *\": expected exactly 5 fields"),
+        ("", "UTC", 422, "spec.schedule: Required value"),
+        ("@daily", "Mars/Olympus", 422, "spec.timeZone: Invalid value: \"Mars/Olympus\": unknown time zone Mars/Olympus"),
+    ] {
+        let answer = post(&mut world, CRONS, cron("c", schedule, zone));
+        let body = String::from_utf8_lossy(&answer.body).replace("\\\"", "\"");
+        assert!(answer.status == code && body.contains(text), "{schedule:?} {zone}: {} {body}", answer.status);
+    }
+    let job = json!({"metadata": {"name": "j"}, "spec": {"template": template, "backoffLimitPerIndex": 1, "completionMode": "Indexed"}});
+    let answer = post(&mut world, "/apis/batch/v1/namespaces/default/jobs", job);
+    let body = String::from_utf8_lossy(&answer.body);
+    assert!(answer.status == 501 && body.contains("not simulated here: Job spec.backoffLimitPerIndex"), "{body}");
+}
