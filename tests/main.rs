@@ -1,6 +1,7 @@
 //! The one integration binary: linking dominates on small machines.
 
 mod architecture;
+mod corpus;
 mod hostile;
 mod kubectl;
 mod probe;
