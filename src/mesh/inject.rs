@@ -23,23 +23,29 @@ const TEMPLATES: &str = "inject.istio.io/templates";
 /// The pod with its sidecar as istiod's webhook would answer, `None` when it is admitted unchanged. Looks only at what istiod
 /// looks at (the pod, the namespace of the request, its own configuration in the snapshot): whether the API server asks at all is
 /// decided by the webhook configuration's selectors, see [`selected`].
-pub fn inject(pod: &Object, namespace: &str, snapshot: &Snapshot) -> Option<Object> {
+///
+/// # Errors
+/// What the pod or the installation asks of injection that this program does not do.
+pub fn inject(pod: &Object, namespace: &str, snapshot: &Snapshot) -> Result<Option<Object>, String> {
     let settings = Settings::read(snapshot);
     if !required(pod, namespace, &settings) {
-        return None;
+        return Ok(None);
+    }
+    if let Some(what) = unsupported(pod, &settings) {
+        return Err(what);
     }
     let facts = Facts::of(pod, namespace, &settings);
     let added = fill(&settings.template, &|name| facts.get(name));
     let mut injected = pod.clone();
     placement::add(&mut injected, added, &facts, &settings);
-    Some(injected)
+    Ok(Some(injected))
 }
 
 /// What a pod or the installation asks of injection that this program does not do; `None` when there is nothing of the sort.
-pub fn unsupported(pod: &Object, snapshot: &Snapshot) -> Option<String> {
+fn unsupported(pod: &Object, settings: &Settings) -> Option<String> {
     let templates = pod.annotation(TEMPLATES).unwrap_or("sidecar");
     match templates {
-        "sidecar" | "" if settings::foreign_template(snapshot) => {
+        "sidecar" | "" if settings.foreign_template => {
             Some(crate::base::not_simulated("the changed injection template `sidecar` of ConfigMap istio-sidecar-injector"))
         }
         "sidecar" | "" => None,

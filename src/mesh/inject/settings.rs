@@ -18,6 +18,8 @@ pub struct Settings {
     pub annotations: Value,
     /// What is added to a pod, with placeholders.
     pub template: Value,
+    /// The installation's template is not the standard one and cannot be filled here.
+    pub foreign_template: bool,
     /// `data.values`.
     pub values: Value,
     /// `defaultConfig` of the mesh text.
@@ -37,6 +39,7 @@ impl Settings {
         let document = |text: &str| yaml::parse_documents(text).ok().and_then(|d| d.into_iter().next()).unwrap_or(Value::Null);
         let config = document(&text("istio-sidecar-injector", "config"));
         let values: Value = serde_json::from_str(&text("istio-sidecar-injector", "values")).unwrap_or(Value::Null);
+        let sidecar = config["templates"]["sidecar"].as_str().unwrap_or("");
         let list = |key: &str| config[key].as_array().cloned().unwrap_or_default();
         let tag = values["global"]["tag"].as_str().unwrap_or("").to_string();
         let release = versions::find(&tag).unwrap_or_else(versions::default_release);
@@ -49,7 +52,8 @@ impl Settings {
             always: list("alwaysInjectSelector"),
             never: list("neverInjectSelector"),
             annotations: config["injectedAnnotations"].clone(),
-            template: document(template(config["templates"]["sidecar"].as_str().unwrap_or(""))),
+            template: document(template(sidecar)),
+            foreign_template: is_foreign(sidecar),
             native: native(snapshot, &release),
             values,
             proxy_config,
@@ -83,12 +87,9 @@ fn template(text: &str) -> &str {
     if is_go(text) { SIDECAR } else { text }
 }
 
-/// Whether a template of this installation adds something else than the standard sidecar, so that no rendition of it is at hand.
-pub fn foreign_template(snapshot: &Snapshot) -> bool {
-    let map = snapshot.find("", "ConfigMap", "istio-system", "istio-sidecar-injector");
-    let config = map.and_then(|m| yaml::parse_documents(m.str_at(&["data", "config"])).ok()?.into_iter().next());
-    let text = config.as_ref().and_then(|c| c["templates"]["sidecar"].as_str()).unwrap_or("");
-    is_go(text) && !(text.contains("- name: istio-proxy") && text.contains("istio-init"))
+/// Whether a template adds something else than the standard sidecar, so that no rendition of it is at hand.
+fn is_foreign(template: &str) -> bool {
+    is_go(template) && !(template.contains("- name: istio-proxy") && template.contains("istio-init"))
 }
 
 /// ENABLE_NATIVE_SIDECARS of the running istiod, else the release's default; `auto` looks at the nodes.

@@ -42,7 +42,7 @@ fn installed() -> Snapshot {
     let client = documents(
         "{apiVersion: v1, kind: Pod, metadata: {name: test, namespace: default}, spec: {containers: [{name: test, image: 'curlimages/curl:8.1.2'}]}}",
     );
-    let mut injected = inject(&Object(client[0].clone()), "default", &snapshot).expect("injected");
+    let mut injected = inject(&Object(client[0].clone()), "default", &snapshot).expect("simulated").expect("injected");
     injected.set(&["metadata", "namespace"], "default".into());
     injected.set(&["status"], serde_json::json!({"phase": "Running", "podIP": "10.244.0.5"}));
     snapshot.put(Arc::new(injected));

@@ -27,10 +27,9 @@ impl Webhook for Istiod {
 }
 
 fn mutate(review: &Review<'_>) -> Admission {
-    let object = inject::inject(review.object, review.namespace, review.snapshot);
-    match (object, inject::unsupported(review.object, review.snapshot)) {
-        (Some(_), Some(what)) => Admission::Deny { message: what, code: 501 },
-        (object, _) => Admission::Allow { object, warnings: Vec::new() },
+    match inject::inject(review.object, review.namespace, review.snapshot) {
+        Ok(object) => Admission::Allow { object, warnings: Vec::new() },
+        Err(what) => Admission::Deny { message: what, code: 501 },
     }
 }
 
