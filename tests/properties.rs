@@ -72,6 +72,19 @@ fn apply(managed: &mut Managed, live: &Value, config: &Value, manager: &str) -> 
     merged.unwrap_or_else(|| live.clone())
 }
 
+/// A length-delimited field of a protobuf message.
+pub fn field(number: u8, content: &[u8]) -> Vec<u8> {
+    let mut out = vec![number << 3 | 2];
+    let mut len = content.len();
+    while len > 127 {
+        out.push(len as u8 | 0x80);
+        len >>= 7;
+    }
+    out.push(len as u8);
+    out.extend_from_slice(content);
+    out
+}
+
 /// Without empty maps and lists: what nobody owns leaves no trace, but an empty list that was applied does.
 fn full(value: &Value) -> Value {
     let empty = |v: &Value| v.is_null() || v.as_array().is_some_and(Vec::is_empty) || v.as_object().is_some_and(|m| m.is_empty());
@@ -152,17 +165,6 @@ proptest! {
         kind in prop_oneof![Just("Namespace"), Just("Pod"), Just("ConfigMap"), Just("DeleteOptions")],
     ) {
         let _ = protobuf::decode(&bytes);
-        let field = |number: u8, content: &[u8]| {
-            let mut out = vec![number << 3 | 2];
-            let mut len = content.len();
-            while len > 127 {
-                out.push(len as u8 | 0x80);
-                len >>= 7;
-            }
-            out.push(len as u8);
-            out.extend_from_slice(content);
-            out
-        };
         let meta = [field(1, b"v1"), field(2, kind.as_bytes())].concat();
         let body = [b"k8s\0".to_vec(), field(1, &meta), field(2, &bytes)].concat();
         let _ = protobuf::decode(&body);

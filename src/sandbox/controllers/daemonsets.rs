@@ -5,7 +5,7 @@ mod status;
 use super::fit;
 use super::owners::event;
 use super::pods::{Available, Children, available, free_names, from_template, is_open};
-use super::revisions::History;
+use super::revisions::{self, History};
 use crate::base::clock::Time;
 use crate::k8s::{Object, Snapshot};
 use crate::sandbox::store::Change;
@@ -35,12 +35,7 @@ impl Controller for DaemonSets {
     }
 
     fn reconcile(&self, state: &Snapshot, now: Time) -> Vec<Action> {
-        let mut sets = state.list("apps", "DaemonSet").peekable();
-        if sets.peek().is_none() {
-            return Vec::new();
-        }
-        let (pods, kept) = (Children::of(state, "", "Pod"), Children::of(state, "apps", "ControllerRevision"));
-        sets.filter(|set| !set.is_terminating()).flat_map(|set| step(state, &pods, &kept, set, now)).collect()
+        revisions::each(state, "DaemonSet", |pods, kept, set| step(state, pods, kept, set, now))
     }
 }
 

@@ -2,10 +2,20 @@
 
 use super::owners::{controller_ref, number};
 use super::pods::{Children, template_hash};
-use crate::k8s::Object;
+use crate::k8s::{Object, Snapshot};
 use crate::sandbox::Action;
 use serde_json::{Value, json};
 use std::sync::Arc;
+
+/// One look at every set of a kind that stays, with the pods and the revisions that sets control, gathered once for all.
+pub fn each(state: &Snapshot, kind: &str, step: impl Fn(&Children<'_>, &Children<'_>, &Object) -> Vec<Action>) -> Vec<Action> {
+    let mut sets = state.list("apps", kind).peekable();
+    if sets.peek().is_none() {
+        return Vec::new();
+    }
+    let (pods, kept) = (Children::of(state, "", "Pod"), Children::of(state, "apps", "ControllerRevision"));
+    sets.filter(|set| !set.is_terminating()).flat_map(|set| step(&pods, &kept, set)).collect()
+}
 
 /// The revisions of one owner.
 pub struct History<'a> {

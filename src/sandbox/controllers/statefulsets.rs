@@ -36,12 +36,7 @@ impl Controller for StatefulSets {
     }
 
     fn reconcile(&self, state: &Snapshot, now: Time) -> Vec<Action> {
-        let mut sets = state.list("apps", "StatefulSet").peekable();
-        if sets.peek().is_none() {
-            return Vec::new();
-        }
-        let (pods, kept) = (Children::of(state, "", "Pod"), Children::of(state, "apps", "ControllerRevision"));
-        sets.filter(|set| !set.is_terminating()).flat_map(|set| step(state, &pods, &kept, set, now)).collect()
+        revisions::each(state, "StatefulSet", |pods, kept, set| step(state, pods, kept, set, now))
     }
 }
 
