@@ -8,6 +8,7 @@ pub mod follow;
 pub mod inject;
 pub mod install;
 pub mod model;
+pub mod policy;
 pub mod proxy;
 pub mod resolve;
 #[cfg(test)]
