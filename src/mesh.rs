@@ -10,6 +10,7 @@ pub mod install;
 pub mod model;
 pub mod policy;
 pub mod proxy;
+pub mod reach;
 pub mod resolve;
 #[cfg(test)]
 mod rows;
