@@ -22,6 +22,7 @@ pub use model::{Explanation, Facts, Inputs, Model, Options};
 
 use crate::base::outcome::{At, Outcome, Path, TlsBy};
 use crate::outside::wire::{LogLine, Reply};
+use std::sync::Arc;
 
 /// What became of one exchange and why: the record of design 5.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -66,9 +67,13 @@ pub struct Hop {
     pub log: Option<String>,
 }
 
-/// The object and field that decided.
+/// The object and field that decided. Cheap to clone: what was derived from an object shares its causes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cause(Arc<Said>);
+
+/// What a [`Cause`] says.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Cause {
+pub struct Said {
     /// `ServiceEntry default/wikipedia-egress`, `ConfigMap istio-system/istio`, or `default` for a named default.
     pub object: String,
     /// `spec.ports[0].protocol`, `data.mesh outboundTrafficPolicy.mode`.
@@ -79,8 +84,28 @@ pub struct Cause {
 
 impl Cause {
     /// A cause by its parts.
-    pub fn new(object: &str, field: &str, text: &str) -> Cause {
-        Cause { object: object.into(), field: field.into(), text: text.into() }
+    pub fn new(object: impl Into<String>, field: impl Into<String>, text: impl Into<String>) -> Cause {
+        Cause(Arc::new(Said { object: object.into(), field: field.into(), text: text.into() }))
+    }
+}
+
+impl std::ops::Deref for Cause {
+    type Target = Said;
+
+    fn deref(&self) -> &Said {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Cause {
+    fn deref_mut(&mut self) -> &mut Said {
+        Arc::make_mut(&mut self.0)
+    }
+}
+
+impl serde::Serialize for Cause {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        Said::serialize(&self.0, s)
     }
 }
 

@@ -74,7 +74,7 @@ mod tests {
     use crate::mesh::Cause;
 
     fn seen(outcome: Outcome, status: Option<u16>, exit_code: i32) -> Exchanged {
-        let cause = Cause { object: String::new(), field: String::new(), text: String::new() };
+        let cause = Cause::new("", "", "");
         let observation =
             Record { outcome, path: Path::Direct, tls: TlsBy::None, at: At::Origin, status, exit_code, hops: Vec::new(), cause };
         Exchanged { url: "http://www.wikipedia.org/".into(), observation, prediction: None }

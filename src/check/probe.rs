@@ -247,7 +247,7 @@ fn record(source: &Source, seen: &Sighting, decoded: Decoded, predicted: &Record
         status: seen.status,
         exit_code: seen.exit_code,
         hops,
-        cause: Cause { object: "access log".into(), field: String::new(), text: decoded.because },
+        cause: Cause::new("access log", "", decoded.because),
     };
     if words(&record) == words(predicted) {
         record.cause = predicted.cause.clone();
