@@ -39,6 +39,18 @@ const JSON: [(&str, &str); 24] = [
     ("x_forwarded_for", "%REQ(X-FORWARDED-FOR)%"),
 ];
 
+/// The text format in force, with its trailing newline; an empty one is Istio's default.
+pub fn text_format(custom: &str) -> String {
+    let format = custom.trim_end_matches('\n');
+    format!("{}\n", if format.is_empty() { DEFAULT } else { format })
+}
+
+/// The JSON format in force: keys with their operators.
+pub fn json_format(custom: &str) -> Value {
+    let own: Option<Map<String, Value>> = serde_json::from_str(custom.trim_end_matches('\n')).ok();
+    Value::Object(own.unwrap_or_else(|| JSON.iter().map(|(k, v)| (k.to_string(), (*v).into())).collect()))
+}
+
 /// What a proxy knows about an exchange when it ends. Empty strings print as `-`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Entry {
