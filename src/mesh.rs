@@ -19,7 +19,8 @@ pub mod trace;
 pub mod validate;
 pub mod versions;
 
-pub use model::{Explanation, Facts, Inputs, Model, Options};
+pub use model::{Explanation, Inputs, Model, Options};
+pub use versions::Facts;
 
 use crate::base::outcome::{At, Outcome, Path, TlsBy};
 use crate::outside::wire::{LogLine, Reply};

@@ -7,7 +7,7 @@ use super::compile::{gateway, sidecar};
 use super::config::MeshConfig;
 use super::proxy::{EndpointHost, Proxy};
 use super::trace::{self, Place};
-use super::{Record, Trace, resolve};
+use super::{Facts, Record, Trace, resolve};
 use crate::base::clock::Time;
 use crate::base::seed::Seed;
 use crate::k8s::{Object, Snapshot};
@@ -25,23 +25,6 @@ pub struct Options {
     /// The last mesh text that istiod accepted, used when the present one is refused. `None`: Istio's defaults.
     pub last_known_mesh: Option<String>,
     pub facts: Facts,
-}
-
-/// What differs between Istio versions, as far as a trace shows it. The version table under `assets/` fills it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Facts {
-    /// Local replies leave out `, transport failure reason: ..` (Envoy since `hide_transport_failure_reason_in_response_body`).
-    pub hides_transport_failure: bool,
-    /// HTTP lines print `URX,UF` rather than `UF,URX`.
-    pub retry_flag_first: bool,
-    /// Gateways make a new request id at the edge.
-    pub gateway_renews_request_id: bool,
-}
-
-impl Default for Facts {
-    fn default() -> Facts {
-        Facts { hides_transport_failure: true, retry_flag_first: true, gateway_renews_request_id: true }
-    }
 }
 
 impl Default for Options {

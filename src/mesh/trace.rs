@@ -187,7 +187,7 @@ fn client_wire(request: &Request, authority: String) -> Wire {
     if request.scheme == Scheme::Https {
         layers.push(Layer::of_client(request));
     }
-    let http = (request.scheme != Scheme::Tcp).then(|| Message::of_client(request, authority));
+    let http = matches!(request.scheme, Scheme::Http | Scheme::Https).then(|| Message::of_client(request, authority));
     Wire { layers, http }
 }
 
@@ -196,6 +196,9 @@ fn leave_pod(ctx: &mut Ctx<'_>, request: &Request, ip: IpAddr, wire: Wire) -> Go
     let pod = ctx.client;
     if let Some(cause) = ctx.model.unmodelled_for(pod) {
         return Got::not_modelled(cause);
+    }
+    if request.scheme == Scheme::Udp {
+        return datagram(ctx, pod);
     }
     let source = pod.str_at(&["status", "podIP"]).parse().ok();
     match capture::outbound(pod, ip, request.port, request.from_proxy_user) {
@@ -214,6 +217,16 @@ fn leave_pod(ctx: &mut Ctx<'_>, request: &Request, ip: IpAddr, wire: Wire) -> Go
             through_sidecar(ctx, &place, Connection { source: (source, port), target: (ip, request.port) }, wire)
         }
     }
+}
+
+/// Only TCP is redirected to a sidecar: a datagram leaves the pod as it is. Whether somebody answers it is not known here.
+fn datagram(ctx: &mut Ctx<'_>, pod: &Object) -> Got {
+    let text = "Only TCP is redirected to the sidecar; a datagram leaves the pod as it is.";
+    let field = if capture::has_sidecar(pod) { "spec.initContainers[istio-init].args" } else { "spec.containers" };
+    let cause = Cause::new(&pod.key().to_string(), field, text);
+    ctx.decided = Some(cause.clone());
+    ctx.path = Path::Uncaptured;
+    Got::end(What::Closed, Outcome::Delivered, At::Network, cause)
 }
 
 fn through_sidecar(ctx: &mut Ctx<'_>, place: &Place, connection: Connection, wire: Wire) -> Got {

@@ -28,8 +28,28 @@ pub struct Release {
     pub outbound_modes: Vec<String>,
     /// Volumes of the sidecar that this release does not have yet.
     pub absent_volumes: Vec<String>,
+    /// What a trace shows of the release.
+    pub facts: Facts,
     /// Which table `istioctl proxy-status` prints: `types` (one column per type) or `subscribed`.
     pub proxy_status_columns: String,
+}
+
+/// What differs between releases, as far as a trace shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Facts {
+    /// Local replies leave out `, transport failure reason: ..` (Envoy since `hide_transport_failure_reason_in_response_body`).
+    pub hides_transport_failure: bool,
+    /// HTTP lines print `URX,UF` rather than `UF,URX`.
+    pub retry_flag_first: bool,
+    /// Gateways make a new request id at the edge.
+    pub gateway_renews_request_id: bool,
+}
+
+impl Default for Facts {
+    fn default() -> Facts {
+        default_release().facts
+    }
 }
 
 /// Enum values or fields to take out of a CRD's schema.

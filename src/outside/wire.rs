@@ -11,6 +11,8 @@ pub enum Scheme {
     Https,
     /// A bare TCP connection (nc).
     Tcp,
+    /// A datagram (nc -u, a name server, QUIC).
+    Udp,
 }
 
 /// HTTP's version as the client speaks it.

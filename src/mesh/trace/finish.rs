@@ -53,7 +53,7 @@ pub fn finish(mut ctx: Ctx<'_>, request: &Request, address: IpAddr, got: Got) ->
     };
     let exit_code = match &reply {
         Reply::Response(_) => 0,
-        Reply::Failure(_) if request.scheme == Scheme::Tcp && got.outcome == Outcome::Delivered => 0,
+        Reply::Failure(_) if matches!(request.scheme, Scheme::Tcp | Scheme::Udp) && got.outcome == Outcome::Delivered => 0,
         Reply::Failure(f) => f.exit_code(),
     };
     let logs = log_lines(&mut ctx);

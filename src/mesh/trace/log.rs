@@ -82,6 +82,11 @@ pub struct Entry {
     pub route: String,
 }
 
+/// A reason as Envoy logs it: blanks would end a field, so they are underscores.
+pub fn spaceless(reason: &str) -> String {
+    reason.replace(' ', "_")
+}
+
 impl Entry {
     /// The line, `None` when access logging is off.
     pub fn line(&self, config: &MeshConfig) -> Option<String> {

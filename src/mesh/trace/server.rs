@@ -361,7 +361,7 @@ fn refusal(layer: &Layer, site: &Site) -> Option<TlsWhy> {
     let names = if layer.by_client {
         layer.names.clone()
     } else {
-        vec![format!("_expected_SANs:_[{}],_certificate_SANs:_[{}]", layer.names.join(","), site.certificate.join(","))]
+        vec![format!(" expected SANs: [{}], certificate SANs: [{}]", layer.names.join(","), site.certificate.join(","))]
     };
     (!fits).then_some(TlsWhy::Name(names))
 }

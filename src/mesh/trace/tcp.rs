@@ -1,7 +1,7 @@
 //! A connection that a proxy splices: TLS passthrough, TCP, PassthroughCluster and BlackHoleCluster.
 
 use super::http::way_of;
-use super::log::Entry;
+use super::log::{self, Entry};
 use super::wire::{Connection, Got, Layer, TlsWhy, What, Wire, socket};
 use super::{Ctx, Place, http, network, why};
 use crate::base::outcome::{At as Gate, Outcome};
@@ -145,7 +145,7 @@ fn splice(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, cluster: &Cluster, m
             end(ctx, at, entry, got.outcome, http::beyond(&got), got.cause).after(cluster.connect_timeout_ms)
         }
         What::Tls { depth: 0, why } if wrapped => {
-            let text = http::tls_words(why);
+            let text = log::spaceless(&http::tls_words(why));
             let cause = cluster.tls.as_ref().map_or(got.cause.clone(), |tls| tls.cause.clone());
             end(ctx, at, failed(&text, entry), got.outcome, http::beyond(&got), cause)
         }

@@ -4,7 +4,7 @@ use super::{At, Own, answer, edit, hand_on, way};
 use crate::base::outcome::{At as Gate, Outcome, TlsBy};
 use crate::mesh::Cause;
 use crate::mesh::proxy::{Cluster, Route, Weighted};
-use crate::mesh::trace::log::Entry;
+use crate::mesh::trace::log::{self, Entry};
 use crate::mesh::trace::tcp::{Target, passthrough, target};
 use crate::mesh::trace::wire::{Got, Layer, Message, TlsWhy, What, Wire, socket};
 use crate::mesh::trace::{Ctx, network, why};
@@ -247,30 +247,29 @@ fn too_late(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, message: &Messag
 /// What Envoy writes for a failed connection: the reason in the body, in the details, and the transport's own words.
 fn words(what: &What) -> (&'static str, String, String) {
     match what {
-        What::Refused => (
-            "remote connection failure",
-            "remote_connection_failure|delayed_connect_error:_Connection_refused".into(),
-            "delayed_connect_error:_Connection_refused".into(),
-        ),
+        What::Refused => {
+            let text = "delayed connect error: Connection refused";
+            ("remote connection failure", format!("remote_connection_failure|{}", log::spaceless(text)), text.into())
+        }
         What::Dropped => ("connection timeout", "connection_timeout".into(), String::new()),
         What::Tls { why, .. } => {
             let text = tls_words(why);
-            ("remote connection failure", format!("remote_connection_failure|{text}"), text)
+            ("remote connection failure", format!("remote_connection_failure|{}", log::spaceless(&text)), text)
         }
         _ => ("connection termination", "connection_termination".into(), String::new()),
     }
 }
 
-/// BoringSSL's words with Envoy's underscores.
+/// BoringSSL's words as Envoy puts them together. Logs print them without blanks ([`log::spaceless`]).
 pub fn tls_words(why: &TlsWhy) -> String {
-    let verify = "TLS_error:|268435581:SSL_routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED:verify_cert_failed:";
+    let verify = "TLS_error:|268435581:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED:verify cert failed:";
     match why {
-        TlsWhy::WrongVersion => "TLS_error:|268435703:SSL_routines:OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end".into(),
+        TlsWhy::WrongVersion => "TLS_error:|268435703:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end".into(),
         TlsWhy::UnknownIssuer => format!(
-            "{verify}_X509_verify_cert:_certificate_verification_error_at_depth_0:_unable_to_get_local_issuer_certificate:TLS_error_end"
+            "{verify} X509_verify_cert: certificate verification error at depth 0: unable to get local issuer certificate:TLS_error_end"
         ),
-        TlsWhy::Name(names) => format!("{verify}_verify_SAN_list,{}:TLS_error_end", names.join(",")),
-        TlsWhy::Reset => "TLS_error:|33554536:system_library:OPENSSL_internal:Connection_reset_by_peer:TLS_error_end".into(),
+        TlsWhy::Name(names) => format!("{verify} verify SAN list,{}:TLS_error_end", names.join(",")),
+        TlsWhy::Reset => "TLS_error:|33554536:system library:OPENSSL_internal:Connection reset by peer:TLS_error_end".into(),
     }
 }
 
@@ -294,7 +293,7 @@ fn failed(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, message: &Message,
     }
     body.push_str(&format!("reset reason: {reason}"));
     if !facts.hides_transport_failure && !transport.is_empty() {
-        body.push_str(&format!(", transport failure reason: {}", transport.replace('_', " ")));
+        body.push_str(&format!(", transport failure reason: {}", transport));
     }
     let flags = match (connection, tried.exhausted, facts.retry_flag_first) {
         (false, ..) => "UC",
@@ -307,7 +306,7 @@ fn failed(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, message: &Message,
         Some(tls) if own_tls => tls.cause.clone(),
         _ => tried.got.cause.clone(),
     };
-    entry.transport_failure = transport;
+    entry.transport_failure = log::spaceless(&transport);
     entry.duration = tried.got.ms + 1 + job.delay;
     let details = format!("upstream_reset_before_response_started{{{detail}}}");
     let own = Own { status: 503, body: &body, extra: Vec::new(), flags, details: &details, outcome: tried.got.outcome, cause };
