@@ -5,6 +5,7 @@ pub mod capture;
 pub mod compile;
 pub mod config;
 pub mod envoy;
+pub mod draft;
 pub mod follow;
 pub mod inject;
 pub mod install;

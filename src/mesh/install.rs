@@ -124,5 +124,18 @@ pub fn render(options: &InstallOptions) -> Result<Vec<Object>, Error> {
     Ok([plan.namespace].into_iter().chain(plan.components.into_iter().flat_map(|(_, objects)| objects)).collect())
 }
 
+/// What an installation runs and is configured by: every object of [`render`] but the CRDs.
+///
+/// # Errors
+/// As [`plan`].
+pub fn workings(options: &InstallOptions) -> Result<Vec<Object>, Error> {
+    let operator = operator::merge(options, &release(options)?)?;
+    let mut all = vec![Object(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "istio-system"}}))];
+    for component in Component::ALL {
+        all.extend(objects::of(component, &operator)?.into_iter().map(|o| objects::own(o, component, &operator)));
+    }
+    Ok(all)
+}
+
 #[cfg(test)]
 mod tests;

@@ -126,10 +126,12 @@ pub fn plain(ctx: &mut Ctx<'_>, pod: &Object, connection: Connection, wire: Wire
     let (kind, image) = listener_of(pod, connection.target.1);
     let cause = Cause::new(&object, "spec.containers", "The pod's own server answers.");
     match kind {
+        Listens::No if ctx.inputs.outside.is_assumed() && may_listen(pod) => assumed_server(ctx, pod, connection, wire),
         Listens::No => {
             let text = format!("Nothing in the pod listens on port {}.", connection.target.1);
             Got::end(What::Refused, Outcome::UpstreamUnavailable, At::Network, Cause::new(&object, "spec.containers", &text))
         }
+        Listens::Unknown if ctx.inputs.outside.is_assumed() => assumed_server(ctx, pod, connection, wire),
         Listens::Unknown => {
             Got::not_modelled(Cause::new(&object, "spec.containers[0].image", &format!("What {image} answers is not known.")))
         }
@@ -149,6 +151,27 @@ pub fn plain(ctx: &mut Ctx<'_>, pod: &Object, connection: Connection, wire: Wire
             Got::end(What::Response(said.response), outcome, At::Origin, cause).after(1 + said.extra_ms)
         }
     }
+}
+
+/// Whether a container of the pod could listen on ports that it does not declare: it declares none, or its image is not known.
+fn may_listen(pod: &Object) -> bool {
+    let containers = pod.at(&["spec", "containers"]).as_array().map_or(&[][..], Vec::as_slice);
+    containers.iter().filter(|c| c.get("name").and_then(Value::as_str) != Some("istio-proxy")).any(|container| {
+        let image = container.get("image").and_then(Value::as_str).unwrap_or("");
+        servers::listens(&Container { image, pod: pod.name(), ports: &[1] }, 1) == Listens::Unknown
+    })
+}
+
+/// A server that this program knows nothing about, where servers are assumed to be in order.
+fn assumed_server(ctx: &mut Ctx<'_>, pod: &Object, connection: Connection, mut wire: Wire) -> Got {
+    let cause = Cause::new(&pod.key().to_string(), "spec.containers", "The pod's own server is assumed to answer.");
+    wire.layers.pop();
+    let Some(message) = wire.http.filter(|_| wire.layers.is_empty()) else {
+        return Got::end(What::Closed, Outcome::Delivered, At::Origin, cause);
+    };
+    let outcome = delivered(ctx, Some(pod), connection.target.0);
+    let response = answer::text(&asked(ctx, &message, ""), 200, "text/plain", "");
+    Got::end(What::Response(response), outcome, At::Origin, cause).after(1)
 }
 
 /// The client's own pod, over the loopback address.
@@ -268,7 +291,7 @@ pub fn outside(ctx: &mut Ctx<'_>, connection: Connection, wire: Wire) -> Got {
     let (ip, port) = connection.target;
     let world: &Outside = ctx.inputs.outside;
     if world.is_assumed() && world.site_at(ip).is_none() {
-        return assumed(ctx, ip, wire);
+        return assumed(ctx, (ip, port), wire);
     }
     let unreachable = |field: &str, text: String| {
         let cause = Cause::new("default", field, &text);
@@ -366,9 +389,22 @@ fn refusal(layer: &Layer, site: &Site) -> Option<TlsWhy> {
     (!fits).then_some(TlsWhy::Name(names))
 }
 
-/// An origin that nobody looked at: it answers 200 to whatever is said to it.
-fn assumed(ctx: &mut Ctx<'_>, ip: IpAddr, mut wire: Wire) -> Got {
+/// Ports on which an origin that nobody looked at is taken to speak TLS and nothing else.
+pub const TLS_PORTS: [u16; 4] = [443, 6443, 8443, 9443];
+/// Ports on which it is taken to speak plain HTTP.
+pub const PLAIN_PORTS: [u16; 2] = [80, 8080];
+
+/// An origin that nobody looked at: it answers 200 to whatever is said to it in the way that is usual on its port.
+fn assumed(ctx: &mut Ctx<'_>, (ip, port): (IpAddr, u16), mut wire: Wire) -> Got {
     let cause = Cause::new("default", "origin", "The origin is assumed to answer.");
+    if wire.layers.is_empty() && wire.http.is_some() && TLS_PORTS.contains(&port) {
+        let text = format!("Plain HTTP came to port {port}, where an origin is assumed to speak TLS only.");
+        return Got::end(What::Closed, Outcome::ProtocolMismatch, At::Origin, Cause::new("default", "origin", &text));
+    }
+    if !wire.layers.is_empty() && PLAIN_PORTS.contains(&port) {
+        let text = format!("TLS came to port {port}, where an origin is assumed to speak plain HTTP.");
+        return mismatch(0, Cause::new("default", "origin", &text));
+    }
     wire.layers.pop();
     if !wire.layers.is_empty() {
         return mismatch(1, cause);
