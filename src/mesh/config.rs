@@ -1,6 +1,6 @@
 //! MeshConfig: the text in ConfigMap `istio`, read as istiod reads it.
 
-use super::Cause;
+use super::{Cause, Options};
 use crate::base::yaml;
 use crate::k8s::Snapshot;
 use serde_json::Value;
@@ -53,11 +53,13 @@ impl Default for MeshConfig {
 }
 
 impl MeshConfig {
-    /// The configuration in force: ConfigMap `istio` of the root namespace, key `mesh`. A text that istiod refuses changes nothing:
+    /// The configuration in force: ConfigMap `istio` (of a revision: `istio-REVISION`) of the root namespace, key `mesh`. A text that istiod refuses changes nothing:
     /// `last_known` (or Istio's defaults) stays in force, and [`MeshConfig::refused`] says why.
-    pub fn of(snapshot: &Snapshot, root: &str, last_known: Option<&str>) -> MeshConfig {
-        let object = format!("ConfigMap {root}/istio");
-        let Some(map) = snapshot.find("", "ConfigMap", root, "istio") else { return MeshConfig::default() };
+    pub fn of(snapshot: &Snapshot, options: &Options) -> MeshConfig {
+        let (root, last_known) = (&options.root_namespace, options.last_known_mesh.as_deref());
+        let name = options.of_revision("istio");
+        let object = format!("ConfigMap {root}/{name}");
+        let Some(map) = snapshot.find("", "ConfigMap", root, &name) else { return MeshConfig::default() };
         let text = map.str_at(&["data", "mesh"]);
         read(text, &object).unwrap_or_else(|why| {
             let mut kept = last_known.and_then(|t| read(t, &object).ok()).unwrap_or_default();

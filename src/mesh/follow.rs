@@ -1,8 +1,10 @@
 //! A client that follows redirects, as `curl -L` does.
 
+use super::resolve::{pod_at, service_at};
+use super::trace::server::{PLAIN_PORTS, TLS_PORTS};
 use super::{Explanation, Inputs, Model};
 use crate::k8s::Object;
-use crate::outside::wire::{HttpVersion, Reply, Request, Response, Scheme};
+use crate::outside::wire::{DnsAnswer, HttpVersion, Reply, Request, Response, Scheme};
 use std::collections::BTreeSet;
 
 /// The statuses that curl follows.
@@ -17,9 +19,7 @@ impl Model {
         let mut inputs = *inputs;
         for _ in 0..=limit {
             let trace = self.trace(pod, &request, &inputs);
-            if inputs.outside.is_assumed() {
-                assumptions.insert(format!("{} resolves, and its origin answers on port {}", request.host, request.port));
-            }
+            assumptions.extend(self.assumed(pod, &request, &inputs));
             let next = match &trace.reply {
                 Reply::Response(response) => next(&request, response),
                 Reply::Failure(_) => None,
@@ -36,6 +36,29 @@ impl Model {
             exchanges: traces.iter().map(|t| t.record.clone()).collect(),
             assumptions: assumptions.into_iter().collect(),
             traces,
+        }
+    }
+}
+
+impl Model {
+    /// What a trace takes for granted about the world outside.
+    fn assumed(&self, pod: &Object, request: &Request, inputs: &Inputs<'_>) -> Option<String> {
+        let outside = inputs.outside.is_assumed().then_some(inputs.outside)?;
+        let (host, port) = (&request.host, request.port);
+        let speaks = match port {
+            port if TLS_PORTS.contains(&port) => format!("speaks TLS on port {port}"),
+            port if PLAIN_PORTS.contains(&port) => format!("speaks plain HTTP on port {port}"),
+            port => format!("answers on port {port}"),
+        };
+        if let Some(ip) = request.address {
+            let inside = service_at(self.snapshot(), ip).is_some() || pod_at(self.snapshot(), ip).is_some();
+            return (!inside).then(|| format!("{ip} answers: an origin that {speaks}"));
+        }
+        match self.resolve(pod, host, outside) {
+            DnsAnswer::Addresses { canonical, .. } if !canonical.ends_with(".cluster.local") => {
+                Some(format!("{host} resolves, and its origin {speaks}"))
+            }
+            _ => None,
         }
     }
 }

@@ -22,6 +22,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 pub struct Options {
     /// The namespace of the control plane: mesh-wide Sidecar, DestinationRule and Telemetry live there.
     pub root_namespace: String,
+    /// The revision of the control plane whose objects are read, "" for the one without a name.
+    pub revision: String,
     /// The last mesh text that istiod accepted, used when the present one is refused. `None`: Istio's defaults.
     pub last_known_mesh: Option<String>,
     pub facts: Facts,
@@ -29,7 +31,17 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { root_namespace: "istio-system".into(), last_known_mesh: None, facts: Facts::default() }
+        Options { root_namespace: "istio-system".into(), revision: String::new(), last_known_mesh: None, facts: Facts::default() }
+    }
+}
+
+impl Options {
+    /// An object of the control plane by its plain name (`istio`, `istiod`): that of the revision.
+    pub fn of_revision(&self, name: &str) -> String {
+        match self.revision.as_str() {
+            "" | "default" => name.to_string(),
+            revision => format!("{name}-{revision}"),
+        }
     }
 }
 

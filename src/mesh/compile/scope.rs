@@ -40,13 +40,13 @@ impl Base {
         let mut gateways: Vec<_> = snapshot.list(NETWORKING, "Gateway").map(|o| gateway(o)).collect();
         gateways.sort_by(|a, b| (&a.created, &a.name, &a.namespace).cmp(&(&b.created, &b.name, &b.namespace)));
         Base {
-            config: MeshConfig::of(snapshot, &root, options.last_known_mesh.as_deref()),
+            config: MeshConfig::of(snapshot, options),
             services: registry::all(snapshot),
             virtual_services,
             destination_rules,
             gateways,
             sidecars: snapshot.list(NETWORKING, "Sidecar").cloned().collect(),
-            scoped_gateways: istiod_env(snapshot, &root, "PILOT_SCOPE_GATEWAY_TO_NAMESPACE").as_deref() == Some("true"),
+            scoped_gateways: istiod_env(snapshot, options, "PILOT_SCOPE_GATEWAY_TO_NAMESPACE").as_deref() == Some("true"),
             root,
         }
     }
@@ -83,8 +83,9 @@ pub fn export_rank(export: &Option<Vec<String>>, default: &[String], owner: &str
     }
 }
 
-fn istiod_env(snapshot: &Snapshot, root: &str, name: &str) -> Option<String> {
-    let istiod = snapshot.find("apps", "Deployment", root, "istiod")?;
+/// A setting in the environment of the control plane's istiod.
+pub fn istiod_env(snapshot: &Snapshot, options: &Options, name: &str) -> Option<String> {
+    let istiod = snapshot.find("apps", "Deployment", &options.root_namespace, &options.of_revision("istiod"))?;
     let containers = istiod.at(&["spec", "template", "spec", "containers"]).as_array()?;
     let env = containers.iter().flat_map(|c| c.get("env").and_then(Value::as_array).into_iter().flatten());
     let found = env.filter(|e| e.get("name").and_then(Value::as_str) == Some(name)).find_map(|e| e.get("value")?.as_str());

@@ -97,7 +97,8 @@ fn put_missing(draft: &mut Draft, objects: Vec<Object>) -> Vec<String> {
         if draft.snapshot.get(&key).is_some() {
             continue;
         }
-        let telling = matches!(object.kind(), "Service" | "Deployment") || (object.kind() == "ConfigMap" && object.name() == "istio");
+        let telling =
+            matches!(object.kind(), "Service" | "Deployment") || (object.kind() == "ConfigMap" && object.name() == "istio");
         if telling {
             names.push(key.to_string());
         }

@@ -3,8 +3,8 @@
 use super::installation::Workings;
 use super::{Addresses, Draft, Suppose, is_dump, list, ready_status, selector, selects};
 use crate::k8s::{Object, Snapshot};
-use crate::mesh::{capture, inject};
 use crate::mesh::reach::Client;
+use crate::mesh::{capture, inject};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -89,7 +89,8 @@ fn model_pods(snapshot: &Snapshot, told: &mut Told) -> Vec<Object> {
     for (group, kind, path) in WORKLOADS {
         for workload in snapshot.list(group, kind) {
             let owned = workload.at(&["metadata", "ownerReferences"]).as_array().is_some_and(|o| !o.is_empty());
-            let none = workload.at(&["spec", "replicas"]).as_u64() == Some(0) || workload.at(&["spec", "suspend"]) == &json!(true);
+            let none =
+                workload.at(&["spec", "replicas"]).as_u64() == Some(0) || workload.at(&["spec", "suspend"]) == &json!(true);
             let template = Object(workload.at(path).clone());
             let wanted = match kind {
                 "Job" | "CronJob" => BTreeMap::new(),
@@ -219,7 +220,9 @@ impl Injection {
 
 fn asks_istiod(configuration: &Object) -> bool {
     let entries = configuration.at(&["webhooks"]).as_array().into_iter().flatten();
-    entries.into_iter().any(|e| e.pointer("/clientConfig/service/path").and_then(Value::as_str).is_some_and(|p| p.starts_with("/inject")))
+    entries
+        .into_iter()
+        .any(|e| e.pointer("/clientConfig/service/path").and_then(Value::as_str).is_some_and(|p| p.starts_with("/inject")))
 }
 
 /// A pod of the gateway chart: its proxy routes.

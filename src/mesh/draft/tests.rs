@@ -40,8 +40,10 @@ fn a_workload_gets_a_pod_with_the_sidecar_that_its_namespace_asks_for() {
 
 #[test]
 fn what_is_scaled_to_nothing_or_made_by_another_gets_no_pod() {
-    for text in [APP.replace("spec:\n  sel", "spec:\n  replicas: 0\n  sel"), APP.replace("namespace: shop", "ownerReferences: [{kind: X, name: x}]")]
-    {
+    for text in [
+        APP.replace("spec:\n  sel", "spec:\n  replicas: 0\n  sel"),
+        APP.replace("namespace: shop", "ownerReferences: [{kind: X, name: x}]"),
+    ] {
         assert_eq!(drafted(&text, &Suppose::default()).snapshot.count("", "Pod"), 0, "{text}");
     }
 }
@@ -75,15 +77,26 @@ fn an_installation_file_sets_the_mode_and_brings_its_gateways() {
 
 #[test]
 fn the_demo_installation_fills_in_and_never_replaces() {
-    let own = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\ndata: {mesh: 'accessLogFile: x'}\n";
+    let own =
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\ndata: {mesh: 'accessLogFile: x'}\n";
     let suppose = Suppose { demo: Some("REGISTRY_ONLY".into()), ..Suppose::default() };
     let draft = drafted(own, &suppose);
-    assert_eq!(draft.snapshot.find("", "ConfigMap", "istio-system", "istio").unwrap().str_at(&["data", "mesh"]), "accessLogFile: x");
+    assert_eq!(
+        draft.snapshot.find("", "ConfigMap", "istio-system", "istio").unwrap().str_at(&["data", "mesh"]),
+        "accessLogFile: x"
+    );
     assert!(draft.assumptions.iter().any(|a| a.contains("is not used")), "{:?}", draft.assumptions);
     let gateway = draft.snapshot.find("", "Pod", "istio-system", "istio-egressgateway").expect("a gateway's pod");
     assert!(capture::is_gateway(gateway));
     let plain = drafted("", &suppose);
-    assert!(plain.snapshot.find("", "ConfigMap", "istio-system", "istio").unwrap().str_at(&["data", "mesh"]).contains("REGISTRY_ONLY"));
+    assert!(
+        plain
+            .snapshot
+            .find("", "ConfigMap", "istio-system", "istio")
+            .unwrap()
+            .str_at(&["data", "mesh"])
+            .contains("REGISTRY_ONLY")
+    );
     let wrong = Suppose { demo: Some("SOMETIMES".into()), ..Suppose::default() };
     assert!(draft_error(&wrong).contains("SOMETIMES"));
 }
@@ -121,7 +134,8 @@ fn order_is_that_of_the_files_and_the_last_of_two_counts() {
     let two = "kind: Service\napiVersion: v1\nmetadata: {name: b}\nspec: {clusterIP: None, n: 1}\n---\nkind: Service\napiVersion: \
                v1\nmetadata: {name: a}\nspec: {clusterIP: None}\n---\nkind: Service\napiVersion: v1\nmetadata: {name: b}\nspec: {clusterIP: None, n: 2}\n";
     let draft = drafted(two, &Suppose { namespace: "mine".into(), ..Suppose::default() });
-    let time = |n: &str| draft.snapshot.find("", "Service", "mine", n).unwrap().str_at(&["metadata", "creationTimestamp"]).to_string();
+    let time =
+        |n: &str| draft.snapshot.find("", "Service", "mine", n).unwrap().str_at(&["metadata", "creationTimestamp"]).to_string();
     assert!(time("a") < time("b"), "{} {}", time("a"), time("b"));
     assert_eq!(draft.snapshot.find("", "Service", "mine", "b").unwrap().at(&["spec", "n"]), 2);
     assert!(draft.assumptions.iter().any(|a| a.contains("counts, not the one of f.yaml:1")), "{:?}", draft.assumptions);
@@ -138,7 +152,8 @@ fn gateways_of_the_chart_are_gateways() {
 
 #[test]
 fn a_template_of_somebodys_own_is_taken_as_the_standard_one_and_told() {
-    let text = APP.replace("{app: web}}\n    spec", "{app: web}, annotations: {inject.istio.io/templates: 'sidecar,mine'}}\n    spec");
+    let text =
+        APP.replace("{app: web}}\n    spec", "{app: web}, annotations: {inject.istio.io/templates: 'sidecar,mine'}}\n    spec");
     let draft = drafted(&text, &Suppose::default());
     assert!(capture::has_sidecar(draft.snapshot.find("", "Pod", "shop", "web").unwrap()));
     assert!(draft.assumptions.iter().any(|a| a.contains("template sidecar,mine")), "{:?}", draft.assumptions);

@@ -409,6 +409,9 @@ fn assumed(ctx: &mut Ctx<'_>, (ip, port): (IpAddr, u16), mut wire: Wire) -> Got 
     if !wire.layers.is_empty() {
         return mismatch(1, cause);
     }
+    if wire.http.is_none() {
+        return Got::end(What::Closed, delivered(ctx, None, ip), At::Origin, cause);
+    }
     let headers = vec![("date".to_string(), ctx.inputs.now.http_date()), ("content-length".into(), "0".into())];
     let version = wire.http.as_ref().map_or(HttpVersion::Http11, |m| m.version);
     let response = Response { version, status: 200, reason: "OK".into(), headers, body: Vec::new(), peer: None };
