@@ -119,8 +119,8 @@ impl Model {
             return Some(known.clone());
         }
         let derived = match id.gateway {
-            true => gateway::proxy(self.base(), &id, &self.inner.snapshot),
-            false => sidecar::proxy(self.base(), &id),
+            true => gateway::proxy(self.base(), &id, &self.inner.snapshot, &self.base().offer()),
+            false => sidecar::proxy(self.base(), &id, &self.base().offer()),
         };
         let derived = Arc::new(derived);
         proxies.insert(id, derived.clone());
@@ -136,13 +136,13 @@ impl Model {
     }
 
     /// The registry's services that come from one object.
-    pub fn services_of<'a>(&'a self, object: &'a str) -> impl Iterator<Item = &'a Service> {
-        self.base().services.iter().filter(move |s| s.object == object)
+    pub fn services_of<'a>(&'a self, object: &str) -> impl Iterator<Item = &'a Service> + use<'a> {
+        self.base().index.of_object(object).into_iter().map(|s| &**s)
     }
 
     /// Whether any service of this host has an endpoint on the port.
     pub fn has_endpoints(&self, host: &str, port: u16) -> bool {
-        let of_host = self.base().services.iter().filter(|s| s.host == host);
+        let of_host = self.base().index.of_host(host).into_iter();
         of_host.filter_map(|s| s.port(port)).any(|p| !p.endpoints.is_empty())
     }
 

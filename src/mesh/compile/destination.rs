@@ -1,7 +1,7 @@
 //! DestinationRules: reading, which one applies (Istio looks in three namespaces only), and the policy for a port.
 
 use super::registry::Service;
-use super::rules::{covers, expand, export_of};
+use super::rules::{expand, export_of};
 use super::scope::{Base, Identity, export_rank};
 use crate::k8s::Object;
 use crate::mesh::Cause;
@@ -74,8 +74,12 @@ pub fn applied(base: &Base, id: &Identity, service: &Service) -> Option<Applied>
     let visible = |rule: &DestinationRule| {
         export_rank(&rule.export, &base.config.default_destination_rule_export, &rule.namespace, &id.namespace)
     };
+    let fitting = base.index.destination_rules_for(&service.host);
+    if fitting.is_empty() {
+        return None;
+    }
     let in_namespace = |namespace: &str, private: bool| {
-        let rules = base.destination_rules.iter().filter(|r| r.namespace == namespace && covers(&r.host, &service.host));
+        let rules = fitting.iter().map(|r| &***r).filter(|r| r.namespace == namespace);
         let rules = rules.filter(|r| match visible(r) {
             Some(rank) => !private || rank == 0,
             None => false,

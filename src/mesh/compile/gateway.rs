@@ -6,7 +6,7 @@ use super::listeners::bare;
 use super::registry::target_port;
 use super::routes::Builder;
 use super::rules::{VirtualService, overlaps, strings};
-use super::scope::{Base, Identity, gateway_scope};
+use super::scope::{Base, Identity, Offer, gateway_scope};
 use crate::k8s::{Object, Snapshot};
 use crate::mesh::Cause;
 use crate::mesh::proxy::{Filter, FilterChain, Listener, Proxy, RouteConfig, Terminate, Transport};
@@ -128,9 +128,9 @@ impl Bound<'_> {
     }
 }
 
-/// Derives the configuration of a gateway. `snapshot` gives the Services in front of the pod.
-pub fn proxy(base: &Base, id: &Identity, snapshot: &Snapshot) -> Proxy {
-    let scope = gateway_scope(base, id);
+/// Derives the configuration of a gateway from what is offered to it. `snapshot` gives the Services in front of the pod.
+pub fn proxy(base: &Base, id: &Identity, snapshot: &Snapshot, offer: &Offer<'_>) -> Proxy {
+    let scope = gateway_scope(base, id, offer);
     let builder = Builder { base, id, scope: &scope };
     let mut listeners = Vec::new();
     let mut routes = BTreeMap::new();
@@ -155,7 +155,7 @@ pub fn proxy(base: &Base, id: &Identity, snapshot: &Snapshot) -> Proxy {
 fn by_target_port<'b>(base: &'b Base, id: &Identity, snapshot: &Snapshot) -> BTreeMap<u16, Vec<Bound<'b>>> {
     let mut ports: BTreeMap<u16, Vec<Bound<'b>>> = BTreeMap::new();
     let in_scope = |g: &&Gateway| g.selects(&id.labels) && (!base.scoped_gateways || g.namespace == id.namespace);
-    for gateway in base.gateways.iter().filter(in_scope) {
+    for gateway in base.gateways.iter().map(|g| &**g).filter(in_scope) {
         for (index, server) in gateway.servers.iter().enumerate() {
             if let Some(port) = listen_port(id, snapshot, server.port) {
                 ports.entry(port).or_default().push(Bound { gateway, server, index });

@@ -3,9 +3,10 @@
 use super::clusters;
 use super::registry::{From, Protocol, Service, ServicePort, contains, network};
 use super::routes::Builder;
-use super::rules::{L4Rule, Match, VirtualService, overlaps};
+use super::rules::{L4Rule, Match, VirtualService};
 use crate::mesh::Cause;
 use crate::mesh::proxy::{EndpointHost, Filter, FilterChain, Listener, Transport, Weighted};
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 /// Where a service port is listened for.
@@ -16,14 +17,56 @@ enum Place {
     Network(IpAddr, u8),
 }
 
+/// Listeners in the making.
+#[derive(Default)]
+struct Drafts {
+    all: Vec<Listener>,
+    at: HashMap<(Option<IpAddr>, u16), usize>,
+    /// Conditions that a chain of the listener has.
+    taken: HashSet<(usize, Vec<String>, Vec<(IpAddr, u8)>, bool, bool)>,
+}
+
+impl Drafts {
+    /// The listener for an address and port, made when there is none yet.
+    fn open(&mut self, address: Option<IpAddr>, port: &ServicePort) -> usize {
+        *self.at.entry((address, port.number)).or_insert_with(|| {
+            let name = match address {
+                Some(ip) => format!("{ip}_{}", port.number),
+                None => format!("0.0.0.0_{}", port.number),
+            };
+            let cause = port.cause.clone();
+            self.all.push(Listener { name, address, port: port.number, chains: Vec::new(), default_chain: None, cause });
+            self.all.len() - 1
+        })
+    }
+
+    /// A chain whose conditions an earlier one already has is dropped: the oldest service wins.
+    fn chain(&mut self, at: usize, chain: FilterChain) {
+        let tls = chain.transport == Transport::Tls;
+        if self.taken.insert((at, chain.sni.clone(), chain.networks.clone(), chain.http_only, tls)) {
+            self.all[at].chains.push(chain);
+        }
+    }
+
+    /// The chain for plain HTTP, before all others.
+    fn http(&mut self, at: usize, chain: FilterChain) {
+        let chains = &mut self.all[at].chains;
+        if !chains.iter().any(|c| matches!(c.filter, Filter::Http(_))) {
+            self.taken.insert((at, Vec::new(), Vec::new(), true, false));
+            chains.insert(0, chain);
+        }
+    }
+}
+
 /// All outbound listeners, `virtualOutbound` last.
 pub fn outbound(builder: &Builder<'_>) -> Vec<Listener> {
-    let mut drafts: Vec<Listener> = Vec::new();
+    let mut drafts = Drafts::default();
     for service in &builder.scope.services {
         for port in service.ports.iter().filter(|p| p.protocol != Protocol::Udp) {
             add(builder, &mut drafts, service, port);
         }
     }
+    let mut drafts = drafts.all;
     for listener in &mut drafts {
         listener.default_chain = Some(policy_chain(builder, Some("PassthroughFilterChain")));
     }
@@ -32,12 +75,10 @@ pub fn outbound(builder: &Builder<'_>) -> Vec<Listener> {
     drafts
 }
 
-fn add(builder: &Builder<'_>, drafts: &mut Vec<Listener>, service: &Service, port: &ServicePort) {
+fn add(builder: &Builder<'_>, drafts: &mut Drafts, service: &Service, port: &ServicePort) {
     if port.protocol.is_http() {
-        let listener = open(drafts, None, port);
-        if !listener.chains.iter().any(|c| matches!(c.filter, Filter::Http(_))) {
-            listener.chains.insert(0, http_chain(port.number.to_string(), &port.cause));
-        }
+        let at = drafts.open(None, port);
+        drafts.http(at, http_chain(port.number.to_string(), &port.cause));
         return;
     }
     for place in places(service, port) {
@@ -59,33 +100,11 @@ fn add(builder: &Builder<'_>, drafts: &mut Vec<Listener>, service: &Service, por
             };
             chains.insert(0, http_chain(config, &port.cause));
         }
-        let listener = open(drafts, address, port);
+        let at = drafts.open(address, port);
         for chain in chains {
-            add_chain(listener, chain);
+            drafts.chain(at, chain);
         }
     }
-}
-
-/// A chain whose conditions an earlier one already has is dropped: the oldest service wins.
-fn add_chain(listener: &mut Listener, chain: FilterChain) {
-    let key = |c: &FilterChain| (c.sni.clone(), c.networks.clone(), c.http_only, c.transport == Transport::Tls);
-    if !listener.chains.iter().any(|have| key(have) == key(&chain)) {
-        listener.chains.push(chain);
-    }
-}
-
-fn open<'l>(drafts: &'l mut Vec<Listener>, address: Option<IpAddr>, port: &ServicePort) -> &'l mut Listener {
-    let found = drafts.iter().position(|l| l.address == address && l.port == port.number);
-    let at = found.unwrap_or_else(|| {
-        let name = match address {
-            Some(ip) => format!("{ip}_{}", port.number),
-            None => format!("0.0.0.0_{}", port.number),
-        };
-        let cause = port.cause.clone();
-        drafts.push(Listener { name, address, port: port.number, chains: Vec::new(), default_chain: None, cause });
-        drafts.len() - 1
-    });
-    &mut drafts[at]
 }
 
 /// Addresses of their own; headless Kubernetes services listen on each pod's address.
@@ -132,9 +151,8 @@ fn straight(service: &Service, port: &ServicePort) -> Filter {
 
 /// VirtualServices of the mesh that name the service's host.
 fn rules_for<'a>(builder: &'a Builder<'_>, service: &'a Service) -> impl Iterator<Item = &'a VirtualService> {
-    let bound =
-        |vs: &&VirtualService| vs.gateways.iter().any(|g| g == "mesh") && vs.hosts.iter().any(|h| overlaps(h, &service.host));
-    builder.scope.rules.iter().copied().filter(bound)
+    let all = builder.scope.rules_overlapping(&service.host).into_iter();
+    all.filter(|vs| vs.gateways.iter().any(|g| g == "mesh"))
 }
 
 /// All static filters of a TLS or TCP match; unlike for HTTP they are all needed.

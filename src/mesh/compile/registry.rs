@@ -65,6 +65,8 @@ pub struct Service {
     /// The workload selector as text: services merge only when it agrees.
     pub selector: String,
     pub not_modelled: Option<Cause>,
+    /// Which host of its object it is.
+    pub nth: usize,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -84,6 +86,14 @@ pub struct ServicePort {
 impl Service {
     pub fn port(&self, number: u16) -> Option<&ServicePort> {
         self.ports.iter().find(|p| p.number == number)
+    }
+}
+
+/// The services that one object declares: a Service or a ServiceEntry.
+pub fn of(object: &Object, snapshot: &Snapshot) -> Vec<Service> {
+    match object.kind() {
+        "Service" => vec![kubernetes_service(object, snapshot)],
+        _ => entry_services(object),
     }
 }
 
@@ -119,6 +129,7 @@ fn kubernetes_service(object: &Object, snapshot: &Snapshot) -> Service {
         selector,
         not_modelled: external_name
             .then(|| Cause::new(&object.key().to_string(), "spec.type", "ExternalName services are not modelled.")),
+        nth: 0,
     }
 }
 
@@ -261,7 +272,7 @@ fn entry_services(object: &Object) -> Vec<Service> {
     };
     let vips: Vec<_> = strings(object.at(&["spec", "addresses"])).iter().filter_map(|a| network(a)).collect();
     let hosts = strings(object.at(&["spec", "hosts"]));
-    let one = |host: &String| {
+    let one = |(nth, host): (usize, &String)| {
         let host = host.to_ascii_lowercase();
         let ports = object.at(&["spec", "ports"]).as_array().into_iter().flatten().enumerate();
         Service {
@@ -277,9 +288,10 @@ fn entry_services(object: &Object) -> Vec<Service> {
             selector: object.at(&["spec", "workloadSelector"]).to_string(),
             not_modelled: unmodelled_entry(object, resolution),
             host,
+            nth,
         }
     };
-    hosts.iter().map(one).collect()
+    hosts.iter().enumerate().map(one).collect()
 }
 
 fn unmodelled_entry(object: &Object, resolution: Resolution) -> Option<Cause> {

@@ -1,11 +1,14 @@
 //! HTTP rules to routes, and the route configurations of a sidecar (Istio: core/httproute.go, core/route/route.go).
 
 use super::clusters;
+use super::hosts::Hosts;
 use super::registry::{From, Protocol, Service};
 use super::rules::{Destination, HttpRule, Match, VirtualService, covers, overlaps};
 use super::scope::{Base, Identity, Scope};
 use crate::mesh::Cause;
 use crate::mesh::proxy::{Action, Matcher, Retries, Route, RouteConfig, VirtualHost, Weighted};
+use std::collections::HashSet;
+use std::sync::Arc;
 
 /// Istio's default: two retries of failures to connect.
 pub const DEFAULT_RETRIES: Retries = Retries { attempts: 2, per_try_timeout_ms: None, on_connect_failure: true, on_5xx: false };
@@ -93,7 +96,7 @@ impl Builder<'_> {
     pub fn weighted(&self, object: &str, destinations: &[Destination], listener_port: u16) -> Vec<Weighted> {
         let alone = destinations.len() == 1;
         let one = |d: &Destination| {
-            let service = self.scope.services.iter().chain(&self.scope.destinations).find(|s| s.host == d.host);
+            let service = self.scope.service(&d.host);
             let only = service.filter(|s| s.ports.len() == 1).map(|s| s.ports[0].number);
             let port = d.port.or(only).unwrap_or(listener_port);
             Weighted {
@@ -143,19 +146,15 @@ impl Builder<'_> {
 
     /// The route configuration `PORT` of a sidecar.
     pub fn sidecar_config(&self, port: u16) -> RouteConfig {
-        let services: Vec<&Service> = self.scope.services.iter().filter(|s| routed_on(s, port)).collect();
-        let mut claimed: Vec<String> = Vec::new();
+        let services: Vec<&Service> = self.scope.services.iter().map(|s| &**s).filter(|s| routed_on(s, port)).collect();
+        let table = Table::of(self, &services, port);
+        let mut claimed: HashSet<&str> = HashSet::new();
         let mut hosts: Vec<VirtualHost> = Vec::new();
-        for vs in self.mesh_rules(&services, port) {
-            let routes = self.routes(vs, port, "mesh");
-            if routes.is_empty() {
-                continue;
-            }
+        for (vs, routes) in &table.rules {
             for host in &vs.hosts {
-                let registered: Vec<&Service> =
-                    services.iter().copied().filter(|s| covers(host, &s.host) && self.most_specific(host, s, port)).collect();
+                let registered = table.registered(host);
                 for service in &registered {
-                    claimed.push(service.host.clone());
+                    claimed.insert(&service.host);
                     hosts.push(self.virtual_host(&service.host, Some(service), port, routes.clone(), &vs.object));
                 }
                 if port == 80 && registered.is_empty() {
@@ -163,7 +162,7 @@ impl Builder<'_> {
                 }
             }
         }
-        for service in services.iter().filter(|s| !claimed.contains(&s.host)) {
+        for service in services.iter().filter(|s| !claimed.contains(s.host.as_str())) {
             let routes = vec![self.plain_route(service, port)];
             hosts.push(self.virtual_host(&service.host, Some(service), port, routes, &service.object));
         }
@@ -171,22 +170,6 @@ impl Builder<'_> {
         config.virtual_hosts.sort_by(|a, b| a.name.cmp(&b.name));
         config.virtual_hosts.push(self.catch_all());
         config
-    }
-
-    /// Rules bound to the mesh; on ports other than 80 only those for a host that is registered there.
-    fn mesh_rules<'s>(&'s self, services: &'s [&Service], port: u16) -> impl Iterator<Item = &'s VirtualService> {
-        let known = move |vs: &VirtualService| services.iter().any(|s| vs.hosts.iter().any(|h| overlaps(h, &s.host)));
-        self.scope.rules.iter().copied().filter(move |vs| vs.gateways.iter().any(|g| g == "mesh") && (port == 80 || known(vs)))
-    }
-
-    /// A registered host belongs to the most specific host of any VirtualService only.
-    fn most_specific(&self, host: &str, service: &Service, port: u16) -> bool {
-        let rules = self.scope.rules.iter().copied();
-        let mesh =
-            rules.filter(|other| other.gateways.iter().any(|g| g == "mesh") && !self.routes(other, port, "mesh").is_empty());
-        let covering = mesh.flat_map(|other| other.hosts.iter()).filter(|h| covers(h, &service.host));
-        let best = covering.max_by_key(|h| (!h.starts_with('*'), h.len()));
-        best.is_none_or(|best| best == host)
     }
 
     fn virtual_host(&self, host: &str, service: Option<&Service>, port: u16, routes: Vec<Route>, object: &str) -> VirtualHost {
@@ -248,6 +231,65 @@ impl Builder<'_> {
             self.virtual_host(&service.host, Some(service), port, vec![self.plain_route(service, port)], &service.object);
         host.domains = vec!["*".into()];
         RouteConfig { virtual_hosts: vec![host] }
+    }
+}
+
+/// The rules of the mesh that have a route on a port, and which registered host belongs to which.
+struct Table<'s> {
+    services: &'s [&'s Service],
+    rules: Vec<(&'s VirtualService, Vec<Route>)>,
+    by_host: Hosts<usize>,
+    /// Hosts of `rules`: `(rule, host)`.
+    rule_hosts: Hosts<(usize, usize)>,
+}
+
+impl<'s> Table<'s> {
+    /// Rules bound to the mesh; on ports other than 80 only those for a host that is registered there.
+    fn of(b: &'s Builder<'_>, services: &'s [&'s Service], port: u16) -> Table<'s> {
+        let mut table = Table { services, rules: Vec::new(), by_host: Hosts::default(), rule_hosts: Hosts::default() };
+        for (i, service) in services.iter().enumerate() {
+            table.by_host.add(&service.host, &Arc::new(i));
+        }
+        for vs in b.scope.rules.iter().copied().filter(|vs| vs.gateways.iter().any(|g| g == "mesh")) {
+            if port != 80 && !vs.hosts.iter().any(|h| table.knows(h)) {
+                continue;
+            }
+            let routes = b.routes(vs, port, "mesh");
+            if routes.is_empty() {
+                continue;
+            }
+            for (i, host) in vs.hosts.iter().enumerate() {
+                table.rule_hosts.add(host, &Arc::new((table.rules.len(), i)));
+            }
+            table.rules.push((vs, routes));
+        }
+        table
+    }
+
+    fn knows(&self, host: &str) -> bool {
+        let mut found = Vec::new();
+        self.by_host.overlapping(host, usize::MAX, &mut found);
+        found.iter().any(|i| overlaps(host, &self.services[***i].host))
+    }
+
+    /// The registered hosts that belong to a host of a rule, in order.
+    fn registered(&self, host: &str) -> Vec<&'s Service> {
+        let mut found = Vec::new();
+        self.by_host.overlapping(host, usize::MAX, &mut found);
+        let mut places: Vec<usize> = found.into_iter().map(|i| **i).collect();
+        places.sort_unstable();
+        places.dedup();
+        let services = places.into_iter().map(|i| self.services[i]);
+        services.filter(|s| covers(host, &s.host) && self.is_most_specific(host, s)).collect()
+    }
+
+    /// A registered host belongs to the most specific host of any VirtualService only.
+    fn is_most_specific(&self, host: &str, service: &Service) -> bool {
+        let mut found = Vec::new();
+        self.rule_hosts.covering(&service.host, &mut found);
+        let hosts = found.into_iter().map(|place| self.rules[place.0].0.hosts[place.1].as_str());
+        let best = hosts.filter(|h| covers(h, &service.host)).max_by_key(|h| (!h.starts_with('*'), h.len()));
+        best.is_none_or(|best| best == host)
     }
 }
 

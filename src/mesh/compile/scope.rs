@@ -2,70 +2,86 @@
 
 use super::destination::{DestinationRule, destination_rule};
 use super::gateway::{Gateway, gateway};
+use super::hosts::Hosts;
+use super::index::Index;
+use super::order::Ordered;
 use super::registry::{self, From, Service};
 use super::rules::{self, VirtualService, covers, overlaps, strings};
 use crate::k8s::{Object, Snapshot};
 use crate::mesh::config::MeshConfig;
 use crate::mesh::{Cause, Options};
 use serde_json::Value;
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, OnceLock};
 
 const NETWORKING: &str = "networking.istio.io";
 
-/// The objects of the mesh, read once per model.
-#[derive(Debug)]
+/// The objects of the mesh, read once per model. Copies share what they have in common.
+#[derive(Debug, Clone)]
 pub struct Base {
     pub root: String,
     pub config: MeshConfig,
-    pub services: Vec<Service>,
+    pub services: Ordered<Service>,
     /// By creation, then name, then namespace.
-    pub virtual_services: Vec<VirtualService>,
-    pub destination_rules: Vec<DestinationRule>,
-    pub gateways: Vec<Gateway>,
+    pub virtual_services: Ordered<VirtualService>,
+    pub destination_rules: Ordered<DestinationRule>,
+    pub gateways: Ordered<Gateway>,
     pub sidecars: Vec<Arc<Object>>,
     /// PILOT_SCOPE_GATEWAY_TO_NAMESPACE of istiod.
     pub scoped_gateways: bool,
+    pub index: Index,
 }
 
 impl Base {
     /// Reads the objects of a moment.
     pub fn read(snapshot: &Snapshot, options: &Options) -> Base {
         let root = options.root_namespace.clone();
-        let mut virtual_services: Vec<_> =
-            snapshot.list(NETWORKING, "VirtualService").map(|o| rules::virtual_service(o)).collect();
-        virtual_services.sort_by(|a, b| (&a.created, &a.name, &a.namespace).cmp(&(&b.created, &b.name, &b.namespace)));
-        let mut destination_rules: Vec<_> = snapshot.list(NETWORKING, "DestinationRule").map(|o| destination_rule(o)).collect();
-        destination_rules.sort_by(|a, b| (&a.created, &a.object).cmp(&(&b.created, &b.object)));
-        let mut gateways: Vec<_> = snapshot.list(NETWORKING, "Gateway").map(|o| gateway(o)).collect();
-        gateways.sort_by(|a, b| (&a.created, &a.name, &a.namespace).cmp(&(&b.created, &b.name, &b.namespace)));
-        Base {
+        let mut base = Base {
             config: MeshConfig::of(snapshot, options),
-            services: registry::all(snapshot),
-            virtual_services,
-            destination_rules,
-            gateways,
+            services: registry::all(snapshot).into_iter().map(Arc::new).collect(),
+            virtual_services: snapshot.list(NETWORKING, "VirtualService").map(|o| Arc::new(rules::virtual_service(o))).collect(),
+            destination_rules: snapshot.list(NETWORKING, "DestinationRule").map(|o| Arc::new(destination_rule(o))).collect(),
+            gateways: snapshot.list(NETWORKING, "Gateway").map(|o| Arc::new(gateway(o))).collect(),
             sidecars: snapshot.list(NETWORKING, "Sidecar").cloned().collect(),
             scoped_gateways: istiod_env(snapshot, options, "PILOT_SCOPE_GATEWAY_TO_NAMESPACE").as_deref() == Some("true"),
+            index: Index::default(),
             root,
-        }
+        };
+        base.services.iter().for_each(|s| base.index.add_service(s, &base.config.default_service_export));
+        base.virtual_services.iter().for_each(|vs| base.index.add_rule(vs));
+        base.destination_rules.iter().for_each(|rule| base.index.destination_rules.add(&rule.host, rule));
+        base
     }
 
     /// Services that a namespace may see, private ones first, each group by creation.
-    pub fn visible_services(&self, namespace: &str) -> Vec<&Service> {
-        let rank = |s: &&Service| export_rank(&s.export, &self.config.default_service_export, &s.namespace, namespace);
-        ranked(self.services.iter(), rank)
+    pub fn visible_services(&self, namespace: &str) -> Vec<&Arc<Service>> {
+        self.seen_services(self.services.iter(), namespace)
+    }
+
+    /// Those of some services that a namespace may see, in the order in which they apply.
+    pub fn seen_services<'a>(&self, some: impl Iterator<Item = &'a Arc<Service>>, namespace: &str) -> Vec<&'a Arc<Service>> {
+        let default = &self.config.default_service_export;
+        ranked(some, |s| export_rank(&s.export, default, &s.namespace, namespace))
     }
 
     /// VirtualServices that a namespace may see, in the order in which they apply.
     pub fn visible_rules(&self, namespace: &str) -> Vec<&VirtualService> {
+        self.seen_rules(self.virtual_services.iter(), namespace)
+    }
+
+    /// Those of some VirtualServices that a namespace may see, in the order in which they apply.
+    pub fn seen_rules<'a>(
+        &self,
+        some: impl Iterator<Item = &'a Arc<VirtualService>>,
+        namespace: &str,
+    ) -> Vec<&'a VirtualService> {
         let default = &self.config.default_virtual_service_export;
-        ranked(self.virtual_services.iter(), |vs| export_rank(&vs.export, default, &vs.namespace, namespace))
+        ranked(some.map(|vs| &**vs), |vs| export_rank(&vs.export, default, &vs.namespace, namespace))
     }
 }
 
-fn ranked<'a, T>(items: impl Iterator<Item = &'a T>, rank: impl Fn(&&'a T) -> Option<u8>) -> Vec<&'a T> {
-    let mut all: Vec<(u8, &T)> = items.filter_map(|item| Some((rank(&item)?, item))).collect();
+fn ranked<'a, T>(items: impl Iterator<Item = &'a T>, rank: impl Fn(&'a T) -> Option<u8>) -> Vec<&'a T> {
+    let mut all: Vec<(u8, &T)> = items.filter_map(|item| Some((rank(item)?, item))).collect();
     all.sort_by_key(|(rank, _)| *rank);
     all.into_iter().map(|(_, item)| item).collect()
 }
@@ -104,23 +120,80 @@ pub struct Identity {
 #[derive(Debug)]
 pub struct Scope<'a> {
     /// One per host name, merged; with listeners and routes.
-    pub services: Vec<Service>,
+    pub services: Vec<Arc<Service>>,
     /// Only reached as destinations of imported VirtualServices: clusters, nothing else.
-    pub destinations: Vec<Service>,
+    pub destinations: Vec<Arc<Service>>,
     pub rules: Vec<&'a VirtualService>,
     pub registry_only: bool,
     pub policy: Cause,
     pub not_modelled: Vec<Cause>,
     /// The Sidecar resource that narrows the view.
     pub sidecar: Option<Arc<Object>>,
+    found: Found,
+}
+
+/// What a scope is asked for by host.
+#[derive(Debug, Default)]
+struct Found {
+    services: OnceLock<HashMap<String, Arc<Service>>>,
+    rules: OnceLock<Hosts<usize>>,
+}
+
+/// The objects that a scope is made of: all of them, or those that matter to one question (see `slice`).
+pub struct Offer<'a> {
+    /// In order.
+    pub services: Vec<&'a Arc<Service>>,
+    /// In order.
+    pub rules: Vec<&'a Arc<VirtualService>>,
+}
+
+impl Base {
+    /// Everything there is.
+    pub fn offer(&self) -> Offer<'_> {
+        Offer { services: self.services.iter().collect(), rules: self.virtual_services.iter().collect() }
+    }
+}
+
+impl<'a> Scope<'a> {
+    /// The service with this host, as listeners and routes know it, or as a mere destination.
+    pub fn service(&self, host: &str) -> Option<&Arc<Service>> {
+        let all = self.services.iter().chain(&self.destinations);
+        let by_host = self.found.services.get_or_init(|| {
+            let mut by_host = HashMap::new();
+            for service in all {
+                by_host.entry(service.host.clone()).or_insert_with(|| service.clone());
+            }
+            by_host
+        });
+        by_host.get(host)
+    }
+
+    /// The rules with a host that has a name in common with this one, in order.
+    pub fn rules_overlapping(&self, host: &str) -> Vec<&'a VirtualService> {
+        let by_host = self.found.rules.get_or_init(|| {
+            let mut by_host = Hosts::default();
+            for (i, vs) in self.rules.iter().enumerate() {
+                let place = Arc::new(i);
+                vs.hosts.iter().for_each(|h| by_host.add(h, &place));
+            }
+            by_host
+        });
+        let mut found = Vec::new();
+        by_host.overlapping(host, usize::MAX, &mut found);
+        let mut places: Vec<usize> = found.into_iter().map(|place| **place).collect();
+        places.sort_unstable();
+        places.dedup();
+        let rules = places.into_iter().filter_map(|i| self.rules.get(i).copied());
+        rules.filter(|vs| vs.hosts.iter().any(|h| overlaps(h, host))).collect()
+    }
 }
 
 /// What a sidecar of this identity sees.
-pub fn sidecar_scope<'a>(base: &'a Base, id: &Identity) -> Scope<'a> {
+pub fn sidecar_scope<'a>(base: &'a Base, id: &Identity, offer: &Offer<'a>) -> Scope<'a> {
     let sidecar = pick_sidecar(base, id);
     let hosts = sidecar.as_ref().map(|s| egress_hosts(s, &id.namespace));
-    let visible = base.visible_services(&id.namespace);
-    let rules = base.visible_rules(&id.namespace);
+    let visible = base.seen_services(offer.services.iter().copied(), &id.namespace);
+    let rules = base.seen_rules(offer.rules.iter().copied(), &id.namespace);
     let imported = |namespace: &str, host: &str| match &hosts {
         None => true,
         Some(patterns) => patterns.iter().any(|(ns, dns)| (ns == "*" || ns == namespace) && covers(dns, host)),
@@ -132,35 +205,47 @@ pub fn sidecar_scope<'a>(base: &'a Base, id: &Identity) -> Scope<'a> {
         }
     };
     let rules: Vec<_> = rules.into_iter().filter(|vs| rule_imported(vs)).collect();
-    let own: Vec<&Service> = visible.iter().copied().filter(|s| imported(&s.namespace, &s.host)).collect();
+    let own: Vec<&Arc<Service>> = visible.iter().copied().filter(|s| imported(&s.namespace, &s.host)).collect();
     let services = one_per_host(&own, &id.namespace);
-    let named = destination_hosts(&rules);
-    let missing: Vec<&Service> =
-        visible.iter().copied().filter(|s| named.contains(&s.host) && !services.iter().any(|have| have.host == s.host)).collect();
     let (registry_only, policy, not_modelled) = policy(base, sidecar.as_deref());
-    Scope { destinations: one_per_host(&missing, &id.namespace), services, rules, registry_only, policy, not_modelled, sidecar }
+    let mut scope = Scope {
+        destinations: Vec::new(),
+        services,
+        rules,
+        registry_only,
+        policy,
+        not_modelled,
+        sidecar,
+        found: Found::default(),
+    };
+    let named: HashSet<&str> = scope.rules.iter().flat_map(|vs| destination_hosts(vs)).collect();
+    let there: HashSet<&str> = scope.services.iter().map(|s| s.host.as_str()).collect();
+    let missing = |s: &&Arc<Service>| named.contains(s.host.as_str()) && !there.contains(s.host.as_str());
+    let missing: Vec<&Arc<Service>> = visible.iter().copied().filter(missing).collect();
+    scope.destinations = one_per_host(&missing, &id.namespace);
+    scope
 }
 
 /// What a gateway in this namespace sees: everything that is exported to its pod's namespace.
-pub fn gateway_scope<'a>(base: &'a Base, id: &Identity) -> Scope<'a> {
+pub fn gateway_scope<'a>(base: &'a Base, id: &Identity, offer: &Offer<'a>) -> Scope<'a> {
+    let visible = base.seen_services(offer.services.iter().copied(), &id.namespace);
     Scope {
-        services: one_per_host(&base.visible_services(&id.namespace), &id.namespace),
+        services: one_per_host(&visible, &id.namespace),
         destinations: Vec::new(),
-        rules: base.visible_rules(&id.namespace),
+        rules: base.seen_rules(offer.rules.iter().copied(), &id.namespace),
         registry_only: false,
         policy: Cause::new("default", "gateway", "A gateway has no outbound traffic policy."),
         not_modelled: Vec::new(),
         sidecar: None,
+        found: Found::default(),
     }
 }
 
-fn destination_hosts(rules: &[&VirtualService]) -> Vec<String> {
-    let of = |vs: &&VirtualService| {
-        let http = vs.http.iter().flat_map(|r| &r.destinations);
-        let l4 = vs.tls.iter().chain(&vs.tcp).flat_map(|r| &r.destinations);
-        http.chain(l4).map(|d| d.host.clone()).collect::<Vec<_>>()
-    };
-    rules.iter().flat_map(of).collect()
+/// Every host that a rule sends to.
+pub fn destination_hosts(vs: &VirtualService) -> impl Iterator<Item = &str> {
+    let http = vs.http.iter().flat_map(|r| &r.destinations);
+    let l4 = vs.tls.iter().chain(&vs.tcp).flat_map(|r| &r.destinations);
+    http.chain(l4).map(|d| d.host.as_str())
 }
 
 /// The Sidecar of a workload: its namespace's with a matching selector, its namespace's without one, the root namespace's without
@@ -223,8 +308,8 @@ fn policy(base: &Base, sidecar: Option<&Object>) -> (bool, Cause, Vec<Cause>) {
 
 /// One service per host name: the proxy's own namespace wins, then Kubernetes, then the first; objects of the winning namespace are
 /// merged (Istio: oldest first, ports of the others added when they agree).
-fn one_per_host(visible: &[&Service], namespace: &str) -> Vec<Service> {
-    let mut by_host: BTreeMap<&str, Vec<&Service>> = BTreeMap::new();
+fn one_per_host(visible: &[&Arc<Service>], namespace: &str) -> Vec<Arc<Service>> {
+    let mut by_host: HashMap<&str, Vec<&Arc<Service>>> = HashMap::new();
     let mut order: Vec<&str> = Vec::new();
     for service in visible {
         let group = by_host.entry(&service.host).or_default();
@@ -237,7 +322,7 @@ fn one_per_host(visible: &[&Service], namespace: &str) -> Vec<Service> {
         let group = &by_host[host];
         let own = group.iter().find(|s| s.namespace == namespace);
         let winner = own.or_else(|| group.iter().find(|s| s.from == From::Kubernetes)).or_else(|| group.first())?;
-        let mut same: Vec<&Service> = group.iter().copied().filter(|s| s.namespace == winner.namespace).collect();
+        let mut same: Vec<&Arc<Service>> = group.iter().copied().filter(|s| s.namespace == winner.namespace).collect();
         same.sort_by(|a, b| {
             (a.from != From::Kubernetes, &a.created, &a.object).cmp(&(b.from != From::Kubernetes, &b.created, &b.object))
         });
@@ -246,8 +331,11 @@ fn one_per_host(visible: &[&Service], namespace: &str) -> Vec<Service> {
     order.into_iter().filter_map(pick).collect()
 }
 
-fn merge(same: &[&Service]) -> Service {
-    let mut merged = same[0].clone();
+fn merge(same: &[&Arc<Service>]) -> Arc<Service> {
+    if let [only] = same {
+        return (*only).clone();
+    }
+    let mut merged = Service::clone(same[0]);
     for other in &same[1..] {
         let agrees = (other.resolution, other.from, &other.selector, &other.export)
             == (merged.resolution, merged.from, &merged.selector, &merged.export);
@@ -264,5 +352,5 @@ fn merge(same: &[&Service]) -> Service {
             }
         }
     }
-    merged
+    Arc::new(merged)
 }

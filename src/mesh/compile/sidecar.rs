@@ -3,14 +3,14 @@
 use super::listeners;
 use super::registry::Protocol;
 use super::routes::Builder;
-use super::scope::{Base, Identity, Scope, sidecar_scope};
+use super::scope::{Base, Identity, Offer, Scope, sidecar_scope};
 use super::{clusters, routes};
 use crate::mesh::proxy::{Proxy, RouteConfig};
 use std::collections::BTreeMap;
 
-/// Derives the configuration of a sidecar.
-pub fn proxy(base: &Base, id: &Identity) -> Proxy {
-    let scope = sidecar_scope(base, id);
+/// Derives the configuration of a sidecar from what is offered to it.
+pub fn proxy(base: &Base, id: &Identity, offer: &Offer<'_>) -> Proxy {
+    let scope = sidecar_scope(base, id, offer);
     let builder = Builder { base, id, scope: &scope };
     Proxy {
         gateway: false,

@@ -17,7 +17,8 @@ use crate::outside::answer::bare_host;
 pub fn blocked(ctx: &Ctx<'_>, place: &Place, authority: &str, port: u16) -> Cause {
     let host = bare_host(authority);
     let base = ctx.model.base();
-    let named: Vec<&Service> = base.services.iter().filter(|s| s.from == From::Entry && covers(&s.host, &host)).collect();
+    let named = base.index.covering(&host).into_iter().map(|s| &**s);
+    let named: Vec<&Service> = named.filter(|s| s.from == From::Entry).collect();
     let id = identity(&place.pod);
     let visible =
         |s: &&&Service| export_rank(&s.export, &base.config.default_service_export, &s.namespace, &id.namespace).is_some();
@@ -49,7 +50,7 @@ pub fn no_cluster(ctx: &Ctx<'_>, place: &Place, name: &str, chosen: &Cause) -> C
     if !subset.is_empty() && place.proxy.clusters.contains_key(&whole) {
         return missing_subset(ctx, &id.namespace, host, subset, chosen);
     }
-    let named: Vec<&Service> = base.services.iter().filter(|s| s.host == *host).collect();
+    let named: Vec<&Service> = base.index.of_host(host).into_iter().map(|s| &**s).collect();
     let default = &base.config.default_service_export;
     let visible = |s: &&&Service| export_rank(&s.export, default, &s.namespace, &id.namespace).is_some();
     match (named.first(), named.iter().find(visible)) {
@@ -69,8 +70,8 @@ pub fn no_cluster(ctx: &Ctx<'_>, place: &Place, name: &str, chosen: &Cause) -> C
 }
 
 fn missing_subset(ctx: &Ctx<'_>, namespace: &str, host: &str, subset: &str, chosen: &Cause) -> Cause {
-    let rules = &ctx.model.base().destination_rules;
-    let declares = rules.iter().find(|r| covers(&r.host, host) && r.subsets.iter().any(|s| s.name == subset));
+    let rules = ctx.model.base().index.destination_rules_for(host);
+    let declares = rules.iter().find(|r| r.subsets.iter().any(|s| s.name == subset));
     match declares {
         Some(rule) => {
             let text = format!(
@@ -90,7 +91,7 @@ fn missing_subset(ctx: &Ctx<'_>, namespace: &str, host: &str, subset: &str, chos
 /// A cluster without endpoints.
 pub fn no_endpoint(ctx: &Ctx<'_>, cluster: &Cluster) -> Cause {
     let object = cluster.cause.object.clone();
-    let service = ctx.model.base().services.iter().find(|s| s.object == object);
+    let service = ctx.model.base().index.of_object(&object).first().copied();
     match (&cluster.shaped_by, service.map(|s| s.from)) {
         (Some(subset), _) if subset.field.contains("subsets") && !ctx.model.has_endpoints(&cluster.host, cluster.port) => {
             Cause::new(&object, &cluster.cause.field, "The service has no ready endpoint.")
@@ -108,7 +109,7 @@ pub fn not_listening(ctx: &Ctx<'_>, pod: &Object, port: u16) -> Cause {
     let base = ctx.model.base();
     let id = identity(pod);
     let opens = |g: &&Gateway| g.servers.iter().any(|s| listen_port(&id, ctx.model.snapshot(), s.port) == Some(port));
-    let selected: Vec<&Gateway> = base.gateways.iter().filter(|g| g.selects(&id.labels)).collect();
+    let selected: Vec<&Gateway> = base.gateways.iter().map(|g| &**g).filter(|g| g.selects(&id.labels)).collect();
     let meant = |g: &&Gateway| {
         g.servers.iter().any(|s| s.hosts.iter().any(|h| overlaps(h.rsplit('/').next().unwrap_or(h), &ctx.intended)))
     };
@@ -121,7 +122,13 @@ pub fn not_listening(ctx: &Ctx<'_>, pod: &Object, port: u16) -> Cause {
         let text = format!("The Gateway does not open port {port} of {}/{}.", pod.namespace(), pod.name());
         return Cause::new(&gateway.object, field, &text);
     }
-    match base.gateways.iter().find(|g| !g.selects(&id.labels) && meant(g)).or_else(|| base.gateways.first()) {
+    match base
+        .gateways
+        .iter()
+        .map(|g| &**g)
+        .find(|g| !g.selects(&id.labels) && meant(g))
+        .or_else(|| base.gateways.first().map(|g| &**g))
+    {
         Some(gateway) => {
             let text = format!(
                 "The selector does not fit the labels of {}/{}, so that pod listens on nothing.",
@@ -153,8 +160,7 @@ pub fn no_chain(_: &Ctx<'_>, listener: &Listener, sni: Option<&str>) -> Cause {
 pub fn no_route(ctx: &Ctx<'_>, place: &Place, config: &str, message: &Message) -> Cause {
     let host = bare_host(&message.authority);
     let base = ctx.model.base();
-    let candidates: Vec<&VirtualService> =
-        base.virtual_services.iter().filter(|vs| vs.hosts.iter().any(|h| covers(h, &host))).collect();
+    let candidates: Vec<&VirtualService> = base.index.rules_covering(&host).into_iter().map(|vs| &**vs).collect();
     if !place.proxy.gateway {
         let text = "The VirtualService has no rule for this request, and nothing else is tried.";
         return candidates.first().map_or_else(|| place.proxy.policy.clone(), |vs| Cause::new(&vs.object, "spec.http", text));
@@ -165,7 +171,7 @@ pub fn no_route(ctx: &Ctx<'_>, place: &Place, config: &str, message: &Message) -
     let serves = |g: &&Gateway| {
         g.selects(&id.labels) && g.servers.iter().any(|s| port == 0 || listen_port(&id, snapshot, s.port) == Some(port))
     };
-    let gateways: Vec<&Gateway> = base.gateways.iter().filter(serves).collect();
+    let gateways: Vec<&Gateway> = base.gateways.iter().map(|g| &**g).filter(serves).collect();
     let Some(gateway) = gateways.first() else { return place.proxy.policy.clone() };
     if candidates.is_empty() {
         let text = format!("No VirtualService brings {host} to this gateway.");

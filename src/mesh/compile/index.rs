@@ -1,0 +1,233 @@
+//! What is asked of the mesh's objects again and again, without going through all of them.
+
+use super::destination::DestinationRule;
+use super::hosts::Hosts;
+use super::order::{Seat, in_order};
+use super::registry::{From, Protocol, Service};
+use super::rules::{VirtualService, covers};
+use crate::k8s::tree::Tree;
+use crate::mesh::proxy::EndpointHost;
+use std::cmp::Ordering;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Port, what sort of service, and who sees it.
+type Door = (u16, u8, Option<Arc<str>>);
+
+/// The indexes. Copies share what they have in common.
+#[derive(Debug, Clone, Default)]
+pub struct Index {
+    pub services: Hosts<Service>,
+    pub rules: Hosts<VirtualService>,
+    pub destination_rules: Hosts<DestinationRule>,
+    /// VirtualServices by the gateway that they name.
+    bound: Under<Arc<str>, VirtualService>,
+    objects: Under<Arc<str>, Service>,
+    /// By the addresses that a service has for itself, its endpoints' for headless ones.
+    addresses: Under<IpAddr, Service>,
+    /// Services with networks for addresses.
+    networks: Under<(), Service>,
+    doors: Tree<(Door, Seat<Service>), ()>,
+    /// How many things there are that these indexes do not find for sure.
+    odd: usize,
+}
+
+/// Items under keys, in no particular order.
+#[derive(Debug)]
+struct Under<K, T>(Tree<(K, usize), Arc<T>>);
+
+impl<K: Ord + Clone, T> Clone for Under<K, T> {
+    fn clone(&self) -> Under<K, T> {
+        Under(self.0.clone())
+    }
+}
+
+impl<K, T> Default for Under<K, T> {
+    fn default() -> Under<K, T> {
+        Under(Tree::default())
+    }
+}
+
+impl<K: Ord + Clone, T> Under<K, T> {
+    fn put(&mut self, key: K, item: &Arc<T>) {
+        self.0.insert((key, Arc::as_ptr(item).addr()), item.clone());
+    }
+
+    fn take(&mut self, key: K, item: &Arc<T>) {
+        let key = (key, Arc::as_ptr(item).addr());
+        self.0.remove(|there| there.cmp(&key));
+    }
+
+    fn at(&self, order: impl Fn(&K) -> Ordering) -> impl Iterator<Item = &Arc<T>> {
+        let from = self.0.starting(|(key, _)| order(key).then(Ordering::Greater));
+        from.take_while(move |((key, _), _)| order(key) == Ordering::Equal).map(|(_, item)| item)
+    }
+}
+
+/// A number for services that get the same sort of listener.
+fn sort_of(service: &Service, protocol: Protocol) -> u8 {
+    let protocol = match protocol {
+        Protocol::Http | Protocol::Http2 => 0,
+        Protocol::Tls => 1,
+        Protocol::Tcp => 2,
+        Protocol::Auto => 3,
+        Protocol::Udp => 4,
+    };
+    protocol * 4 + u8::from(service.from == From::Entry) * 2 + u8::from(service.vips.is_empty())
+}
+
+/// Whose eyes something is for: everybody's (`None`), or those of the namespaces it is exported to.
+fn eyes(export: &Option<Vec<String>>, default: &[String], owner: &str) -> Vec<Option<Arc<str>>> {
+    let set: &[String] = export.as_deref().unwrap_or(default);
+    if set.is_empty() || set.iter().any(|s| s == "*") {
+        return vec![None];
+    }
+    let mut all: Vec<_> = set.iter().map(|s| Some(Arc::from(if s == "." { owner } else { s.as_str() }))).collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
+fn own_addresses(service: &Service) -> Vec<IpAddr> {
+    let mut all: Vec<IpAddr> = service.vips.iter().map(|(ip, _)| *ip).collect();
+    if service.from == From::Kubernetes && service.vips.is_empty() {
+        all.extend(service.ports.iter().flat_map(|p| &p.endpoints).filter_map(|e| match e.host {
+            EndpointHost::Address(ip) => Some(ip),
+            EndpointHost::Name(_) => None,
+        }));
+    }
+    all.sort();
+    all.dedup();
+    all
+}
+
+fn has_network(service: &Service) -> bool {
+    service.vips.iter().any(|(ip, bits)| *bits != if ip.is_ipv4() { 32 } else { 128 })
+}
+
+/// A host that is no name and no `*SUFFIX`: prefixes match other things than these indexes find.
+fn is_odd(host: &str) -> bool {
+    host.is_empty()
+        || host.len() > 1 && host[1..].contains('*')
+        || host.starts_with('*') && host.len() > 1 && !host.starts_with("*.")
+}
+
+/// More server names times hosts than this are not compared.
+const COMPARED: usize = 100_000;
+
+fn odd_rule(rule: &VirtualService) -> bool {
+    let names = rule.tls.iter().chain(&rule.tcp).flat_map(|r| &r.matches).map(|m| m.sni_hosts.len()).sum::<usize>();
+    if names * rule.hosts.len() > COMPARED {
+        return true;
+    }
+    let mut l4 = rule.tls.iter().chain(&rule.tcp).flat_map(|r| &r.matches).flat_map(|m| &m.sni_hosts);
+    let known = |sni: &str| rule.hosts.iter().any(|h| covers(h, &sni.to_ascii_lowercase()));
+    rule.hosts.iter().any(|h| is_odd(h)) || l4.any(|sni| is_odd(sni) || !known(sni))
+}
+
+impl Index {
+    /// Takes in a service.
+    pub fn add_service(&mut self, service: &Arc<Service>, default_export: &[String]) {
+        self.services.add(&service.host, service);
+        self.objects.put(service.object.as_str().into(), service);
+        own_addresses(service).into_iter().for_each(|ip| self.addresses.put(ip, service));
+        if has_network(service) {
+            self.networks.put((), service);
+        }
+        for door in doors(service, default_export) {
+            self.doors.insert((door, Seat::first(service)), ());
+        }
+        self.odd += usize::from(is_odd(&service.host));
+    }
+
+    /// Takes a service out again.
+    pub fn remove_service(&mut self, service: &Arc<Service>, default_export: &[String]) {
+        self.services.remove(&service.host, service);
+        self.objects.take(service.object.as_str().into(), service);
+        own_addresses(service).into_iter().for_each(|ip| self.addresses.take(ip, service));
+        if has_network(service) {
+            self.networks.take((), service);
+        }
+        for door in doors(service, default_export) {
+            let key = (door, Seat::first(service));
+            self.doors.remove(|there| there.cmp(&key));
+        }
+        self.odd -= usize::from(is_odd(&service.host));
+    }
+
+    /// Takes in a VirtualService.
+    pub fn add_rule(&mut self, rule: &Arc<VirtualService>) {
+        rule.hosts.iter().for_each(|host| self.rules.add(host, rule));
+        rule.gateways.iter().for_each(|gateway| self.bound.put(gateway.as_str().into(), rule));
+        self.odd += usize::from(odd_rule(rule));
+    }
+
+    /// Takes a VirtualService out again.
+    pub fn remove_rule(&mut self, rule: &Arc<VirtualService>) {
+        rule.hosts.iter().for_each(|host| self.rules.remove(host, rule));
+        rule.gateways.iter().for_each(|gateway| self.bound.take(gateway.as_str().into(), rule));
+        self.odd -= usize::from(odd_rule(rule));
+    }
+
+    /// Whether every host is one that these indexes find.
+    pub fn is_sure(&self) -> bool {
+        self.odd == 0
+    }
+
+    /// The services of one object.
+    pub fn of_object(&self, object: &str) -> Vec<&Arc<Service>> {
+        in_order(self.objects.at(|there| (**there).cmp(object)).collect())
+    }
+
+    /// The services with exactly this host.
+    pub fn of_host(&self, host: &str) -> Vec<&Arc<Service>> {
+        in_order(self.services.exactly(host).into_iter().filter(|s| s.host == host).collect())
+    }
+
+    /// The services whose host covers a name.
+    pub fn covering(&self, name: &str) -> Vec<&Arc<Service>> {
+        let mut found = Vec::new();
+        self.services.covering(name, &mut found);
+        found.retain(|s| covers(&s.host, name));
+        in_order(found)
+    }
+
+    /// The services that have an address for themselves, or a network that holds it.
+    pub fn at_address(&self, ip: IpAddr) -> Vec<&Arc<Service>> {
+        let exact = self.addresses.at(|there| there.cmp(&ip));
+        let within = |s: &&Arc<Service>| s.vips.iter().any(|net| super::registry::contains(*net, ip));
+        in_order(exact.chain(self.networks.at(|()| Ordering::Equal).filter(within)).collect())
+    }
+
+    /// The VirtualServices that name a gateway (`mesh` or `NAMESPACE/NAME`).
+    pub fn bound_to(&self, gateway: &str) -> Vec<&Arc<VirtualService>> {
+        in_order(self.bound.at(|there| (**there).cmp(gateway)).collect())
+    }
+
+    /// The VirtualServices with a host that covers a name.
+    pub fn rules_covering(&self, name: &str) -> Vec<&Arc<VirtualService>> {
+        let mut found = Vec::new();
+        self.rules.covering(name, &mut found);
+        found.retain(|vs| vs.hosts.iter().any(|h| covers(h, name)));
+        in_order(found)
+    }
+
+    /// The DestinationRules whose host covers a service's.
+    pub fn destination_rules_for(&self, host: &str) -> Vec<&Arc<DestinationRule>> {
+        let mut found = Vec::new();
+        self.destination_rules.covering(host, &mut found);
+        found.retain(|rule| covers(&rule.host, host));
+        in_order(found)
+    }
+}
+
+fn doors(service: &Service, default_export: &[String]) -> Vec<Door> {
+    let eyes = eyes(&service.export, default_export, &service.namespace);
+    let mut all: Vec<Door> = Vec::new();
+    for port in &service.ports {
+        all.extend(eyes.iter().map(|eye| (port.number, sort_of(service, port.protocol), eye.clone())));
+    }
+    all.sort();
+    all.dedup();
+    all
+}
