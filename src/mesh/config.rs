@@ -22,6 +22,14 @@ pub struct MeshConfig {
     pub default_destination_rule_export: Vec<String>,
     /// `defaultHttpRetryPolicy.attempts`.
     pub retry_attempts: Option<u32>,
+    /// The trust domain, then its aliases.
+    pub trust_domains: Vec<String>,
+    /// `extensionProviders` as written; Istio's built-in ones are not among them.
+    pub extension_providers: Vec<Value>,
+    /// `defaultProviders.accessLogging`.
+    pub default_log_providers: Vec<String>,
+    /// `disableEnvoyListenerLog`: connections that no filter chain takes leave no line.
+    pub listener_log_off: bool,
     pub not_modelled: Option<Cause>,
     /// Why the text was refused, when it was; the values above are then those of the text before it, or Istio's defaults.
     pub refused: Option<String>,
@@ -46,6 +54,10 @@ impl Default for MeshConfig {
             default_virtual_service_export: everyone(),
             default_destination_rule_export: everyone(),
             retry_attempts: None,
+            trust_domains: vec!["cluster.local".into()],
+            extension_providers: Vec::new(),
+            default_log_providers: Vec::new(),
+            listener_log_off: false,
             not_modelled: None,
             refused: None,
         }
@@ -107,6 +119,13 @@ pub fn read(text: &str, object: &str) -> Result<MeshConfig, String> {
             *slot = list.iter().filter_map(|v| v.as_str().map(String::from)).collect();
         }
     }
+    if let Some(domain) = string(&value, "trustDomain")?.filter(|d| !d.is_empty()) {
+        config.trust_domains = vec![domain];
+    }
+    config.trust_domains.extend(texts(field(&value, "trustDomainAliases")));
+    config.extension_providers = field(&value, "extensionProviders").and_then(Value::as_array).cloned().unwrap_or_default();
+    config.default_log_providers = texts(field(&value, "defaultProviders").and_then(|p| p.get("accessLogging")));
+    config.listener_log_off = field(&value, "disableEnvoyListenerLog").and_then(Value::as_bool).unwrap_or(false);
     config.retry_attempts = field(&value, "defaultHttpRetryPolicy").and_then(|p| p.get("attempts")?.as_u64()).map(|n| n as u32);
     Ok(config)
 }
@@ -159,6 +178,10 @@ fn field<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
         snake.push(c.to_ascii_lowercase());
     }
     value.get(name).or_else(|| value.get(&snake)).filter(|v| !v.is_null())
+}
+
+fn texts(list: Option<&Value>) -> Vec<String> {
+    list.and_then(Value::as_array).into_iter().flatten().filter_map(|v| v.as_str().map(String::from)).collect()
 }
 
 fn string(value: &Value, name: &str) -> Result<Option<String>, String> {

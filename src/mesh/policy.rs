@@ -1,48 +1,120 @@
 //! What decides about a connection besides routing: authorization, peer and request authentication, network policies, extensions.
+//! All of it is read once per model ([`Policies`]) and sorted out once per proxy ([`Guard`]).
 
-use super::trace::network;
-use super::{Cause, Model, capture};
-use crate::k8s::Object;
+pub mod attach;
+pub mod authorize;
+pub mod peer;
+pub mod rules;
+pub mod token;
+pub mod unmodelled;
+pub mod values;
+
+use super::Cause;
+use super::compile::scope::Identity;
+use super::config::MeshConfig;
+use crate::k8s::{Object, Snapshot};
+use authorize::{Attempt, Authorization, Policy, Verdict};
+use peer::{Mode, Peers};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use token::Tokens;
 
-impl Model {
-    /// An object that could change what this pod's connections do and that this program does not model.
-    pub fn unmodelled_for(&self, pod: &Object) -> Option<Cause> {
-        let snapshot = self.snapshot();
-        let labels = pod.labels();
-        let found = |o: &Arc<Object>, field: &str| Some(Cause::new(&o.key().to_string(), field, "This kind is not modelled."));
-        if let Some(policy) = network::policy_for(snapshot, pod) {
-            return Some(Cause::new(&policy.key().to_string(), "spec.egress", "NetworkPolicies are not modelled."));
+const SECURITY: &str = "security.istio.io";
+
+/// All policies of the mesh.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Policies {
+    root: String,
+    /// By namespace, oldest first.
+    authorization: BTreeMap<String, Vec<Arc<Policy>>>,
+    pub peers: Peers,
+    tokens: Vec<Arc<Object>>,
+}
+
+/// What stands before one proxy.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Guard {
+    pub authorization: Authorization,
+    pub tokens: Tokens,
+    /// What the proxy's inbound side takes: `STRICT`, and per port.
+    pub mode: Mode,
+}
+
+impl Policies {
+    /// Reads the policies of a moment.
+    pub fn read(snapshot: &Snapshot, root: &str, config: &MeshConfig) -> Policies {
+        let mut authorization: BTreeMap<String, Vec<Arc<Policy>>> = BTreeMap::new();
+        for object in by_age(snapshot, "AuthorizationPolicy") {
+            let policy = Arc::new(Policy::read(&object, config));
+            authorization.entry(object.namespace().to_string()).or_default().push(policy);
         }
-        let here = [pod.namespace(), &self.options().root_namespace];
-        let kinds =
-            [("networking.istio.io", "EnvoyFilter"), ("extensions.istio.io", "WasmPlugin"), ("telemetry.istio.io", "Telemetry")];
-        let proxied = capture::proxy_container(pod).is_some();
-        for (group, kind) in kinds.into_iter().filter(|_| proxied) {
-            if let Some(object) = snapshot.list(group, kind).find(|o| here.contains(&o.namespace())) {
-                return found(object, "spec");
-            }
+        Policies {
+            root: root.to_string(),
+            authorization,
+            peers: Peers::read(&by_age(snapshot, "PeerAuthentication"), root),
+            tokens: by_age(snapshot, "RequestAuthentication"),
         }
-        let gateway = capture::is_gateway(pod);
-        if let Some(policy) =
-            snapshot.list("security.istio.io", "AuthorizationPolicy").find(|o| gateway && here.contains(&o.namespace()))
-        {
-            return found(policy, "spec");
-        }
-        let ambient = |o: &Object| o.label("istio.io/dataplane-mode") == Some("ambient");
-        let namespace = snapshot.find("", "Namespace", "", pod.namespace());
-        let taken = labels.get("istio.io/dataplane-mode").is_none_or(|mode| *mode != "none");
-        let ns = namespace.filter(|ns| !proxied && taken && (ambient(ns) || ambient(pod)))?;
-        let field = "metadata.labels[istio.io/dataplane-mode]";
-        Some(Cause::new(&ns.key().to_string(), field, "Ambient mode is not modelled."))
     }
 
-    /// An object that decides about connections to this pod and that this program does not model.
-    pub fn inbound_unmodelled(&self, pod: &Object) -> Option<Cause> {
-        let here = [pod.namespace(), &self.options().root_namespace];
-        let kinds = ["AuthorizationPolicy", "PeerAuthentication", "RequestAuthentication"];
-        let all = kinds.into_iter().flat_map(|kind| self.snapshot().list("security.istio.io", kind));
-        let object = all.into_iter().find(|o| here.contains(&o.namespace()))?;
-        Some(Cause::new(&object.key().to_string(), "spec", "This kind is not modelled."))
+    /// What stands before a proxy.
+    pub fn guard(&self, id: &Identity, config: &MeshConfig) -> Guard {
+        let mut namespaces = vec![self.root.as_str()];
+        if id.namespace != self.root {
+            namespaces.push(&id.namespace);
+        }
+        let in_scope = namespaces.iter().filter_map(|ns| self.authorization.get(*ns)).flatten();
+        let own = in_scope.filter(|p| p.takes(id)).cloned().collect();
+        Guard {
+            authorization: Authorization::new(own, config),
+            tokens: Tokens::new(self.tokens.iter().filter(|o| namespaces.contains(&o.namespace())), id),
+            mode: self.peers.mode(&id.namespace, &id.labels),
+        }
+    }
+}
+
+/// Objects of a kind by creation, then name, then namespace, as Istio sorts its configuration.
+fn by_age(snapshot: &Snapshot, kind: &str) -> Vec<Arc<Object>> {
+    let mut all: Vec<Arc<Object>> = snapshot.list(SECURITY, kind).cloned().collect();
+    let age = |o: &Object| {
+        let created = o.str_at(&["metadata", "creationTimestamp"]).to_string();
+        (created, o.name().to_string(), o.namespace().to_string())
+    };
+    all.sort_by_cached_key(|o| age(o));
+    all
+}
+
+/// How a guard ends a request or a connection.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Stop {
+    /// RBAC: its detail, who denied.
+    Denied(String, Cause),
+    /// The token filter's own answer.
+    Token(token::Refusal),
+    NotModelled(Cause),
+}
+
+impl Guard {
+    /// Whether nothing here can end anything.
+    pub fn is_empty(&self) -> bool {
+        self.authorization.is_empty() && self.tokens.is_empty()
+    }
+
+    /// What ends this attempt here, in the order of the filters: CUSTOM, tokens, DENY, ALLOW.
+    pub fn stops(&self, attempt: &Attempt<'_>) -> Option<Stop> {
+        if let Some(stop) = stop(self.authorization.custom(attempt)) {
+            return Some(stop);
+        }
+        if let Some(stop) = attempt.http.and_then(|asked| self.tokens.stops(&asked)) {
+            return Some(stop);
+        }
+        stop(self.authorization.decide(attempt))
+    }
+}
+
+fn stop(verdict: Verdict) -> Option<Stop> {
+    match verdict {
+        Verdict::Pass => None,
+        Verdict::Deny(detail, cause) => Some(Stop::Denied(detail, cause)),
+        Verdict::Unknown(cause) => Some(Stop::NotModelled(cause)),
     }
 }

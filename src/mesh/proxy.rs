@@ -2,6 +2,7 @@
 
 use super::Cause;
 use super::compile::rules::{Fault, HeaderEdits, Redirect, Rewrite, UriMatch, ValueMatch};
+use super::policy::Guard;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -21,6 +22,8 @@ pub struct Proxy {
     pub policy: Cause,
     /// Objects that could change what this proxy does and that this program does not model.
     pub not_modelled: Vec<Cause>,
+    /// What decides besides routing: authorization, tokens, mutual TLS.
+    pub guard: Guard,
 }
 
 /// A listening address.

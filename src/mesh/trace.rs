@@ -2,7 +2,9 @@
 //! anything by itself; it walks the configuration that `compile` derived and notes who decided.
 
 pub mod finish;
+pub mod guard;
 pub mod http;
+pub mod inbound;
 pub mod local;
 pub mod log;
 pub mod network;
@@ -69,6 +71,13 @@ impl Place {
     /// The value of the `server` header that this proxy writes.
     pub fn server(&self) -> &'static str {
         if self.proxy.gateway { "istio-envoy" } else { "envoy" }
+    }
+
+    /// The identity in the pod's workload certificate (Istio: pkg/spiffe).
+    pub fn principal(&self, ctx: &Ctx<'_>) -> String {
+        let account = Some(self.pod.str_at(&["spec", "serviceAccountName"])).filter(|a| !a.is_empty()).unwrap_or("default");
+        let domain = ctx.model.mesh_config().trust_domains.first().map_or("cluster.local", |d| d.as_str());
+        format!("spiffe://{domain}/ns/{}/sa/{account}", self.pod.namespace())
     }
 
     pub fn name(&self) -> String {
@@ -247,12 +256,12 @@ fn through_sidecar(ctx: &mut Ctx<'_>, place: &Place, connection: Connection, wir
     ctx.hops[hop].filter_chain.clone_from(&chain.name);
     match (&chain.filter, &wire.http) {
         (Filter::Http(config), Some(message)) if wire.layers.is_empty() => {
-            http::hop(ctx, &http::At { place, hop, connection, sni: None, config }, message.clone())
+            http::hop(ctx, &http::At { place, hop, connection, sni: None, principal: None, config }, message.clone())
         }
         (Filter::Http(_), _) => Got::end(What::Reset, Outcome::ProtocolMismatch, At::Sidecar, chain.cause.clone()),
         (Filter::Tcp(to), _) => {
             let sni = wire.sni().filter(|_| inspects_tls(listener)).map(String::from);
-            tcp::hop(ctx, &tcp::At { place, hop, connection, sni, chain, inspected }, to, wire)
+            tcp::hop(ctx, &tcp::At { place, hop, connection, sni, principal: None, chain, inspected }, to, wire)
         }
     }
 }

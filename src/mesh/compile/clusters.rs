@@ -4,6 +4,7 @@ use super::destination::{Applied, Subset, applied};
 use super::registry::{Resolution, Service, ServicePort};
 use super::scope::{Base, Identity, Scope};
 use crate::mesh::Cause;
+use crate::mesh::policy::peer::Mtls;
 use crate::mesh::proxy::{Cluster, ClusterKind, Endpoint};
 use std::collections::BTreeMap;
 
@@ -40,10 +41,15 @@ fn cluster(
     let policy = rule.map(|r| r.policy_for(port.number, subset)).unwrap_or_default();
     let kind = kind(service.resolution, id.gateway);
     let in_subset = |e: &&Endpoint| subset.is_none_or(|s| s.labels.iter().all(|(k, v)| e.labels.get(k) == Some(v)));
-    let endpoints = match (kind, service.resolution) {
+    let mut endpoints: Vec<Endpoint> = match (kind, service.resolution) {
         (ClusterKind::Eds, Resolution::None) => Vec::new(),
         _ => port.endpoints.iter().filter(in_subset).cloned().collect(),
     };
+    let peers = &base.policies.peers;
+    if !peers.is_empty() {
+        let refuses = |e: &Endpoint| peers.mode(&service.namespace, &e.labels).at(e.port).0 == Mtls::Disable;
+        endpoints.iter_mut().filter(|e| e.mtls && refuses(e)).for_each(|e| e.mtls = false);
+    }
     let said_tls = policy.tls.is_some();
     Cluster {
         name: name(port.number, subset.map_or("", |s| &s.name), &service.host),

@@ -9,6 +9,7 @@ use super::registry::{self, From, Service};
 use super::rules::{self, VirtualService, covers, overlaps, strings};
 use crate::k8s::{Object, Snapshot};
 use crate::mesh::config::MeshConfig;
+use crate::mesh::policy::Policies;
 use crate::mesh::{Cause, Options};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -30,14 +31,18 @@ pub struct Base {
     /// PILOT_SCOPE_GATEWAY_TO_NAMESPACE of istiod.
     pub scoped_gateways: bool,
     pub index: Index,
+    /// What decides besides routing.
+    pub policies: Arc<Policies>,
 }
 
 impl Base {
     /// Reads the objects of a moment.
     pub fn read(snapshot: &Snapshot, options: &Options) -> Base {
         let root = options.root_namespace.clone();
+        let config = MeshConfig::of(snapshot, options);
         let mut base = Base {
-            config: MeshConfig::of(snapshot, options),
+            policies: Arc::new(Policies::read(snapshot, &root, &config)),
+            config,
             services: registry::all(snapshot).into_iter().map(Arc::new).collect(),
             virtual_services: snapshot.list(NETWORKING, "VirtualService").map(|o| Arc::new(rules::virtual_service(o))).collect(),
             destination_rules: snapshot.list(NETWORKING, "DestinationRule").map(|o| Arc::new(destination_rule(o))).collect(),

@@ -21,6 +21,7 @@ pub fn proxy(base: &Base, id: &Identity, offer: &Offer<'_>) -> Proxy {
         registry_only: scope.registry_only,
         policy: scope.policy.clone(),
         not_modelled: scope.not_modelled.clone(),
+        guard: base.policies.guard(id, &base.config),
     }
 }
 

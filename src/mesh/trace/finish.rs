@@ -45,7 +45,7 @@ pub fn finish(mut ctx: Ctx<'_>, request: &Request, address: IpAddr, got: Got) ->
     let gave_up = limit(request, &got).filter(|limit| waited(&got) > *limit);
     let reply = match gave_up {
         Some(limit) => give_up(&mut ctx, &mut got, limit),
-        None => reply(&got.what, request, address),
+        None => reply(&got, request, address),
     };
     let status = match &reply {
         Reply::Response(r) => Some(r.status),
@@ -120,9 +120,9 @@ fn give_up(ctx: &mut Ctx<'_>, got: &mut Got, limit: u64) -> Reply {
     Reply::Failure(if connecting { Failure::ConnectTimedOut } else { Failure::TimedOut })
 }
 
-fn reply(what: &What, request: &Request, address: IpAddr) -> Reply {
+fn reply(got: &Got, request: &Request, address: IpAddr) -> Reply {
     let https = request.scheme == Scheme::Https;
-    Reply::Failure(match what {
+    Reply::Failure(match &got.what {
         What::Response(response) => {
             let mut response = response.clone();
             response.peer = Some((address, request.port));
@@ -130,6 +130,7 @@ fn reply(what: &What, request: &Request, address: IpAddr) -> Reply {
         }
         What::Refused => Failure::ConnectionRefused { address, port: request.port },
         What::Dropped => Failure::ConnectTimedOut,
+        What::Closed if https && got.outcome == Outcome::BlockedPolicy => Failure::TlsHandshakeClosed { reset: false },
         What::Closed | What::Reset if https => Failure::TlsHandshakeClosed { reset: true },
         What::Closed => Failure::EmptyReply,
         What::Reset => Failure::ReceiveReset,

@@ -6,10 +6,11 @@ mod matching;
 use super::local::{encode, relay, reply};
 use super::log::Entry;
 use super::wire::{Connection, Got, Message, What};
-use super::{Ctx, Place, why};
+use super::{Ctx, Place, guard, why};
 use crate::base::outcome::{At as Gate, Outcome, Path};
 use crate::mesh::Cause;
 use crate::mesh::compile::rules::{Edits, Redirect};
+use crate::mesh::policy::{Stop, values};
 use crate::mesh::proxy::{Action, Route};
 use crate::outside::wire::{HttpVersion, Response};
 
@@ -20,10 +21,17 @@ pub struct At<'x> {
     pub connection: Connection,
     /// The server name of TLS that ended here.
     pub sni: Option<String>,
+    /// The client's identity on TLS that ended here.
+    pub principal: Option<String>,
     pub config: &'x str,
 }
 
 impl At<'_> {
+    fn seen<'m>(&'m self, message: &'m Message) -> guard::Seen<'m> {
+        let (principal, sni) = (self.principal.as_deref(), self.sni.as_deref());
+        guard::Seen { connection: self.connection, principal, sni, message: Some(message) }
+    }
+
     fn gate(&self) -> Gate {
         if self.place.proxy.gateway { Gate::Gateway } else { Gate::Sidecar }
     }
@@ -49,14 +57,15 @@ pub fn hop(ctx: &mut Ctx<'_>, at: &At<'_>, mut message: Message) -> Got {
     prepare(ctx, at, &mut message);
     let entry = entry(ctx, at, &message);
     let proxy = at.place.proxy.clone();
-    let Some(config) = proxy.routes.get(at.config) else {
-        return no_route(ctx, at, entry, &message);
-    };
-    let Some(host) = matching::virtual_host(config, &message.authority) else {
-        return no_route(ctx, at, entry, &message);
-    };
-    ctx.hops[at.hop].virtual_host = Some(host.name.clone());
-    let Some(route) = host.routes.iter().find(|r| matching::fits(&r.matcher, &message)) else {
+    let host = proxy.routes.get(at.config).and_then(|config| matching::virtual_host(config, &message.authority));
+    ctx.hops[at.hop].virtual_host = host.map(|h| h.name.clone());
+    let route = host.and_then(|h| h.routes.iter().find(|r| matching::fits(&r.matcher, &message)));
+    if at.place.proxy.gateway
+        && let Some(stop) = guard::stops(at.place, &at.seen(&message))
+    {
+        return stopped(ctx, at, entry, &message, (stop, route));
+    }
+    let Some(route) = route else {
         return no_route(ctx, at, entry, &message);
     };
     if let Some(cause) = &route.not_modelled {
@@ -168,6 +177,7 @@ fn prepare(ctx: &mut Ctx<'_>, at: &At<'_>, message: &mut Message) {
     for (name, _) in &mut message.headers {
         *name = name.to_ascii_lowercase();
     }
+    message.path = values::normal(std::mem::take(&mut message.path));
     message.set("x-forwarded-proto", if at.sni.is_some() { "https" } else { "http" });
     let renews = at.place.proxy.gateway && ctx.model.options().facts.gateway_renews_request_id;
     if renews || message.header("x-request-id").is_none() {
@@ -205,6 +215,33 @@ fn no_route(ctx: &mut Ctx<'_>, at: &At<'_>, entry: Entry, message: &Message) -> 
     let (flags, details) = ("NR", "route_not_found");
     let own = Own { status: 404, body: "", extra: Vec::new(), flags, details, outcome: Outcome::NoRoute, cause };
     answer(ctx, at, entry, message, own)
+}
+
+/// A policy ends the request, before the route does anything; the line names the route and its cluster all the same.
+fn stopped(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, message: &Message, by: (Stop, Option<&Route>)) -> Got {
+    let (stop, route) = by;
+    if let Some(route) = route {
+        entry.route.clone_from(&route.name);
+        ctx.hops[at.hop].route = Some(route.name.clone()).filter(|n| !n.is_empty());
+        if let Action::Forward(targets) = &route.action
+            && let Some(chosen) = forward::choose(ctx, targets)
+            && at.place.proxy.clusters.contains_key(&chosen.cluster)
+        {
+            entry.cluster.clone_from(&chosen.cluster);
+            ctx.hops[at.hop].cluster = Some(chosen.cluster.clone());
+        }
+    }
+    let (status, body, extra, details, cause) = match stop {
+        Stop::NotModelled(cause) => return Got::not_modelled(cause),
+        Stop::Denied(details, cause) => (403, guard::DENIED, Vec::new(), details, cause),
+        Stop::Token(no) => (no.status, no.body, vec![("www-authenticate", no.challenge)], no.details, no.cause),
+    };
+    let own = Own { status, body, extra, flags: "", details: &details, outcome: Outcome::BlockedPolicy, cause };
+    let mut got = answer(ctx, at, entry, message, own);
+    if let (What::Response(response), true) = (&mut got.what, message.body_len > 0 && message.version == HttpVersion::Http11) {
+        response.headers.push(("connection".into(), "close".into()));
+    }
+    got
 }
 
 /// Ends the request here with the proxy's own answer.

@@ -1,7 +1,7 @@
 //! The network between pods and the world: who receives a connection to an address.
 
 use super::wire::{Connection, Got, What, Wire};
-use super::{Ctx, server};
+use super::{Ctx, inbound, server};
 use crate::base::outcome::{At, Outcome};
 use crate::k8s::Object;
 use crate::mesh::{Cause, capture, resolve};
@@ -24,7 +24,7 @@ pub fn reach(ctx: &mut Ctx<'_>, source: (Option<IpAddr>, u16), ip: IpAddr, port:
         let connection = Connection { source, target: (ip, port) };
         return match capture::proxy_container(&pod) {
             Some(_) if capture::is_gateway(&pod) => server::gateway(ctx, &pod, connection, wire),
-            Some(_) => server::injected(ctx, &pod, connection, wire),
+            Some(_) => inbound::injected(ctx, &pod, connection, wire),
             None => server::plain(ctx, &pod, connection, wire),
         };
     }

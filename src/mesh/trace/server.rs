@@ -1,8 +1,7 @@
 //! The receiving side: gateways, pods with and without sidecar, and the origins of the world outside.
 
-use super::local::{encode, relay};
 use super::log::Entry;
-use super::wire::{Connection, Got, Layer, Message, TlsWhy, What, Wire, socket};
+use super::wire::{Connection, Got, Layer, Message, TlsWhy, What, Wire};
 use super::{Ctx, MAX_HOPS, http, tcp, why};
 use crate::base::outcome::{At, Outcome};
 use crate::k8s::Object;
@@ -54,10 +53,10 @@ pub fn gateway(ctx: &mut Ctx<'_>, pod: &Arc<Object>, connection: Connection, wir
     };
     ctx.hops[hop].filter_chain.clone_from(&chain.name);
     let mut wire = wire;
-    let mut ended = None;
+    let (mut ended, mut principal) = (None, None);
     if let Some(how) = chain.terminates {
         match terminate(how, &mut wire, &chain.cause) {
-            Ok(()) => ended = sni.clone(),
+            Ok(identity) => (ended, principal) = (sni.clone(), identity),
             Err(got) => return *got,
         }
     }
@@ -79,20 +78,23 @@ pub fn gateway(ctx: &mut Ctx<'_>, pod: &Arc<Object>, connection: Connection, wir
             Got::end(what, Outcome::ProtocolMismatch, At::Gateway, chain.cause.clone()).after(1)
         }
         (Filter::Http(config), Some(message)) => {
-            http::hop(ctx, &http::At { place: &place, hop, connection, sni: ended, config }, message)
+            http::hop(ctx, &http::At { place: &place, hop, connection, sni: ended, principal, config }, message)
         }
         (Filter::Http(_), None) => Got::end(What::Closed, Outcome::ProtocolMismatch, At::Gateway, chain.cause.clone()),
-        (Filter::Tcp(to), _) => tcp::hop(ctx, &tcp::At { place: &place, hop, connection, sni, chain, inspected: true }, to, wire),
+        (Filter::Tcp(to), _) => {
+            let at = tcp::At { place: &place, hop, connection, sni, principal, chain, inspected: true };
+            tcp::hop(ctx, &at, to, wire)
+        }
     };
     ctx.depth -= 1;
     got
 }
 
-/// Takes off the TLS that ends at this chain.
-fn terminate(how: Terminate, wire: &mut Wire, cause: &Cause) -> Result<(), Box<Got>> {
+/// Takes off the TLS that ends at this chain, and gives the client's identity.
+fn terminate(how: Terminate, wire: &mut Wire, cause: &Cause) -> Result<Option<String>, Box<Got>> {
     let layer = wire.layers.remove(0);
     match (how, layer.mesh) {
-        (Terminate::Mesh, true) => Ok(()),
+        (Terminate::Mesh, true) => Ok(layer.principal),
         (Terminate::Mesh, false) => {
             let what = What::Tls { depth: 0, why: TlsWhy::Reset };
             Err(Box::new(Got::end(what, Outcome::TlsFailed, At::Gateway, cause.clone())))
@@ -180,81 +182,6 @@ pub fn own_pod(ctx: &mut Ctx<'_>, pod: &Object, connection: Connection, wire: Wi
     match gateway {
         Some(pod) => self::gateway(ctx, &pod, connection, wire),
         None => plain(ctx, pod, connection, wire),
-    }
-}
-
-/// A pod with a sidecar: its inbound side, then the server.
-pub fn injected(ctx: &mut Ctx<'_>, pod: &Arc<Object>, connection: Connection, mut wire: Wire) -> Got {
-    let Some(place) = ctx.model.place(pod) else {
-        return plain(ctx, pod, connection, wire);
-    };
-    if let Some(cause) = ctx.model.inbound_unmodelled(pod) {
-        return Got::not_modelled(cause);
-    }
-    let port = connection.target.1;
-    let sni = wire.sni().map(String::from);
-    let mtls = wire.layers.first().is_some_and(|l| l.mesh);
-    if mtls {
-        wire.layers.remove(0);
-    }
-    let hop = ctx.hop(&place);
-    ctx.hops[hop].listener = Some("virtualInbound".into());
-    ctx.hops[hop].cluster = Some(format!("inbound|{port}||"));
-    ctx.hops[hop].endpoint = Some(connection.local());
-    let message = wire.http.clone();
-    let got = plain(ctx, pod, connection, wire.clone());
-    let mut entry = inbound_entry(ctx, connection, port, message.as_ref());
-    entry.sni = sni.unwrap_or_default();
-    match (got.what, message) {
-        (What::Response(response), Some(message)) if wire.layers.is_empty() => {
-            entry.code = response.status;
-            entry.details = "via_upstream".into();
-            entry.service_time = Some(got.ms);
-            entry.duration = got.ms + 1;
-            entry.sent = response.body.len() as u64;
-            entry.route = "default".into();
-            let response = encode(relay(response, "istio-envoy", got.ms, ctx.inputs.now, &message), &message);
-            ctx.write(hop, &place, entry, true);
-            Got { what: What::Response(response), ..got }
-        }
-        (What::Refused, Some(message)) if wire.layers.is_empty() => {
-            let body = "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure";
-            let response = super::local::reply(503, body, &[], "istio-envoy", ctx.inputs.now, &message);
-            let detail = "remote_connection_failure|delayed_connect_error:_Connection_refused";
-            entry.code = 503;
-            entry.flags = "UF".into();
-            entry.details = format!("upstream_reset_before_response_started{{{detail}}}");
-            entry.sent = response.body.len() as u64;
-            ctx.write(hop, &place, entry, true);
-            Got { what: What::Response(encode(response, &message)), ..got }
-        }
-        (what, _) => {
-            ctx.write(hop, &place, Entry { method: "-".into(), protocol: String::new(), ..entry }, false);
-            let what = if what == What::Refused { What::Closed } else { what };
-            Got { what, ..got }
-        }
-    }
-}
-
-fn inbound_entry(ctx: &mut Ctx<'_>, connection: Connection, port: u16, message: Option<&Message>) -> Entry {
-    let local = ctx.port();
-    let header = |name: &str| message.and_then(|m| m.header(name)).unwrap_or("").to_string();
-    Entry {
-        start: ctx.inputs.now,
-        method: message.map_or("-".into(), |m| m.method.clone()),
-        path: message.map(|m| m.original_path.clone().unwrap_or_else(|| m.path.clone())).unwrap_or_default(),
-        protocol: message
-            .map_or(String::new(), |m| if m.version == HttpVersion::Http2 { "HTTP/2".into() } else { "HTTP/1.1".into() }),
-        received: message.map_or(0, |m| m.body_len),
-        request_id: header("x-request-id"),
-        headers: message.map(|m| m.headers.clone()).unwrap_or_default(),
-        authority: message.map(|m| m.authority.clone()).unwrap_or_default(),
-        upstream_host: connection.local(),
-        cluster: format!("inbound|{port}||"),
-        upstream_local: socket(IpAddr::from([127, 0, 0, 6]), local),
-        downstream_local: connection.local(),
-        downstream_remote: connection.remote(),
-        ..Entry::default()
     }
 }
 

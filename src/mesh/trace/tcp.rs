@@ -3,9 +3,10 @@
 use super::http::way_of;
 use super::log::{self, Entry};
 use super::wire::{Connection, Got, Layer, TlsWhy, What, Wire, socket};
-use super::{Ctx, Place, http, network, why};
+use super::{Ctx, Place, guard, http, network, why};
 use crate::base::outcome::{At as Gate, Outcome};
 use crate::mesh::Cause;
+use crate::mesh::policy::Stop;
 use crate::mesh::proxy::{Cluster, ClusterKind, EndpointHost, FilterChain, Weighted};
 use crate::outside::wire::DnsAnswer;
 use std::net::IpAddr;
@@ -17,9 +18,18 @@ pub struct At<'x> {
     pub connection: Connection,
     /// The server name, where the listener read it.
     pub sni: Option<String>,
+    /// The client's identity on TLS that ended here.
+    pub principal: Option<String>,
     pub chain: &'x FilterChain,
     /// Whether the chain was chosen after reading bytes: a refusal is then a reset.
     pub inspected: bool,
+}
+
+impl At<'_> {
+    fn seen(&self) -> guard::Seen<'_> {
+        let (principal, sni) = (self.principal.as_deref(), self.sni.as_deref());
+        guard::Seen { connection: self.connection, principal, sni, message: None }
+    }
 }
 
 /// A chosen upstream address.
@@ -127,8 +137,13 @@ fn splice(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, cluster: &Cluster, m
     let path = way_of(ctx, &cluster.name, &cluster.host);
     ctx.leaves_by(path, &at.chain.cause);
     let hello = wire.is_tls();
+    if at.place.proxy.gateway
+        && let Some(stop) = guard::stops(at.place, &at.seen())
+    {
+        return stopped(ctx, at, entry, (&to, stop), &wire);
+    }
     let sent = 80 + wire.http.as_ref().map_or(0, |m| m.path.len() as u64 + m.body_len) + if hello { 517 + 200 } else { 0 };
-    let wrapped = wrap(cluster, &to, &mut wire);
+    let wrapped = wrap(ctx, at.place, cluster, &to, &mut wire);
     ctx.hops[at.hop].endpoint = Some(socket(to.address, to.port));
     entry.upstream_host = socket(to.address, to.port);
     let source = (at.place.ip, ctx.port());
@@ -160,6 +175,33 @@ fn splice(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, cluster: &Cluster, m
     }
 }
 
+/// A policy closes the connection at its first bytes; by then the upstream is being dialled.
+fn stopped(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, by: (&Target, Stop), wire: &Wire) -> Got {
+    let (to, stop) = by;
+    let (details, cause) = match stop {
+        Stop::Denied(details, cause) => (details, cause),
+        Stop::Token(refusal) => (refusal.details, refusal.cause),
+        Stop::NotModelled(cause) => return Got::not_modelled(cause),
+    };
+    ctx.hops[at.hop].endpoint = Some(socket(to.address, to.port));
+    entry.upstream_host = socket(to.address, to.port);
+    let port = ctx.port();
+    entry.upstream_local = at.place.ip.map(|ip| socket(ip, port)).unwrap_or_default();
+    entry.received = first_bytes(wire);
+    entry.termination = details;
+    ctx.write(at.hop, at.place, entry, false);
+    Got::end(What::Closed, Outcome::BlockedPolicy, Gate::Gateway, cause)
+}
+
+/// About how long what a client says first is, in bytes.
+fn first_bytes(wire: &Wire) -> u64 {
+    match (&wire.http, wire.is_tls()) {
+        (_, true) => 517,
+        (Some(message), false) => 80 + message.path.len() as u64 + message.body_len,
+        (None, false) => 0,
+    }
+}
+
 /// A connection that was made: bytes went both ways, or the other side hung up.
 fn through(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, got: Got, how: (u64, bool, bool)) -> Got {
     let (sent, wrapped, hello) = how;
@@ -176,8 +218,11 @@ fn through(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, got: Got, how: (u64
             What::Tls { depth: depth - usize::from(wrapped), why }
         }
         What::Closed | What::Reset if hello => {
-            (entry.received, entry.sent, entry.flags) = (517, 0, "UR".into());
-            What::Reset
+            // A policy closes in order, and what is closed in order is no reset.
+            let orderly = got.outcome == Outcome::BlockedPolicy;
+            (entry.received, entry.sent) = (517, 0);
+            entry.flags = if orderly { String::new() } else { "UR".into() };
+            if orderly { What::Closed } else { What::Reset }
         }
         other => other,
     };
@@ -186,7 +231,7 @@ fn through(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, got: Got, how: (u64
 }
 
 /// Puts the cluster's own TLS around the connection.
-fn wrap(cluster: &Cluster, to: &Target, wire: &mut Wire) -> bool {
+fn wrap(ctx: &Ctx<'_>, place: &Place, cluster: &Cluster, to: &Target, wire: &mut Wire) -> bool {
     let (mesh, tls) = match &cluster.tls {
         Some(tls) => (tls.mesh, Some(tls)),
         None if cluster.auto_mtls && to.mtls => (true, None),
@@ -198,6 +243,7 @@ fn wrap(cluster: &Cluster, to: &Target, wire: &mut Wire) -> bool {
     let layer = Layer {
         sni: tls.and_then(|t| t.sni.clone()).or_else(|| mesh.then_some(mesh_name)),
         mesh,
+        principal: mesh.then(|| place.principal(ctx)),
         insecure: tls.is_some_and(|t| t.insecure),
         names,
         private_ca: tls.is_some_and(|t| t.private_ca),

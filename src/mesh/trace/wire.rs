@@ -58,6 +58,8 @@ pub struct Layer {
     pub sni: Option<String>,
     /// Workload certificates of the mesh on both sides.
     pub mesh: bool,
+    /// The client's identity in its workload certificate, `spiffe://..`; `None` for other certificates.
+    pub principal: Option<String>,
     /// Takes any certificate.
     pub insecure: bool,
     /// Names it accepts; empty: none is checked.
@@ -74,6 +76,7 @@ impl Layer {
         Layer {
             sni: request.sni.clone(),
             mesh: false,
+            principal: None,
             insecure: request.insecure,
             names: vec![request.sni.clone().unwrap_or_else(|| request.host.clone())],
             private_ca: false,

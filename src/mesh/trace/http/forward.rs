@@ -109,6 +109,7 @@ fn dressed(ctx: &mut Ctx<'_>, job: &Job<'_>, cluster: &Cluster, to: &Target, mes
         layers.push(Layer {
             sni: tls.sni.clone().or(Some(if tls.mesh { mesh_name } else { host.clone() })),
             mesh: tls.mesh,
+            principal: tls.mesh.then(|| job.at.place.principal(ctx)),
             insecure: tls.insecure,
             names: if tls.mesh {
                 Vec::new()
@@ -126,6 +127,7 @@ fn dressed(ctx: &mut Ctx<'_>, job: &Job<'_>, cluster: &Cluster, to: &Target, mes
         layers.push(Layer {
             sni: Some(sni),
             mesh: true,
+            principal: Some(job.at.place.principal(ctx)),
             insecure: false,
             names: Vec::new(),
             private_ca: false,
