@@ -1,8 +1,10 @@
 //! From objects to what each proxy is told. The order of the modules is the order of the work: rules as written, the registry of
 //! services, what one proxy may see, its clusters, its routes, its listeners; gateways last.
 
+pub mod alias;
 pub mod clusters;
 pub mod destination;
+pub mod egress;
 pub mod gateway;
 pub mod gateway_http;
 pub mod hosts;
@@ -14,3 +16,4 @@ pub mod routes;
 pub mod rules;
 pub mod scope;
 pub mod sidecar;
+pub mod workloads;

@@ -9,6 +9,8 @@ use serde_json::Value;
 #[derive(Debug, Clone, PartialEq)]
 pub struct MeshConfig {
     pub registry_only: bool,
+    /// ALLOW_ANY_DYNAMIC_DNS: sidecars resolve the hosts of plain HTTP to anywhere themselves.
+    pub dynamic_dns: bool,
     pub policy: Cause,
     /// Where access logs go; empty: nowhere.
     pub access_log_file: String,
@@ -40,6 +42,7 @@ impl Default for MeshConfig {
         let everyone = || vec!["*".to_string()];
         MeshConfig {
             registry_only: false,
+            dynamic_dns: false,
             policy: Cause::new(
                 "default",
                 "meshConfig.outboundTrafficPolicy.mode",
@@ -161,7 +164,11 @@ fn read_policy(value: &Value, object: &str, config: &mut MeshConfig) -> Result<(
         "ALLOW_ANY" => config.policy = Cause::new(object, name, "The mesh lets unregistered hosts out (ALLOW_ANY)."),
         "ALLOW_ANY_DYNAMIC_DNS" => {
             config.policy = Cause::new(object, name, "Unregistered hosts go through a dynamic forward proxy.");
-            config.not_modelled = Some(config.policy.clone());
+            config.dynamic_dns = true;
+            if members.get("tls").is_some_and(|tls| !tls.is_null()) {
+                let field = "data.mesh outboundTrafficPolicy.tls";
+                config.not_modelled = Some(Cause::new(object, field, "TLS of the dynamic forward proxy is not modelled."));
+            }
         }
         other => return Err(format!("unknown value {other:?} for enum outboundTrafficPolicy.mode")),
     }

@@ -178,6 +178,8 @@ pub enum ClusterKind {
     Eds,
     StrictDns,
     LogicalDns,
+    /// A dynamic forward proxy: the host of the request, or the server name, is resolved when it comes.
+    Dynamic,
     OriginalDst,
     Static,
 }
@@ -212,6 +214,8 @@ pub struct Endpoint {
     /// The endpoint takes mesh mTLS (injected pod).
     pub mtls: bool,
     pub labels: BTreeMap<String, String>,
+    /// Its share beside the others of the cluster, at least 1.
+    pub weight: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

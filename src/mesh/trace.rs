@@ -10,6 +10,7 @@ pub mod log;
 pub mod network;
 pub mod server;
 pub mod tcp;
+pub mod upstream;
 pub mod wire;
 pub mod why;
 
@@ -210,6 +211,10 @@ fn leave_pod(ctx: &mut Ctx<'_>, request: &Request, ip: IpAddr, wire: Wire) -> Go
         return datagram(ctx, pod);
     }
     let source = pod.str_at(&["status", "podIP"]).parse().ok();
+    if let Some(place) = ctx.model.place(pod).filter(|p| opens_locally(p, ip, request.port)) {
+        let port = ctx.port();
+        return through_sidecar(ctx, &place, Connection { source: (Some(ip), port), target: (ip, request.port) }, wire);
+    }
     match capture::outbound(pod, ip, request.port, request.from_proxy_user) {
         Capture::Unknown(cause) => Got::not_modelled(cause),
         Capture::Not(cause) => {
@@ -236,6 +241,11 @@ fn datagram(ctx: &mut Ctx<'_>, pod: &Object) -> Got {
     ctx.decided = Some(cause.clone());
     ctx.path = Path::Uncaptured;
     Got::end(What::Closed, Outcome::Delivered, At::Network, cause)
+}
+
+/// Whether the pod's own sidecar listens at a loopback address (an egress listener of a Sidecar with `captureMode: NONE`).
+fn opens_locally(place: &Place, ip: IpAddr, port: u16) -> bool {
+    ip.is_loopback() && !place.proxy.gateway && place.proxy.listeners.iter().any(|l| l.address == Some(ip) && l.port == port)
 }
 
 fn through_sidecar(ctx: &mut Ctx<'_>, place: &Place, connection: Connection, wire: Wire) -> Got {

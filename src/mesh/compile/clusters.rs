@@ -1,7 +1,7 @@
 //! Clusters of a proxy: one per service port, one more per subset (Istio: core/cluster.go).
 
 use super::destination::{Applied, Subset, applied};
-use super::registry::{Resolution, Service, ServicePort};
+use super::registry::{From, Resolution, Service, ServicePort};
 use super::scope::{Base, Identity, Scope};
 use crate::mesh::Cause;
 use crate::mesh::policy::peer::Mtls;
@@ -16,12 +16,13 @@ pub fn name(port: u16, subset: &str, host: &str) -> String {
 /// All clusters of a proxy but Passthrough and BlackHole.
 pub fn all(base: &Base, id: &Identity, scope: &Scope<'_>) -> BTreeMap<String, Cluster> {
     let mut clusters = BTreeMap::new();
-    for service in scope.services.iter().chain(&scope.destinations) {
+    let concrete = |s: &&std::sync::Arc<Service>| s.resolution != Resolution::Alias;
+    for service in scope.services.iter().chain(&scope.destinations).filter(concrete) {
         let rule = applied(base, id, service);
         for port in service.ports.iter().filter(|p| !p.orphan && p.protocol != super::registry::Protocol::Udp) {
             let whole = cluster(base, id, service, port, rule.as_ref(), None);
             clusters.insert(whole.name.clone(), whole);
-            for subset in rule.iter().flat_map(|r| &r.subsets) {
+            for subset in rule.iter().flat_map(|r| &r.subsets).filter(|_| service.resolution != Resolution::Dynamic) {
                 let one = cluster(base, id, service, port, rule.as_ref(), Some(subset));
                 clusters.insert(one.name.clone(), one);
             }
@@ -42,7 +43,7 @@ fn cluster(
     let kind = kind(service.resolution, id.gateway);
     let in_subset = |e: &&Endpoint| subset.is_none_or(|s| s.labels.iter().all(|(k, v)| e.labels.get(k) == Some(v)));
     let mut endpoints: Vec<Endpoint> = match (kind, service.resolution) {
-        (ClusterKind::Eds, Resolution::None) => Vec::new(),
+        (ClusterKind::Eds, Resolution::None) if service.from == From::Entry => Vec::new(),
         _ => port.endpoints.iter().filter(in_subset).cloned().collect(),
     };
     let peers = &base.policies.peers;
@@ -68,11 +69,31 @@ fn cluster(
     }
 }
 
+/// The dynamic forward proxy of the mode ALLOW_ANY_DYNAMIC_DNS.
+pub fn dynamic(base: &Base, cause: Cause) -> Cluster {
+    Cluster {
+        name: super::egress::DYNAMIC.into(),
+        kind: ClusterKind::Dynamic,
+        host: String::new(),
+        port: 0,
+        endpoints: Vec::new(),
+        override_port: None,
+        http2: false,
+        auto_mtls: false,
+        tls: None,
+        connect_timeout_ms: base.config.connect_timeout_ms,
+        cause,
+        shaped_by: None,
+        not_modelled: None,
+    }
+}
+
 fn kind(resolution: Resolution, gateway: bool) -> ClusterKind {
     match resolution {
-        Resolution::Eds | Resolution::Static => ClusterKind::Eds,
+        Resolution::Eds | Resolution::Static | Resolution::Alias => ClusterKind::Eds,
         Resolution::Dns => ClusterKind::StrictDns,
-        Resolution::DnsRoundRobin | Resolution::Dynamic => ClusterKind::LogicalDns,
+        Resolution::DnsRoundRobin => ClusterKind::LogicalDns,
+        Resolution::Dynamic => ClusterKind::Dynamic,
         Resolution::None if gateway => ClusterKind::Eds,
         Resolution::None => ClusterKind::OriginalDst,
     }

@@ -146,7 +146,7 @@ pub fn proxy(base: &Base, id: &Identity, snapshot: &Snapshot, offer: &Offer<'_>)
         routes,
         clusters: clusters::all(base, id, &scope),
         registry_only: false,
-        policy: scope.policy.clone(),
+        policy: scope.beyond.cause.clone(),
         not_modelled: Vec::new(),
         guard: base.policies.guard(id, &base.config),
     }

@@ -1,7 +1,8 @@
 //! Outbound listeners of a sidecar (Istio: core/listener.go) and the chains of TLS and TCP ports (core/tls.go).
 
 use super::clusters;
-use super::registry::{From, Protocol, Service, ServicePort, contains, network};
+use super::egress::Egress;
+use super::registry::{From, Protocol, Resolution, Service, ServicePort, contains, network};
 use super::routes::Builder;
 use super::rules::{L4Rule, Match, VirtualService};
 use crate::mesh::Cause;
@@ -21,15 +22,17 @@ enum Place {
 #[derive(Default)]
 struct Drafts {
     all: Vec<Listener>,
+    /// How many at the front are closed to more services: a Sidecar's egress listeners with ports of their own.
+    locked: usize,
     at: HashMap<(Option<IpAddr>, u16), usize>,
     /// Conditions that a chain of the listener has.
     taken: HashSet<(usize, Vec<String>, Vec<(IpAddr, u8)>, bool, bool)>,
 }
 
 impl Drafts {
-    /// The listener for an address and port, made when there is none yet.
-    fn open(&mut self, address: Option<IpAddr>, port: &ServicePort) -> usize {
-        *self.at.entry((address, port.number)).or_insert_with(|| {
+    /// The listener for an address and port, made when there is none yet; `None` for one that is closed.
+    fn open(&mut self, address: Option<IpAddr>, port: &ServicePort) -> Option<usize> {
+        let at = *self.at.entry((address, port.number)).or_insert_with(|| {
             let name = match address {
                 Some(ip) => format!("{ip}_{}", port.number),
                 None => format!("0.0.0.0_{}", port.number),
@@ -37,7 +40,8 @@ impl Drafts {
             let cause = port.cause.clone();
             self.all.push(Listener { name, address, port: port.number, chains: Vec::new(), default_chain: None, cause });
             self.all.len() - 1
-        })
+        });
+        (at >= self.locked).then_some(at)
     }
 
     /// A chain whose conditions an earlier one already has is dropped: the oldest service wins.
@@ -61,9 +65,17 @@ impl Drafts {
 /// All outbound listeners, `virtualOutbound` last.
 pub fn outbound(builder: &Builder<'_>) -> Vec<Listener> {
     let mut drafts = Drafts::default();
-    for service in &builder.scope.services {
-        for port in service.ports.iter().filter(|p| p.protocol != Protocol::Udp) {
-            add(builder, &mut drafts, service, port);
+    if builder.scope.parts.is_empty() {
+        every_port(builder, &mut drafts, None);
+    }
+    for part in &builder.scope.parts {
+        let builder = Builder { scope: &part.scope, ..*builder };
+        match part.egress.port {
+            Some(port) => one_port(&builder, &mut drafts, &part.egress, port),
+            None => {
+                drafts.locked = drafts.all.len();
+                every_port(&builder, &mut drafts, part.egress.address());
+            }
         }
     }
     let mut drafts = drafts.all;
@@ -75,15 +87,38 @@ pub fn outbound(builder: &Builder<'_>) -> Vec<Listener> {
     drafts
 }
 
-fn add(builder: &Builder<'_>, drafts: &mut Drafts, service: &Service, port: &ServicePort) {
+/// Listeners for every port of every service.
+fn every_port(builder: &Builder<'_>, drafts: &mut Drafts, bind: Option<IpAddr>) {
+    for service in builder.scope.services.iter().filter(|s| s.resolution != Resolution::Alias) {
+        for port in service.ports.iter().filter(|p| p.protocol != Protocol::Udp) {
+            add(builder, drafts, service, port, bind);
+        }
+    }
+}
+
+/// A Sidecar's egress listener with a port of its own: the Sidecar says what it speaks.
+fn one_port(builder: &Builder<'_>, drafts: &mut Drafts, egress: &Egress, (number, protocol): (u16, Protocol)) {
+    for service in builder.scope.services.iter().filter(|s| s.resolution != Resolution::Alias) {
+        let declared = service.port(number).or(service.ports.first());
+        let Some(declared) = declared else { continue };
+        let port = ServicePort { number, protocol, cause: egress.cause.clone(), ..declared.clone() };
+        add(builder, drafts, service, &port, egress.address());
+    }
+}
+
+/// `bind`: an address in place of the service's own.
+fn add(builder: &Builder<'_>, drafts: &mut Drafts, service: &Service, port: &ServicePort, bind: Option<IpAddr>) {
     if port.protocol.is_http() {
-        let at = drafts.open(None, port);
-        drafts.http(at, http_chain(port.number.to_string(), &port.cause));
+        if let Some(at) = drafts.open(bind, port) {
+            drafts.http(at, http_chain(port.number.to_string(), &port.cause));
+        }
         return;
     }
-    for place in places(service, port) {
+    let places = bind.map_or_else(|| places(service, port), |ip| vec![Place::Address(ip)]);
+    for place in places {
+        let own_address = matches!(place, Place::Address(_)) && bind.is_none();
         let mut chains = match port.protocol {
-            Protocol::Tls => tls_chains(builder, service, port, matches!(place, Place::Address(_))),
+            Protocol::Tls => tls_chains(builder, service, port, own_address),
             _ => vec![tcp_chain(builder, service, port)],
         };
         let address = match place {
@@ -100,7 +135,7 @@ fn add(builder: &Builder<'_>, drafts: &mut Drafts, service: &Service, port: &Ser
             };
             chains.insert(0, http_chain(config, &port.cause));
         }
-        let at = drafts.open(address, port);
+        let Some(at) = drafts.open(address, port) else { continue };
         for chain in chains {
             drafts.chain(at, chain);
         }
@@ -179,7 +214,14 @@ fn tls_chains(builder: &Builder<'_>, service: &Service, port: &ServicePort, own_
         }
     }
     if chains.is_empty() {
-        let sni = if own_address { Vec::new() } else { vec![service.host.clone()] };
+        let mut sni = Vec::new();
+        if !own_address || service.resolution == Resolution::Dynamic {
+            sni.push(service.host.clone());
+            for alias in &service.aliases {
+                sni.push(alias.clone());
+                sni.extend(builder.short_forms(alias));
+            }
+        }
         chains.push(FilterChain { sni, ..bare(straight(service, port), port.cause.clone()) });
     }
     chains
@@ -198,20 +240,22 @@ fn tcp_chain(builder: &Builder<'_>, service: &Service, port: &ServicePort) -> Fi
 
 /// What takes connections that nothing else does.
 fn policy_chain(builder: &Builder<'_>, name: Option<&str>) -> FilterChain {
-    let cluster = if builder.scope.registry_only { "BlackHoleCluster" } else { "PassthroughCluster" };
-    let policy = builder.scope.policy.clone();
-    let to = Weighted { cluster: cluster.into(), weight: 1, cause: policy.clone(), headers: Default::default() };
+    let policy = builder.scope.beyond.cause.clone();
+    let to =
+        Weighted { cluster: builder.scope.beyond.tcp.clone(), weight: 1, cause: policy.clone(), headers: Default::default() };
     FilterChain { name: name.map(String::from), ..bare(Filter::Tcp(vec![to]), policy) }
 }
 
 fn virtual_outbound(builder: &Builder<'_>) -> Listener {
+    let name = "allow_any_dynamic_dns";
+    let chain = || FilterChain { name: Some(name.into()), ..http_chain(name.into(), &builder.scope.beyond.cause) };
     Listener {
         name: "virtualOutbound".into(),
         address: None,
         port: 15001,
-        chains: Vec::new(),
+        chains: builder.scope.beyond.dynamic.then(chain).into_iter().collect(),
         default_chain: Some(policy_chain(builder, Some("virtualOutbound-catchall-tcp"))),
-        cause: builder.scope.policy.clone(),
+        cause: builder.scope.beyond.cause.clone(),
     }
 }
 

@@ -1,7 +1,9 @@
 //! The service registry: Kubernetes Services and ServiceEntries as one kind of value (Istio: serviceentry/conversion.go,
 //! kube/controller, model/service.go).
 
+use super::alias;
 use super::rules::{export_of, strings};
+use super::workloads::{self, Workload};
 use crate::k8s::{Object, Snapshot};
 use crate::mesh::Cause;
 use crate::mesh::proxy::{Endpoint, EndpointHost};
@@ -23,7 +25,10 @@ pub enum Resolution {
     Dns,
     DnsRoundRobin,
     None,
+    /// The proxy resolves each host that a wildcard covers (DYNAMIC_DNS).
     Dynamic,
+    /// ExternalName: another name for a host, without listeners, routes and clusters of its own.
+    Alias,
 }
 
 /// What a port speaks, as far as listeners tell apart.
@@ -64,6 +69,8 @@ pub struct Service {
     pub created: String,
     /// The workload selector as text: services merge only when it agrees.
     pub selector: String,
+    /// Hosts of ExternalName services that lead here; of an ExternalName service the host that it leads to.
+    pub aliases: Vec<String>,
     pub not_modelled: Option<Cause>,
     /// Which host of its object it is.
     pub nth: usize,
@@ -89,11 +96,12 @@ impl Service {
     }
 }
 
-/// The services that one object declares: a Service or a ServiceEntry.
+/// The services that one object declares: a Service or a ServiceEntry. Their endpoints depend on the pods and WorkloadEntries of
+/// its namespace, those of a Service also on its EndpointSlices and its Endpoints.
 pub fn of(object: &Object, snapshot: &Snapshot) -> Vec<Service> {
     match object.kind() {
         "Service" => vec![kubernetes_service(object, snapshot)],
-        _ => entry_services(object),
+        _ => entry_services(object, snapshot),
     }
 }
 
@@ -102,7 +110,7 @@ pub fn all(snapshot: &Snapshot) -> Vec<Service> {
     let mut kubernetes: Vec<Service> = snapshot.list("", "Service").map(|o| kubernetes_service(o, snapshot)).collect();
     kubernetes.sort_by(|a, b| (&a.created, &a.namespace, &a.host).cmp(&(&b.created, &b.namespace, &b.host)));
     let mut entries: Vec<Service> =
-        snapshot.list("networking.istio.io", "ServiceEntry").flat_map(|o| entry_services(o)).collect();
+        snapshot.list("networking.istio.io", "ServiceEntry").flat_map(|o| entry_services(o, snapshot)).collect();
     entries.sort_by(|a, b| (&a.created, &a.object).cmp(&(&b.created, &b.object)));
     kubernetes.extend(entries);
     kubernetes
@@ -114,7 +122,8 @@ fn kubernetes_service(object: &Object, snapshot: &Snapshot) -> Service {
     let selector = object.at(&["spec", "selector"]).to_string();
     let ports = object.at(&["spec", "ports"]).as_array().into_iter().flatten().enumerate();
     let export = object.annotation("networking.istio.io/exportTo");
-    let external_name = object.str_at(&["spec", "type"]) == "ExternalName";
+    let target = alias::target(object);
+    let headless = object.str_at(&["spec", "clusterIP"]) == "None";
     Service {
         object: object.key().to_string(),
         from: From::Kubernetes,
@@ -122,13 +131,17 @@ fn kubernetes_service(object: &Object, snapshot: &Snapshot) -> Service {
         namespace: namespace.into(),
         ports: ports.map(|(i, port)| kubernetes_port(object, snapshot, port, i)).collect(),
         vips,
-        resolution: Resolution::Eds,
-        external: false,
+        resolution: match target {
+            Some(_) => Resolution::Alias,
+            None if headless => Resolution::None,
+            None => Resolution::Eds,
+        },
+        external: target.is_some(),
         export: export.map(|text| text.split(',').map(|s| s.trim().to_string()).collect()),
         created: object.str_at(&["metadata", "creationTimestamp"]).into(),
         selector,
-        not_modelled: external_name
-            .then(|| Cause::new(&object.key().to_string(), "spec.type", "ExternalName services are not modelled.")),
+        aliases: target.into_iter().collect(),
+        not_modelled: None,
         nth: 0,
     }
 }
@@ -172,7 +185,8 @@ fn by_name(name: &str, number: u16) -> Protocol {
     by_word(word).unwrap_or(if matches!(number, 25 | 53 | 3306 | 27017) { Protocol::Tcp } else { Protocol::Auto })
 }
 
-fn by_word(word: &str) -> Option<Protocol> {
+/// What a protocol's name means; `None` for a name that is none.
+pub fn by_word(word: &str) -> Option<Protocol> {
     Some(match word {
         "http" => Protocol::Http,
         "http2" | "grpc" => Protocol::Http2,
@@ -192,11 +206,15 @@ fn kubernetes_endpoints(object: &Object, snapshot: &Snapshot, port: &Value) -> V
         .list_in("discovery.k8s.io", "EndpointSlice", namespace)
         .filter(|s| s.label("kubernetes.io/service-name") == Some(name))
         .collect();
-    if slices.is_empty() {
-        return selected_endpoints(object, snapshot, port);
-    }
     let port_name = port.get("name").and_then(Value::as_str).unwrap_or("");
-    let mut found = Vec::new();
+    let mut found = selected_entries(object, snapshot, port);
+    if slices.is_empty() {
+        found.extend(match object.at(&["spec", "selector"]).as_object().is_some_and(|s| !s.is_empty()) {
+            true => selected_endpoints(object, snapshot, port),
+            false => workloads::manual(object, snapshot, port_name),
+        });
+        return found;
+    }
     for slice in slices {
         let ports = slice.at(&["ports"]).as_array().into_iter().flatten();
         let number = ports
@@ -230,7 +248,21 @@ fn selected_endpoints(object: &Object, snapshot: &Snapshot, port: &Value) -> Vec
     .collect()
 }
 
-fn is_ready(pod: &Object) -> bool {
+/// WorkloadEntries with an address that the Service selects beside pods.
+fn selected_entries(object: &Object, snapshot: &Snapshot, port: &Value) -> Vec<Endpoint> {
+    let selector = crate::k8s::object::strings(object.at(&["spec", "selector"]));
+    if selector.is_empty() {
+        return Vec::new();
+    }
+    let name = port.get("name").and_then(Value::as_str).unwrap_or("");
+    let target = port.get("targetPort");
+    let number = target.and_then(Value::as_u64).or_else(|| port.get("port")?.as_u64()).unwrap_or(0) as u16;
+    let all = workloads::entries(snapshot, object.namespace(), &selector).into_iter().filter(|w| !w.is_named());
+    all.map(|w| w.endpoint(target.and_then(Value::as_str).filter(|t| w.ports.contains_key(*t)).unwrap_or(name), number)).collect()
+}
+
+/// Whether a pod takes part in Services.
+pub fn is_ready(pod: &Object) -> bool {
     let conditions = pod.at(&["status", "conditions"]).as_array();
     let ready = |c: &Value| {
         c.get("type").and_then(Value::as_str) == Some("Ready") && c.get("status").and_then(Value::as_str) == Some("True")
@@ -258,11 +290,11 @@ fn pod_endpoint(ip: IpAddr, port: u16, pod: Option<&Object>) -> Endpoint {
     let labels: BTreeMap<String, String> =
         pod.map(|p| p.labels().into_iter().map(|(k, v)| (k.to_string(), v.to_string())).collect()).unwrap_or_default();
     let mtls = labels.get("security.istio.io/tlsMode").is_some_and(|m| m == "istio");
-    Endpoint { host: EndpointHost::Address(ip), port, mtls, labels }
+    Endpoint { host: EndpointHost::Address(ip), port, mtls, labels, weight: 1 }
 }
 
 /// One service per host of a ServiceEntry.
-fn entry_services(object: &Object) -> Vec<Service> {
+fn entry_services(object: &Object, snapshot: &Snapshot) -> Vec<Service> {
     let resolution = match object.str_at(&["spec", "resolution"]) {
         "STATIC" => Resolution::Static,
         "DNS" => Resolution::Dns,
@@ -272,6 +304,8 @@ fn entry_services(object: &Object) -> Vec<Service> {
     };
     let vips: Vec<_> = strings(object.at(&["spec", "addresses"])).iter().filter_map(|a| network(a)).collect();
     let hosts = strings(object.at(&["spec", "hosts"]));
+    let workloads = entry_workloads(object, snapshot, resolution);
+    let not_modelled = workloads.iter().flatten().find_map(|w| w.not_modelled.clone());
     let one = |(nth, host): (usize, &String)| {
         let host = host.to_ascii_lowercase();
         let ports = object.at(&["spec", "ports"]).as_array().into_iter().flatten().enumerate();
@@ -279,14 +313,15 @@ fn entry_services(object: &Object) -> Vec<Service> {
             object: object.key().to_string(),
             from: From::Entry,
             namespace: object.namespace().into(),
-            ports: ports.map(|(i, port)| entry_port(object, &host, resolution, port, i)).collect(),
+            ports: ports.map(|(i, port)| entry_port(object, (&host, resolution), port, i, workloads.as_deref())).collect(),
             vips: vips.clone(),
             resolution,
             external: object.str_at(&["spec", "location"]) != "MESH_INTERNAL",
             export: export_of(object),
             created: object.str_at(&["metadata", "creationTimestamp"]).into(),
             selector: object.at(&["spec", "workloadSelector"]).to_string(),
-            not_modelled: unmodelled_entry(object, resolution),
+            aliases: Vec::new(),
+            not_modelled: not_modelled.clone(),
             host,
             nth,
         }
@@ -294,13 +329,19 @@ fn entry_services(object: &Object) -> Vec<Service> {
     hosts.iter().enumerate().map(one).collect()
 }
 
-fn unmodelled_entry(object: &Object, resolution: Resolution) -> Option<Cause> {
-    let field = match resolution {
-        Resolution::Dynamic => "spec.resolution",
-        _ if object.at(&["spec", "workloadSelector"]).is_object() => "spec.workloadSelector",
-        _ => return None,
-    };
-    Some(Cause::new(&object.key().to_string(), field, "This way of finding endpoints is not modelled."))
+/// What a ServiceEntry says about its endpoints: its own list, or the workloads it selects. `None`: nothing.
+fn entry_workloads(object: &Object, snapshot: &Snapshot, resolution: Resolution) -> Option<Vec<Workload>> {
+    let selector = object.at(&["spec", "workloadSelector"]);
+    if selector.is_object() {
+        let labels = crate::k8s::object::strings(selector.get("labels").unwrap_or(&Value::Null));
+        let named = matches!(resolution, Resolution::Dns | Resolution::DnsRoundRobin);
+        let all = workloads::selected(snapshot, object.namespace(), &labels);
+        return Some(all.into_iter().filter(|w| named || !w.is_named()).collect());
+    }
+    let own = object.at(&["spec", "endpoints"]).as_array().filter(|all| !all.is_empty())?;
+    let name = object.key().to_string();
+    let one = |(i, value): (usize, &Value)| workloads::written(value, BTreeMap::new(), &name, &format!("spec.endpoints[{i}]"));
+    Some(own.iter().enumerate().filter_map(one).collect())
 }
 
 /// `10.0.0.0/8` or an address.
@@ -320,45 +361,31 @@ pub fn contains((net, bits): (IpAddr, u8), ip: IpAddr) -> bool {
     }
 }
 
-fn entry_port(object: &Object, host: &str, resolution: Resolution, port: &Value, i: usize) -> ServicePort {
+fn entry_port(
+    object: &Object,
+    (host, resolution): (&str, Resolution),
+    port: &Value,
+    i: usize,
+    workloads: Option<&[Workload]>,
+) -> ServicePort {
     let text = |key: &str| port.get(key).and_then(Value::as_str).unwrap_or("");
     let number = port.get("number").and_then(Value::as_u64).unwrap_or(0) as u16;
     let target = port.get("targetPort").and_then(Value::as_u64).filter(|n| *n != 0).map(|n| n as u16);
     let written = text("protocol").to_ascii_lowercase();
     let protocol = if written.is_empty() { Protocol::Auto } else { by_word(&written).unwrap_or(Protocol::Tcp) };
-    let cause = Cause::new(
-        &object.key().to_string(),
-        &format!("spec.ports[{i}]"),
-        &format!(
-            "The ServiceEntry registers {host} on port {number} as {}.",
-            if written.is_empty() { "auto" } else { text("protocol") }
-        ),
-    );
-    let endpoints = entry_endpoints(object, host, resolution, text("name"), target.unwrap_or(number));
-    ServicePort { number, name: text("name").into(), protocol, target, endpoints, cause, orphan: false }
-}
-
-fn entry_endpoints(object: &Object, host: &str, resolution: Resolution, port_name: &str, port: u16) -> Vec<Endpoint> {
-    let plain = |host: EndpointHost, port: u16| Endpoint { host, port, mtls: false, labels: BTreeMap::new() };
-    let written = object.at(&["spec", "endpoints"]).as_array();
-    match written.filter(|all| !all.is_empty()) {
-        Some(all) => all
-            .iter()
-            .filter_map(|endpoint| {
-                let address = endpoint.get("address")?.as_str()?;
-                let own = endpoint.get("ports").and_then(|p| p.get(port_name)?.as_u64()).map(|n| n as u16);
-                let host = match address.parse() {
-                    Ok(ip) => EndpointHost::Address(ip),
-                    Err(_) => EndpointHost::Name(address.to_string()),
-                };
-                let labels = crate::k8s::object::strings(endpoint.get("labels").unwrap_or(&Value::Null));
-                let labels = labels.into_iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
-                Some(Endpoint { labels, ..plain(host, own.unwrap_or(port)) })
-            })
-            .collect(),
-        None if matches!(resolution, Resolution::Dns | Resolution::DnsRoundRobin) => {
-            vec![plain(EndpointHost::Name(host.to_string()), port)]
+    let shown = if written.is_empty() { "auto" } else { text("protocol") };
+    let told = format!("The ServiceEntry registers {host} on port {number} as {shown}.");
+    let cause = Cause::new(&object.key().to_string(), &format!("spec.ports[{i}]"), &told);
+    let otherwise = target.unwrap_or(number);
+    let endpoints = match workloads {
+        Some(all) => all.iter().map(|w| w.endpoint(text("name"), otherwise)).collect(),
+        None if matches!(resolution, Resolution::Dns | Resolution::DnsRoundRobin | Resolution::Dynamic) => {
+            let host = EndpointHost::Name(host.to_string());
+            vec![Endpoint { host, port: otherwise, mtls: false, labels: BTreeMap::new(), weight: 1 }]
         }
         None => Vec::new(),
-    }
+    };
+    // A dynamic forward proxy is made for these protocols only; others get chains without a cluster.
+    let orphan = resolution == Resolution::Dynamic && !matches!(written.as_str(), "http" | "tls" | "grpc" | "http2");
+    ServicePort { number, name: text("name").into(), protocol, target, endpoints, cause, orphan }
 }

@@ -2,7 +2,7 @@
 
 use super::clusters;
 use super::hosts::Hosts;
-use super::registry::{From, Protocol, Service};
+use super::registry::{From, Protocol, Resolution, Service};
 use super::rules::{Destination, HttpRule, Match, VirtualService, covers, overlaps};
 use super::scope::{Base, Identity, Scope};
 use crate::mesh::Cause;
@@ -16,6 +16,7 @@ pub const DEFAULT_RETRIES: Retries = Retries { attempts: 2, per_try_timeout_ms: 
 const NO_RETRIES: Retries = Retries { attempts: 0, per_try_timeout_ms: None, on_connect_failure: false, on_5xx: false };
 
 /// For whom routes are built.
+#[derive(Clone, Copy)]
 pub struct Builder<'a> {
     pub base: &'a Base,
     pub id: &'a Identity,
@@ -99,8 +100,9 @@ impl Builder<'_> {
             let service = self.scope.service(&d.host);
             let only = service.filter(|s| s.ports.len() == 1).map(|s| s.ports[0].number);
             let port = d.port.or(only).unwrap_or(listener_port);
+            let alias = service.filter(|s| s.resolution == Resolution::Alias).and_then(|s| s.aliases.first());
             Weighted {
-                cluster: clusters::name(port, &d.subset, &d.host),
+                cluster: clusters::name(port, &d.subset, alias.unwrap_or(&d.host)),
                 weight: if alone { 1 } else { d.weight.unwrap_or(0) },
                 cause: Cause::new(object, &d.field, "The VirtualService sends it to this destination."),
                 headers: d.headers.clone(),
@@ -172,42 +174,56 @@ impl Builder<'_> {
         config
     }
 
+    /// The routes of a Sidecar's HTTP_PROXY listener, of which this program only knows that they are there.
+    pub fn proxy_config(&self, cause: &Cause) -> RouteConfig {
+        let mut host = self.catch_all();
+        let field = format!("{}.port.protocol", cause.field);
+        let unknown = Cause::new(&*cause.object, field, "HTTP_PROXY listeners are not modelled.");
+        host.routes.iter_mut().for_each(|r| r.not_modelled = Some(unknown.clone()));
+        RouteConfig { virtual_hosts: vec![host] }
+    }
+
     fn virtual_host(&self, host: &str, service: Option<&Service>, port: u16, routes: Vec<Route>, object: &str) -> VirtualHost {
         let mut domains = vec![host.to_string()];
         if !host.starts_with('*') {
             domains.push(format!("{host}."));
         }
         if let Some(service) = service {
-            domains.extend(self.short_names(service));
+            domains.extend(self.short_forms(&service.host));
+            for alias in &service.aliases {
+                domains.push(alias.clone());
+                domains.extend(self.short_forms(alias));
+            }
+            if service.resolution == Resolution::None && service.from == From::Kubernetes {
+                let below: Vec<String> = domains.iter().map(|d| format!("*.{d}")).collect();
+                domains.extend(below);
+            }
             domains.extend(service.vips.iter().map(|(ip, _)| ip.to_string()));
         }
         let cause = Cause::new(object, "spec.hosts", "The host is known here.");
         VirtualHost { name: format!("{host}:{port}"), domains, routes, cause }
     }
 
-    /// The short forms under which a Kubernetes service is known in the proxy's namespace.
-    fn short_names(&self, service: &Service) -> Vec<String> {
-        if service.from != From::Kubernetes {
+    /// The short forms of a name in the cluster's zone, as the proxy's own search domains make them.
+    pub fn short_forms(&self, host: &str) -> Vec<String> {
+        let Some((name, ns)) = host.strip_suffix(".svc.cluster.local").and_then(|rest| rest.split_once('.')) else {
             return Vec::new();
-        }
-        let name = service.host.split('.').next().unwrap_or("");
-        let ns = &service.namespace;
+        };
         let mut names = vec![format!("{name}.{ns}.svc"), format!("{name}.{ns}")];
-        if *ns == self.id.namespace {
+        if ns == self.id.namespace {
             names.push(name.to_string());
         }
         names
     }
 
     /// What becomes of hosts that nothing names.
-    fn catch_all(&self) -> VirtualHost {
-        let policy = self.scope.policy.clone();
-        let (name, action, retries) = match self.scope.registry_only {
-            true => ("block_all", Action::Direct(502, String::new()), NO_RETRIES),
-            false => {
-                let cluster = "PassthroughCluster".to_string();
-                let to = Weighted { cluster, weight: 1, cause: policy.clone(), headers: Default::default() };
-                ("allow_any", Action::Forward(vec![to]), NO_RETRIES)
+    pub fn catch_all(&self) -> VirtualHost {
+        let policy = self.scope.beyond.cause.clone();
+        let (name, action, retries) = match &self.scope.beyond.http {
+            None => ("block_all", Action::Direct(502, String::new()), NO_RETRIES),
+            Some((name, cluster)) => {
+                let to = Weighted { cluster: cluster.clone(), weight: 1, cause: policy.clone(), headers: Default::default() };
+                (*name, Action::Forward(vec![to]), NO_RETRIES)
             }
         };
         let route = Route {
@@ -295,7 +311,8 @@ impl<'s> Table<'s> {
 
 /// Whether the service has routes in the configuration of this port.
 pub fn routed_on(service: &Service, port: u16) -> bool {
-    service.port(port).is_some_and(|p| p.protocol.is_http() || (p.protocol == Protocol::Auto && service.vips.is_empty()))
+    service.resolution != Resolution::Alias
+        && service.port(port).is_some_and(|p| p.protocol.is_http() || (p.protocol == Protocol::Auto && service.vips.is_empty()))
 }
 
 /// Drops domains that an earlier virtual host has, and hosts that have none left.

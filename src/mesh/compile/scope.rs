@@ -1,12 +1,14 @@
 //! What is there, and what one proxy may see of it: exportTo, Sidecar, and which service a host name means.
 
+use super::alias;
 use super::destination::{DestinationRule, destination_rule};
+use super::egress::{self, Beyond, Egress};
 use super::gateway::{Gateway, gateway};
 use super::hosts::Hosts;
 use super::index::Index;
 use super::order::Ordered;
 use super::registry::{self, From, Service};
-use super::rules::{self, VirtualService, covers, overlaps, strings};
+use super::rules::{self, VirtualService, overlaps};
 use crate::k8s::{Object, Snapshot};
 use crate::mesh::config::MeshConfig;
 use crate::mesh::policy::Policies;
@@ -129,12 +131,20 @@ pub struct Scope<'a> {
     /// Only reached as destinations of imported VirtualServices: clusters, nothing else.
     pub destinations: Vec<Arc<Service>>,
     pub rules: Vec<&'a VirtualService>,
-    pub registry_only: bool,
-    pub policy: Cause,
-    pub not_modelled: Vec<Cause>,
+    /// What becomes of hosts that nothing names.
+    pub beyond: Beyond,
     /// The Sidecar resource that narrows the view.
     pub sidecar: Option<Arc<Object>>,
+    /// Its egress listeners, when there are several or one has a port or an address of its own; else empty.
+    pub parts: Vec<Part<'a>>,
     found: Found,
+}
+
+/// What one egress listener of a Sidecar sees: its own services and rules, the policy of the whole.
+#[derive(Debug)]
+pub struct Part<'a> {
+    pub egress: Egress,
+    pub scope: Scope<'a>,
 }
 
 /// What a scope is asked for by host.
@@ -196,39 +206,62 @@ impl<'a> Scope<'a> {
 /// What a sidecar of this identity sees.
 pub fn sidecar_scope<'a>(base: &'a Base, id: &Identity, offer: &Offer<'a>) -> Scope<'a> {
     let sidecar = pick_sidecar(base, id);
-    let hosts = sidecar.as_ref().map(|s| egress_hosts(s, &id.namespace));
-    let visible = base.seen_services(offer.services.iter().copied(), &id.namespace);
-    let rules = base.seen_rules(offer.rules.iter().copied(), &id.namespace);
-    let imported = |namespace: &str, host: &str| match &hosts {
-        None => true,
-        Some(patterns) => patterns.iter().any(|(ns, dns)| (ns == "*" || ns == namespace) && covers(dns, host)),
-    };
-    let rule_imported = |vs: &VirtualService| match &hosts {
-        None => true,
-        Some(patterns) => {
-            patterns.iter().any(|(ns, dns)| (ns == "*" || *ns == vs.namespace) && vs.hosts.iter().any(|h| overlaps(dns, h)))
+    let listeners = sidecar.as_ref().map(|s| egress::listeners(s, &id.namespace)).unwrap_or_default();
+    let sight = Sight { base, id, offer, sidecar: sidecar.as_ref() };
+    let mut whole = sight.through(&listeners.iter().collect::<Vec<_>>());
+    let special = listeners.len() > 1 || listeners.iter().any(|l| l.port.is_some() || l.bind.is_some() || l.bound);
+    if special {
+        whole.parts = listeners.iter().map(|listener| sight.part(listener)).collect();
+    }
+    whole
+}
+
+/// From where a sidecar looks at what is offered.
+struct Sight<'s, 'a> {
+    base: &'a Base,
+    id: &'s Identity,
+    offer: &'s Offer<'a>,
+    sidecar: Option<&'s Arc<Object>>,
+}
+
+impl<'a> Sight<'_, 'a> {
+    /// What these egress listeners import; all there is without any.
+    fn through(&self, listeners: &[&Egress]) -> Scope<'a> {
+        let namespace = &self.id.namespace;
+        let visible = self.base.seen_services(self.offer.services.iter().copied(), namespace);
+        let imported = |s: &Service| listeners.is_empty() || listeners.iter().any(|l| l.imports.service(&s.namespace, &s.host));
+        let rule_imported = |vs: &VirtualService| listeners.is_empty() || listeners.iter().any(|l| l.imports.rule(vs));
+        let rules = self.base.seen_rules(self.offer.rules.iter().copied(), namespace);
+        let own: Vec<&Arc<Service>> = visible.iter().copied().filter(|s| imported(s)).collect();
+        let mut scope = Scope {
+            services: one_per_host(&own, namespace),
+            destinations: Vec::new(),
+            rules: rules.into_iter().filter(|vs| rule_imported(vs)).collect(),
+            beyond: Beyond::of(self.base, self.sidecar.map(|s| &**s)),
+            sidecar: self.sidecar.cloned(),
+            parts: Vec::new(),
+            found: Found::default(),
+        };
+        alias::link(&mut scope.services);
+        let named: HashSet<&str> = scope.rules.iter().flat_map(|vs| destination_hosts(vs)).collect();
+        let there: HashSet<&str> = scope.services.iter().map(|s| s.host.as_str()).collect();
+        let missing = |s: &&Arc<Service>| named.contains(s.host.as_str()) && !there.contains(s.host.as_str());
+        let missing: Vec<&Arc<Service>> = visible.iter().copied().filter(missing).collect();
+        scope.destinations = one_per_host(&missing, namespace);
+        scope
+    }
+
+    /// What one egress listener has: of services with its port, the port.
+    fn part(&self, listener: &Egress) -> Part<'a> {
+        let mut scope = self.through(&[listener]);
+        for whole in std::mem::take(&mut scope.services) {
+            match listener.part(&whole) {
+                Some(part) => scope.services.push(part),
+                None => scope.destinations.push(whole),
+            }
         }
-    };
-    let rules: Vec<_> = rules.into_iter().filter(|vs| rule_imported(vs)).collect();
-    let own: Vec<&Arc<Service>> = visible.iter().copied().filter(|s| imported(&s.namespace, &s.host)).collect();
-    let services = one_per_host(&own, &id.namespace);
-    let (registry_only, policy, not_modelled) = policy(base, sidecar.as_deref());
-    let mut scope = Scope {
-        destinations: Vec::new(),
-        services,
-        rules,
-        registry_only,
-        policy,
-        not_modelled,
-        sidecar,
-        found: Found::default(),
-    };
-    let named: HashSet<&str> = scope.rules.iter().flat_map(|vs| destination_hosts(vs)).collect();
-    let there: HashSet<&str> = scope.services.iter().map(|s| s.host.as_str()).collect();
-    let missing = |s: &&Arc<Service>| named.contains(s.host.as_str()) && !there.contains(s.host.as_str());
-    let missing: Vec<&Arc<Service>> = visible.iter().copied().filter(missing).collect();
-    scope.destinations = one_per_host(&missing, &id.namespace);
-    scope
+        Part { egress: listener.clone(), scope }
+    }
 }
 
 /// What a gateway in this namespace sees: everything that is exported to its pod's namespace.
@@ -238,10 +271,9 @@ pub fn gateway_scope<'a>(base: &'a Base, id: &Identity, offer: &Offer<'a>) -> Sc
         services: one_per_host(&visible, &id.namespace),
         destinations: Vec::new(),
         rules: base.seen_rules(offer.rules.iter().copied(), &id.namespace),
-        registry_only: false,
-        policy: Cause::new("default", "gateway", "A gateway has no outbound traffic policy."),
-        not_modelled: Vec::new(),
+        beyond: Beyond::blocks(Cause::new("default", "gateway", "A gateway has no outbound traffic policy.")),
         sidecar: None,
+        parts: Vec::new(),
         found: Found::default(),
     }
 }
@@ -266,49 +298,6 @@ pub fn pick_sidecar(base: &Base, id: &Identity) -> Option<Arc<Object>> {
         all.min_by_key(|s| (s.str_at(&["metadata", "creationTimestamp"]).to_string(), s.name().to_string())).cloned()
     };
     oldest(&id.namespace, true).or_else(|| oldest(&id.namespace, false)).or_else(|| oldest(&base.root, false))
-}
-
-/// `NAMESPACE/PATTERN` of every egress listener, with `.` resolved.
-fn egress_hosts(sidecar: &Object, namespace: &str) -> Vec<(String, String)> {
-    let egress = sidecar.at(&["spec", "egress"]).as_array();
-    let Some(egress) = egress.filter(|e| !e.is_empty()) else { return vec![("*".into(), "*".into())] };
-    let hosts = egress.iter().flat_map(|e| strings(e.get("hosts").unwrap_or(&Value::Null)));
-    let split = |host: String| match host.split_once('/') {
-        Some((".", dns)) => Some((namespace.to_string(), dns.to_string())),
-        Some(("~", _)) => None,
-        Some((ns, dns)) => Some((ns.to_string(), dns.to_string())),
-        None => Some(("*".into(), host)),
-    };
-    hosts.filter_map(split).collect()
-}
-
-fn policy(base: &Base, sidecar: Option<&Object>) -> (bool, Cause, Vec<Cause>) {
-    let mut not_modelled: Vec<Cause> = base.config.not_modelled.iter().cloned().collect();
-    let mesh = (base.config.registry_only, base.config.policy.clone());
-    let Some(sidecar) = sidecar else { return (mesh.0, mesh.1, not_modelled) };
-    let object = sidecar.key().to_string();
-    let egress = sidecar.at(&["spec", "egress"]).as_array().map_or(&[][..], Vec::as_slice);
-    for (i, listener) in egress.iter().enumerate() {
-        if let Some(name) = ["port", "bind", "captureMode"].into_iter().find(|k| listener.get(k).is_some_and(|v| !v.is_null())) {
-            let field = format!("spec.egress[{i}].{name}");
-            not_modelled.push(Cause::new(&object, &field, "Egress listeners with their own port or bind are not modelled."));
-        }
-    }
-    let written = sidecar.at(&["spec", "outboundTrafficPolicy"]);
-    if !written.is_object() {
-        return (mesh.0, mesh.1, not_modelled);
-    }
-    if !sidecar.at(&["spec", "outboundTrafficPolicy", "egressProxy"]).is_null() {
-        let field = "spec.outboundTrafficPolicy.egressProxy";
-        not_modelled.push(Cause::new(&object, field, "An egress proxy for unknown hosts is not modelled."));
-    }
-    let field = "spec.outboundTrafficPolicy.mode";
-    let (registry_only, text) = match written.get("mode").and_then(Value::as_str) {
-        Some("ALLOW_ANY") => (false, "The Sidecar lets unregistered hosts out (ALLOW_ANY)."),
-        Some(_) => (true, "The Sidecar lets only registered hosts out (REGISTRY_ONLY)."),
-        None => (true, "The policy is present without a mode, and the enum's zero value is REGISTRY_ONLY."),
-    };
-    (registry_only, Cause::new(&object, field, text), not_modelled)
 }
 
 /// One service per host name: the proxy's own namespace wins, then Kubernetes, then the first; objects of the winning namespace are
@@ -345,10 +334,16 @@ fn merge(same: &[&Arc<Service>]) -> Arc<Service> {
         let agrees = (other.resolution, other.from, &other.selector, &other.export)
             == (merged.resolution, merged.from, &merged.selector, &merged.export);
         for port in &other.ports {
-            if merged.port(port.number).is_none() {
-                let mut port = port.clone();
-                port.orphan = !agrees;
-                merged.ports.push(port);
+            match merged.ports.iter_mut().find(|p| p.number == port.number) {
+                // The endpoints of all objects with this host and namespace are one set, by port name.
+                Some(have) if have.name == port.name && other.from == merged.from => {
+                    if other.resolution != registry::Resolution::DnsRoundRobin {
+                        let fresh: Vec<_> = port.endpoints.iter().filter(|e| !have.endpoints.contains(e)).cloned().collect();
+                        have.endpoints.extend(fresh);
+                    }
+                }
+                Some(_) => {}
+                None => merged.ports.push(registry::ServicePort { orphan: port.orphan || !agrees, ..port.clone() }),
             }
         }
         for vip in &other.vips {

@@ -5,7 +5,7 @@ use super::registry::Protocol;
 use super::routes::Builder;
 use super::scope::{Base, Identity, Offer, Scope, sidecar_scope};
 use super::{clusters, routes};
-use crate::mesh::proxy::{Proxy, RouteConfig};
+use crate::mesh::proxy::{Cluster, Proxy, RouteConfig};
 use std::collections::BTreeMap;
 
 /// Derives the configuration of a sidecar from what is offered to it.
@@ -17,17 +17,50 @@ pub fn proxy(base: &Base, id: &Identity, offer: &Offer<'_>) -> Proxy {
         namespace: id.namespace.clone(),
         listeners: listeners::outbound(&builder),
         routes: route_configs(&builder, &scope),
-        clusters: clusters::all(base, id, &scope),
-        registry_only: scope.registry_only,
-        policy: scope.policy.clone(),
-        not_modelled: scope.not_modelled.clone(),
+        clusters: all_clusters(&builder, &scope),
+        registry_only: scope.beyond.http.is_none(),
+        policy: scope.beyond.cause.clone(),
+        not_modelled: scope.beyond.not_modelled.iter().cloned().collect(),
         guard: base.policies.guard(id, &base.config),
     }
 }
 
+fn all_clusters(builder: &Builder<'_>, scope: &Scope<'_>) -> BTreeMap<String, Cluster> {
+    let mut all = clusters::all(builder.base, builder.id, scope);
+    if scope.beyond.dynamic {
+        let one = clusters::dynamic(builder.base, scope.beyond.cause.clone());
+        all.insert(one.name.clone(), one);
+    }
+    all
+}
+
 fn route_configs(builder: &Builder<'_>, scope: &Scope<'_>) -> BTreeMap<String, RouteConfig> {
     let mut configs = BTreeMap::new();
-    for service in &scope.services {
+    if scope.parts.is_empty() {
+        add_configs(builder, &mut configs);
+    }
+    for part in &scope.parts {
+        let builder = Builder { scope: &part.scope, ..*builder };
+        match part.egress.port {
+            Some((number, _)) if part.egress.is_proxy => {
+                configs.entry(number.to_string()).or_insert_with(|| builder.proxy_config(&part.egress.cause));
+            }
+            Some((number, protocol)) => {
+                if protocol.is_http() || protocol == Protocol::Auto {
+                    configs.entry(number.to_string()).or_insert_with(|| builder.sidecar_config(number));
+                }
+            }
+            None => add_configs(&builder, &mut configs),
+        }
+    }
+    if scope.beyond.dynamic {
+        configs.insert("allow_any_dynamic_dns".into(), RouteConfig { virtual_hosts: vec![builder.catch_all()] });
+    }
+    configs
+}
+
+fn add_configs(builder: &Builder<'_>, configs: &mut BTreeMap<String, RouteConfig>) {
+    for service in &builder.scope.services {
         for port in &service.ports {
             if routes::routed_on(service, port.number) {
                 let name = port.number.to_string();
@@ -38,5 +71,4 @@ fn route_configs(builder: &Builder<'_>, scope: &Scope<'_>) -> BTreeMap<String, R
             }
         }
     }
-    configs
 }

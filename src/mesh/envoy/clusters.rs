@@ -34,8 +34,10 @@ pub fn cluster(_told: &Told<'_>, of: &Cluster) -> Value {
         }
         ClusterKind::StrictDns | ClusterKind::LogicalDns => by_name(&mut written, of),
         ClusterKind::Static => put(&mut written, "load_assignment", Some(endpoints::assignment(of))),
+        ClusterKind::Dynamic => dynamic(&mut written, of),
     }
-    let policy = if of.kind == ClusterKind::OriginalDst { "CLUSTER_PROVIDED" } else { "LEAST_REQUEST" };
+    let provided = matches!(of.kind, ClusterKind::OriginalDst | ClusterKind::Dynamic);
+    let policy = if provided { "CLUSTER_PROVIDED" } else { "LEAST_REQUEST" };
     put(&mut written, "lb_policy", Some(json!(policy)));
     let options = http_options(of);
     put(&mut written, "typed_extension_protocol_options", options.map(|o| json!({ HTTP_OPTIONS: typed(HTTP_OPTIONS, o) })));
@@ -55,8 +57,21 @@ fn kind(of: ClusterKind) -> &'static str {
         ClusterKind::StrictDns => "STRICT_DNS",
         ClusterKind::LogicalDns => "LOGICAL_DNS",
         ClusterKind::OriginalDst => "ORIGINAL_DST",
-        ClusterKind::Static => "STATIC",
+        ClusterKind::Static | ClusterKind::Dynamic => "STATIC",
     }
+}
+
+/// A dynamic forward proxy, which has a type of its own.
+fn dynamic(written: &mut Value, of: &Cluster) {
+    let kind = "envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig";
+    let cache = json!({ "name": of.name, "dns_lookup_family": "V4_ONLY" });
+    let insecure = of.tls.is_none().then_some(true);
+    let config = json!({ "dns_cache_config": cache, "allow_insecure_cluster_options": insecure });
+    let custom = json!({ "name": "envoy.clusters.dynamic_forward_proxy", "typed_config": typed(kind, config) });
+    if let Some(members) = written.as_object_mut() {
+        members.remove("type");
+    }
+    put(written, "cluster_type", Some(custom));
 }
 
 /// Clusters whose endpoints the proxy resolves itself.

@@ -301,7 +301,7 @@ fn hand_on(ctx: &Ctx<'_>, at: &At<'_>, response: Response, service_ms: u64, mess
 /// Which way a cluster leads.
 fn way(ctx: &Ctx<'_>, cluster: &str, host: &str) -> Path {
     match cluster {
-        "PassthroughCluster" => Path::Passthrough,
+        "PassthroughCluster" | "AllowAnyDynamicDNSCluster" => Path::Passthrough,
         _ => ctx.model.gateway_behind(host).map_or(Path::Direct, Path::Gateway),
     }
 }

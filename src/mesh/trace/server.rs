@@ -11,7 +11,7 @@ use crate::mesh::{Cause, capture};
 use crate::outside::answer::{self, Asked};
 use crate::outside::servers::{self, Container, Listens};
 use crate::outside::site::{Site, Speaks};
-use crate::outside::wire::{HttpVersion, Response};
+use crate::outside::wire::{DnsAnswer, HttpVersion, Response};
 use crate::outside::{OriginFault, Outside};
 use serde_json::Value;
 use std::net::IpAddr;
@@ -206,7 +206,9 @@ fn delivered(ctx: &Ctx<'_>, pod: Option<&Object>, ip: IpAddr) -> Outcome {
         None => pod.is_none() && outside.is_assumed(),
     };
     let literal = ctx.intended.parse::<IpAddr>().ok();
-    let by_service = || pod.is_some() && ctx.model.leads_to(ctx.client, &ctx.intended, ip, outside);
+    // A name of the cluster may also lead outside: ExternalName, endpoints kept by hand.
+    let inside = || pod.is_some() || !matches!(outside.resolve(&ctx.intended), DnsAnswer::Addresses { .. });
+    let by_service = || inside() && ctx.model.leads_to(ctx.client, &ctx.intended, ip, outside);
     match meant || literal == Some(ip) || by_service() {
         true => Outcome::Delivered,
         false => Outcome::DeliveredElsewhere,

@@ -2,13 +2,13 @@
 
 use super::http::way_of;
 use super::log::{self, Entry};
+use super::upstream::{Asks, Target, target};
 use super::wire::{Connection, Got, Layer, TlsWhy, What, Wire, socket};
 use super::{Ctx, Place, guard, http, network, why};
 use crate::base::outcome::{At as Gate, Outcome};
 use crate::mesh::Cause;
 use crate::mesh::policy::Stop;
-use crate::mesh::proxy::{Cluster, ClusterKind, EndpointHost, FilterChain, Weighted};
-use crate::outside::wire::DnsAnswer;
+use crate::mesh::proxy::{Cluster, ClusterKind, FilterChain, Weighted};
 use std::net::IpAddr;
 
 /// Where the connection stands.
@@ -32,14 +32,6 @@ impl At<'_> {
     }
 }
 
-/// A chosen upstream address.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Target {
-    pub address: IpAddr,
-    pub port: u16,
-    pub mtls: bool,
-}
-
 /// The built-in cluster that leads to where the client wanted to go.
 pub fn passthrough(place: &Place, target: (IpAddr, u16)) -> Cluster {
     Cluster {
@@ -57,26 +49,6 @@ pub fn passthrough(place: &Place, target: (IpAddr, u16)) -> Cluster {
         shaped_by: None,
         not_modelled: None,
     }
-}
-
-/// One address of the cluster; `None` when it has none.
-pub fn target(ctx: &Ctx<'_>, place: &Place, cluster: &Cluster, dialled: (IpAddr, u16)) -> Option<Target> {
-    if cluster.kind == ClusterKind::OriginalDst {
-        return Some(Target { address: dialled.0, port: cluster.override_port.unwrap_or(dialled.1), mtls: false });
-    }
-    let mut all = Vec::new();
-    for endpoint in &cluster.endpoints {
-        match &endpoint.host {
-            EndpointHost::Address(ip) => all.push(Target { address: *ip, port: endpoint.port, mtls: endpoint.mtls }),
-            EndpointHost::Name(name) => {
-                if let DnsAnswer::Addresses { addresses, .. } = ctx.model.resolve(&place.pod, name, ctx.inputs.outside) {
-                    all.extend(addresses.into_iter().map(|address| Target { address, port: endpoint.port, mtls: false }));
-                }
-            }
-        }
-    }
-    let pick = ctx.chance(&cluster.name) as usize % all.len().max(1);
-    all.into_iter().nth(pick)
 }
 
 /// Splices the connection to one of the clusters.
@@ -129,10 +101,15 @@ fn end(ctx: &mut Ctx<'_>, at: &At<'_>, entry: Entry, outcome: Outcome, gate: Gat
 
 fn splice(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, cluster: &Cluster, mut wire: Wire) -> Got {
     let gate = if at.place.proxy.gateway { Gate::Gateway } else { Gate::Sidecar };
-    let Some(to) = target(ctx, at.place, cluster, at.connection.target) else {
-        let cause = why::no_endpoint(ctx, cluster);
-        entry.flags = "UH".into();
-        return end(ctx, at, entry, Outcome::NoHealthyUpstream, gate, cause);
+    let host = wire.sni().map(String::from);
+    let asks = Asks { dialled: at.connection.target, host: host.as_deref(), http: false, hop: at.hop };
+    let to = match target(ctx, at.place, cluster, &asks) {
+        Ok(to) => to,
+        Err(missing) => {
+            let cause = why::no_address(ctx, cluster, missing);
+            entry.flags = "UH".into();
+            return end(ctx, at, entry, Outcome::NoHealthyUpstream, gate, cause);
+        }
     };
     let path = way_of(ctx, &cluster.name, &cluster.host);
     ctx.leaves_by(path, &at.chain.cause);

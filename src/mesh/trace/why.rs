@@ -2,6 +2,7 @@
 
 use super::Ctx;
 use super::Place;
+use super::upstream::Missing;
 use super::wire::Message;
 use crate::k8s::Object;
 use crate::mesh::Cause;
@@ -88,6 +89,18 @@ fn missing_subset(ctx: &Ctx<'_>, namespace: &str, host: &str, subset: &str, chos
     }
 }
 
+/// A cluster that gave no address.
+pub fn no_address(ctx: &Ctx<'_>, cluster: &Cluster, missing: Missing) -> Cause {
+    match missing {
+        Missing::Empty => no_endpoint(ctx, cluster),
+        Missing::NoFilter(cause) => cause,
+        Missing::Unresolved => {
+            let text = "The proxy asked for the request's host by itself, and the name does not resolve.";
+            Cause::new(&*cluster.cause.object, "spec.resolution", text)
+        }
+    }
+}
+
 /// A cluster without endpoints.
 pub fn no_endpoint(ctx: &Ctx<'_>, cluster: &Cluster) -> Cause {
     let object = cluster.cause.object.clone();
@@ -100,6 +113,9 @@ pub fn no_endpoint(ctx: &Ctx<'_>, cluster: &Cluster) -> Cause {
             Cause::new(&subset.object, &format!("{}.labels", subset.field), "No ready endpoint has the subset's labels.")
         }
         (_, Some(From::Kubernetes)) => Cause::new(&object, &cluster.cause.field, "The service has no ready endpoint."),
+        (_, Some(From::Entry)) if service.is_some_and(|s| s.selector != "null") => {
+            Cause::new(&*object, "spec.workloadSelector", "No ready workload of the namespace has these labels.")
+        }
         _ => Cause::new(&object, "spec.resolution", "This way of resolving gives the proxy no address for the host."),
     }
 }

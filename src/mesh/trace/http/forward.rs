@@ -5,7 +5,8 @@ use crate::base::outcome::{At as Gate, Outcome, TlsBy};
 use crate::mesh::Cause;
 use crate::mesh::proxy::{Cluster, Route, Weighted};
 use crate::mesh::trace::log::{self, Entry};
-use crate::mesh::trace::tcp::{Target, passthrough, target};
+use crate::mesh::trace::tcp::passthrough;
+use crate::mesh::trace::upstream::{Asks, Missing, Target, target};
 use crate::mesh::trace::wire::{Got, Layer, Message, TlsWhy, What, Wire, socket};
 use crate::mesh::trace::{Ctx, network, why};
 use crate::outside::answer::bare_host;
@@ -65,17 +66,10 @@ pub fn forward(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, mut message: 
     ctx.hops[at.hop].cluster = Some(cluster.name.clone());
     entry.cluster.clone_from(&cluster.name);
     ctx.note_choice(&chosen.cause);
-    let Some(to) = target(ctx, at.place, cluster, at.connection.target) else {
-        let own = Own {
-            status: 503,
-            body: "no healthy upstream",
-            extra: Vec::new(),
-            flags: "UH",
-            details: "no_healthy_upstream",
-            outcome: Outcome::NoHealthyUpstream,
-            cause: why::no_endpoint(ctx, cluster),
-        };
-        return answer(ctx, at, entry, &message, own);
+    let asks = Asks { dialled: at.connection.target, host: Some(&message.authority), http: true, hop: at.hop };
+    let to = match target(ctx, at.place, cluster, &asks) {
+        Ok(to) => to,
+        Err(missing) => return no_address(ctx, job, entry, &message, (cluster, missing)),
     };
     let path = way(ctx, &cluster.name, &cluster.host);
     ctx.leaves_by(path, &job.route.cause);
@@ -92,6 +86,24 @@ fn no_cluster(ctx: &mut Ctx<'_>, job: &Job<'_>, entry: Entry, message: &Message,
         details: "cluster_not_found",
         outcome: Outcome::NoCluster,
         cause: why::no_cluster(ctx, job.at.place, name, cause),
+    };
+    answer(ctx, job.at, entry, message, own)
+}
+
+fn no_address(ctx: &mut Ctx<'_>, job: &Job<'_>, entry: Entry, message: &Message, at: (&Cluster, Missing)) -> Got {
+    let (cluster, missing) = at;
+    let (body, flags, details) = match missing {
+        Missing::Unresolved => ("DNS resolution failure", "DF", "dns_resolution_failure{cares_norecords:Domain_name_not_found}"),
+        _ => ("no healthy upstream", "UH", "no_healthy_upstream"),
+    };
+    let own = Own {
+        status: 503,
+        body,
+        extra: Vec::new(),
+        flags,
+        details,
+        outcome: Outcome::NoHealthyUpstream,
+        cause: why::no_address(ctx, cluster, missing),
     };
     answer(ctx, job.at, entry, message, own)
 }

@@ -1,0 +1,108 @@
+//! The address of a cluster that a request goes to.
+
+use super::{Ctx, Place};
+use crate::mesh::Cause;
+use crate::mesh::proxy::{Cluster, ClusterKind, EndpointHost};
+use crate::outside::answer::bare_host;
+use crate::outside::wire::DnsAnswer;
+use std::net::IpAddr;
+
+/// A chosen upstream address.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Target {
+    pub address: IpAddr,
+    pub port: u16,
+    pub mtls: bool,
+}
+
+/// What a request asks for, as far as the choice of an address depends on it.
+pub struct Asks<'a> {
+    /// Where the client wanted to go.
+    pub dialled: (IpAddr, u16),
+    /// The host that a dynamic forward proxy resolves: the authority of HTTP, the server name of TLS.
+    pub host: Option<&'a str>,
+    pub http: bool,
+    pub hop: usize,
+}
+
+/// Why there is no address.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Missing {
+    /// The cluster has no endpoint.
+    Empty,
+    /// The dynamic forward proxy did not resolve the host.
+    Unresolved,
+    /// The listener has no dynamic forward proxy for this cluster; why.
+    NoFilter(Cause),
+}
+
+/// One address of the cluster; of several one by weight, as the seed says.
+pub fn target(ctx: &Ctx<'_>, place: &Place, cluster: &Cluster, asks: &Asks<'_>) -> Result<Target, Missing> {
+    match cluster.kind {
+        ClusterKind::OriginalDst => {
+            let (address, port) = asks.dialled;
+            Ok(Target { address, port: cluster.override_port.unwrap_or(port), mtls: false })
+        }
+        ClusterKind::Dynamic => dynamic(ctx, place, cluster, asks),
+        _ => listed(ctx, place, cluster),
+    }
+}
+
+fn listed(ctx: &Ctx<'_>, place: &Place, cluster: &Cluster) -> Result<Target, Missing> {
+    let mut all: Vec<(Target, u64)> = Vec::new();
+    for endpoint in &cluster.endpoints {
+        let weight = u64::from(endpoint.weight.max(1));
+        let at = |address, mtls| Target { address, port: endpoint.port, mtls };
+        match &endpoint.host {
+            EndpointHost::Address(ip) => all.push((at(*ip, endpoint.mtls), weight)),
+            EndpointHost::Name(name) => {
+                if let DnsAnswer::Addresses { addresses, .. } = ctx.model.resolve(&place.pod, name, ctx.inputs.outside) {
+                    // LOGICAL_DNS keeps the first address of an answer, STRICT_DNS all of them.
+                    let kept = if cluster.kind == ClusterKind::LogicalDns { 1 } else { usize::MAX };
+                    all.extend(addresses.into_iter().take(kept).map(|ip| (at(ip, endpoint.mtls), weight)));
+                }
+            }
+        }
+    }
+    let total: u64 = all.iter().map(|(_, weight)| weight).sum();
+    let mut left = ctx.chance(&cluster.name) % total.max(1);
+    for (target, weight) in all {
+        if left < weight {
+            return Ok(target);
+        }
+        left -= weight;
+    }
+    Err(Missing::Empty)
+}
+
+/// A dynamic forward proxy. Istio puts it into a sidecar's listener for the service that opens the listener first, and into none of
+/// a gateway's.
+fn dynamic(ctx: &Ctx<'_>, place: &Place, cluster: &Cluster, asks: &Asks<'_>) -> Result<Target, Missing> {
+    let everywhere = cluster.name == "AllowAnyDynamicDNSCluster";
+    if place.proxy.gateway {
+        let text = "A gateway has no dynamic forward proxy, so DYNAMIC_DNS gives it no address.";
+        return Err(Missing::NoFilter(Cause::new(&*cluster.cause.object, "spec.resolution", text)));
+    }
+    let opened_by = ctx.hops.get(asks.hop).and_then(|h| h.listener.as_ref());
+    let listener = opened_by.and_then(|name| place.proxy.listeners.iter().find(|l| l.name == *name));
+    if let Some(listener) = listener.filter(|l| asks.http && !everywhere && l.cause.object != cluster.cause.object) {
+        let text = format!(
+            "Listener {} was opened by {}, and only the service that opens a listener brings its dynamic forward proxy along.",
+            listener.name, listener.cause.object
+        );
+        return Err(Missing::NoFilter(Cause::new(&*cluster.cause.object, "spec.resolution", text)));
+    }
+    let Some(host) = asks.host else { return Err(Missing::Empty) };
+    let secure = cluster.tls.is_some();
+    let written = host.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+    let port = match asks.http {
+        true => written.unwrap_or(if secure { 443 } else { 80 }),
+        false => cluster.port,
+    };
+    match ctx.model.resolve(&place.pod, &format!("{}.", bare_host(host).trim_end_matches('.')), ctx.inputs.outside) {
+        DnsAnswer::Addresses { addresses, .. } if !addresses.is_empty() => {
+            Ok(Target { address: addresses[0], port, mtls: false })
+        }
+        _ => Err(Missing::Unresolved),
+    }
+}
