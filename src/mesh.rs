@@ -6,6 +6,7 @@ pub mod compile;
 pub mod config;
 pub mod envoy;
 pub mod draft;
+pub mod fix;
 pub mod follow;
 pub mod inject;
 pub mod install;
