@@ -16,6 +16,7 @@ pub mod objects;
 pub mod probe;
 pub mod question;
 pub mod reader;
+pub mod suspects;
 pub mod workload;
 
 pub use ctx::{Ctx, Ground, Patience, all_met};

@@ -61,11 +61,20 @@ pub struct Evidence {
     pub log: Vec<String>,
     /// Object and field that decided, as the trace names them.
     pub decided_by: Option<(String, String)>,
+    /// Where the smallest edits are that would make it so, the likeliest first, as the model finds them.
+    pub suspects: Vec<Suspect>,
     /// Observation decoded from the wire, and the model's prediction beside it, of the exchange that decided.
     pub observation: Option<Record>,
     pub prediction: Option<Record>,
     /// Every exchange of the probe, in order.
     pub exchanges: Vec<Exchanged>,
+}
+
+/// A place whose change would make a failed check pass. What to write there is the learner's part.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Suspect {
+    pub object: String,
+    pub field: String,
 }
 
 /// One exchange of a probe.

@@ -4,6 +4,7 @@ mod architecture;
 mod corpus;
 mod hostile;
 mod kubectl;
+mod mutants;
 mod probe;
 mod program;
 mod properties;

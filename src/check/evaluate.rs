@@ -6,6 +6,7 @@ use super::expect::{expected_words, first_miss, observed_words, outcomes};
 use super::objects::{self, Holds};
 use super::probe::{Probed, Prober, Refused};
 use super::reader::{Error, Reader};
+use super::suspects::suspects;
 use super::{compiled, curl, question};
 use crate::base::outcome::Outcome;
 use crate::finding::{Evidence, Exchanged, Finding, Ran, Verdict, WrongTurn};
@@ -66,7 +67,13 @@ pub async fn evaluate(ctx: &Ctx, lesson: &Lesson, step: &Step, answer: Option<&s
     let mut prober = Prober::new(ctx, &reader, &snapshot);
     for (check, said) in checks.iter().zip(&mut said) {
         match &check.kind {
-            CheckKind::Probe(probe) => *said = Some(probed(&mut prober, &lesson.world.controls, probe).await),
+            CheckKind::Probe(probe) => {
+                let mut judged = probed(&mut prober, &lesson.world.controls, probe).await;
+                if judged.verdict == Verdict::NotYet {
+                    judged.evidence.suspects = suspects(ctx, prober.model(), &snapshot, probe);
+                }
+                *said = Some(judged);
+            }
             CheckKind::Compiled(check) => *said = Some(holds(compiled::judge(prober.model(), &snapshot, check))),
             _ => (),
         }

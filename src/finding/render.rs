@@ -51,6 +51,13 @@ pub fn rows(finding: &Finding, columns: usize) -> Vec<Row> {
     if let Some((observed, predicted)) = finding.disagreement() {
         out.add("model", &format!("said {predicted}; seen {observed}"), 1);
     }
+    match (&finding.wrong_turn, evidence.suspects.first()) {
+        (None, Some(suspect)) if !met => {
+            let text = format!("{} {}: the smallest change that would do it is there", suspect.object, suspect.field);
+            out.add("look at", &text, 2);
+        }
+        _ => (),
+    }
     if let Some(turn) = &finding.wrong_turn {
         out.add("hint", &format!("{} ({})", turn.hint, turn.id), 3);
     }
