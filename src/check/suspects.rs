@@ -19,8 +19,11 @@ const AS_LIKELY: u32 = 10;
 /// The places, the likeliest first; none when nothing small helps.
 pub fn suspects(ctx: &Ctx, model: &Model, snapshot: &Snapshot, check: &ProbeCheck) -> Vec<Suspect> {
     let Ok(source) = workload::source(snapshot, &check.from) else { return Vec::new() };
+    let wants_way = check.expect.iter().any(|expect| expect.path.is_some() || !expect.outcome.is_empty());
+    let told = |record: &Record| !wants_way || record.hops.iter().all(|hop| hop.log.is_some());
     let as_expected = |records: &[Record]| {
         check.expect.len() == records.len()
+            && records.iter().all(told)
             && check.expect.iter().zip(records).all(|(expect, record)| fits(expect, &check.request.url, record))
     };
     let mut holds: Vec<Box<dyn Fn(&[Record]) -> bool + Sync + '_>> = vec![Box::new(as_expected)];

@@ -68,6 +68,11 @@ impl Default for MeshConfig {
 }
 
 impl MeshConfig {
+    /// Whether access-log lines come out of the proxy's container, where `kubectl logs` shows them; any other file stays inside.
+    pub fn logs_to_the_container(&self) -> bool {
+        matches!(self.access_log_file.as_str(), "/dev/stdout" | "/dev/stderr")
+    }
+
     /// The configuration in force: ConfigMap `istio` (of a revision: `istio-REVISION`) of the root namespace, key `mesh`. A text that istiod refuses changes nothing:
     /// `last_known` (or Istio's defaults) stays in force, and [`MeshConfig::refused`] says why.
     pub fn of(snapshot: &Snapshot, options: &Options) -> MeshConfig {

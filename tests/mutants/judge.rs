@@ -71,9 +71,9 @@ impl Judge {
         let mut all = Vec::new();
         for (namespace, name) in CLIENTS {
             let pod = snapshot.find("", "Pod", namespace, name).expect("the client");
-            let urls = HOSTS.iter().flat_map(|host| {
-                [format!("http://{host}/"), format!("https://{host}/"), format!("http://{host}:8080/")]
-            });
+            let urls = HOSTS
+                .iter()
+                .flat_map(|host| [format!("http://{host}/"), format!("https://{host}/"), format!("http://{host}:8080/")]);
             for url in urls.chain([GATEWAY.to_string()]) {
                 let request = follow::request_for(&url, "GET", "mutants").expect("a URL");
                 all.push((format!("{namespace}/{name} {url}"), model.trace_follow(pod, &request, &self.inputs(), 0).exchanges));
@@ -105,7 +105,13 @@ impl Judge {
         if differing.is_empty() {
             let right = failed.is_none();
             let seen = failed.map_or("checks pass".to_string(), |f| format!("FAILS: {}", f.message));
-            return Line { text: format!("equal    {} {what}: {seen}", mark(right)), kind: Kind::Equal, right, fixed: None, fix_ms: 0 };
+            return Line {
+                text: format!("equal    {} {what}: {seen}", mark(right)),
+                kind: Kind::Equal,
+                right,
+                fixed: None,
+                fix_ms: 0,
+            };
         }
         let watch = Stopwatch::start();
         let answer = self.mend(&snapshot, &records, &differing);
@@ -177,24 +183,32 @@ fn mark(right: bool) -> &'static str {
     if right { "ok  " } else { "MISS" }
 }
 
-/// The outcome records alike: everything but names of hops and the wording of causes.
+/// The outcome records alike: everything but names of hops and the wording of causes. Whether there are log lines counts.
 fn same(a: &[Record], b: &[Record]) -> bool {
-    let key = |r: &Record| (r.outcome, r.path.clone(), r.tls, r.at, r.status, if r.exit_code == 52 { 56 } else { r.exit_code });
+    let logged = |r: &Record| r.hops.iter().map(|hop| hop.log.is_some()).collect::<Vec<_>>();
+    let exit = |r: &Record| if r.exit_code == 52 { 56 } else { r.exit_code };
+    let key = |r: &Record| (r.outcome, r.path.clone(), r.tls, r.at, r.status, exit(r), logged(r));
     a.iter().map(key).eq(b.iter().map(key))
 }
 
-/// Objects and fields that a failed check names: what decided, then where the model would change something.
+/// Objects and fields that a failed check names: what decided, where the model would change something, and what the lesson's own hint
+/// says of the installation.
 fn causes(finding: &Finding) -> Vec<(&'static str, String, String)> {
     let evidence = &finding.evidence;
     let decided = evidence.decided_by.iter().map(|(object, field)| ("cause", object.clone(), field.clone()));
     let suspects = evidence.suspects.iter().map(|s| ("suspect", s.object.clone(), s.field.clone()));
-    decided.chain(suspects).collect()
+    let hints = finding.wrong_turn.iter().filter(|turn| turn.hint.contains("`profile`"));
+    let installed = hints.map(|_| ("hint", "IstioOperator".to_string(), "spec.profile".to_string()));
+    decided.chain(suspects).chain(installed).collect()
 }
 
 /// Whether a cause names the changed field: the same object, and the field itself, the list that it stands in, or a part of it.
 fn names(mutant: &Mutant, object: &str, field: &str) -> bool {
     if mutant.object.kind.kind == "IstioOperator" {
         let path = mutant.path.to_string();
+        if object == "IstioOperator" {
+            return path == field;
+        }
         let option = path.strip_prefix("spec.meshConfig.").unwrap_or("no option");
         return object == "ConfigMap istio-system/istio" && field.ends_with(option);
     }
@@ -202,6 +216,11 @@ fn names(mutant: &Mutant, object: &str, field: &str) -> bool {
     let moved = if now.namespace.is_empty() { egress_lab::k8s::Key { namespace: "default".into(), ..now } } else { now };
     if object != moved.to_string() && object != mutant.object.to_string() {
         return false;
+    }
+    if let Some(other) = mutant.how.strip_prefix("swap with ") {
+        // Two entries have exchanged a value: it is the entries that are wrong, by whichever of their fields one looks at it.
+        let entries = [mutant.path.parent().to_string(), other.rsplit_once('.').map_or(String::new(), |(entry, _)| entry.into())];
+        return entries.iter().any(|entry| !entry.is_empty() && field.starts_with(entry.trim_end_matches(".gateways")));
     }
     let list = |path: &str| path.trim_end_matches(|c: char| c == ']' || c.is_ascii_digit()).trim_end_matches('[').to_string();
     let (wanted, field) = (list(&mutant.path.to_string()), list(field));
@@ -258,4 +277,3 @@ pub fn hold(lines: &[Line]) {
     let slowest = lines.iter().map(|l| l.fix_ms).max().unwrap_or(0);
     println!("{} mutants, {} unequal, {named} named, {fixed} mended, slowest search {slowest} ms", lines.len(), unequal.len());
 }
-

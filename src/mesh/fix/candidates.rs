@@ -236,7 +236,8 @@ impl Of<'_> {
             self.each_missing(value, &servers.index(i).key("hosts"), hosts.clone(), 24);
         }
         for &(port, tls) in &self.pools.asked {
-            let mut server = json!({"port": {"number": port, "name": format!("port-{port}"), "protocol": "HTTP"}, "hosts": hosts});
+            let mut server =
+                json!({"port": {"number": port, "name": format!("port-{port}"), "protocol": "HTTP"}, "hosts": hosts});
             if tls {
                 server["port"]["protocol"] = "TLS".into();
                 server["tls"] = json!({"mode": "PASSTHROUGH"});

@@ -11,7 +11,10 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
     /// Another value in place of the one that is there.
-    Set { from: Value, to: Value },
+    Set {
+        from: Value,
+        to: Value,
+    },
     /// A field or element that was not there.
     Add(Value),
     /// An element before the one that is there.
@@ -89,7 +92,8 @@ impl Edit {
             None => self.change_value(&mut value),
             Some(place) => {
                 let text = place.get(&value)?.as_str()?;
-                let mut inner = yaml::parse(text).ok().filter(Value::is_object).unwrap_or_else(|| Value::Object(Default::default()));
+                let mut inner =
+                    yaml::parse(text).ok().filter(Value::is_object).unwrap_or_else(|| Value::Object(Default::default()));
                 let done = self.change_value(&mut inner);
                 done && place.set(&mut value, Value::String(yaml::write(&inner)))
             }

@@ -88,9 +88,9 @@ pub fn spaceless(reason: &str) -> String {
 }
 
 impl Entry {
-    /// The line, `None` when access logging is off.
+    /// The line, `None` when access logging is off or goes to a file that nobody reads.
     pub fn line(&self, config: &MeshConfig) -> Option<String> {
-        if config.access_log_file.is_empty() {
+        if !config.logs_to_the_container() {
             return None;
         }
         let format = config.access_log_format.trim_end_matches('\n');
