@@ -153,6 +153,8 @@ pub struct Client {
     pub header_order: Vec<String>,
     pub body: Option<String>,
     pub body_len: Option<usize>,
+    /// The body holds this.
+    pub body_has: Vec<String>,
     /// Header lines and body hold this nowhere.
     pub lacks: Vec<String>,
 }

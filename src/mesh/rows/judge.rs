@@ -119,6 +119,7 @@ fn response_faults(client: &Client, response: &Response, wrong: &mut Vec<String>
     if client.body_len.is_some_and(|len| len != response.body.len()) {
         wrong.push(format!("body_len: got {}", response.body.len()));
     }
+    wrong.extend(client.body_has.iter().filter(|b| !body.contains(*b)).map(|b| format!("the body lacks {b:?}: {body}")));
     let text = format!("{headers}\n{body}");
     wrong.extend(client.lacks.iter().filter(|l| text.contains(*l)).map(|l| format!("the answer has {l:?}: {text}")));
 }

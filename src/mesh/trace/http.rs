@@ -186,7 +186,8 @@ fn prepare(ctx: &mut Ctx<'_>, at: &At<'_>, message: &mut Message) {
     }
     message.set("x-envoy-attempt-count", "1");
     if let Some(ip) = at.connection.source.0.filter(|_| at.place.proxy.gateway) {
-        message.set("x-forwarded-for", &ip.to_string());
+        let before = message.header("x-forwarded-for").map(|list| format!("{list},")).unwrap_or_default();
+        message.set("x-forwarded-for", &format!("{before}{ip}"));
         message.set("x-envoy-external-address", &ip.to_string());
     }
 }
@@ -311,4 +312,4 @@ pub fn way_of(ctx: &Ctx<'_>, cluster: &str, host: &str) -> Path {
     way(ctx, cluster, host)
 }
 
-pub use forward::{beyond, choose, tls_words};
+pub use forward::{beyond, choose, failure_body, tls_words};

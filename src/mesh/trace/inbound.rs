@@ -3,7 +3,7 @@
 use super::local::{encode, relay, reply};
 use super::log::Entry;
 use super::wire::{Connection, Got, Message, TlsWhy, What, Wire, socket};
-use super::{Ctx, Place, guard, server};
+use super::{Ctx, Place, guard, http, server};
 use crate::base::outcome::{At, Outcome};
 use crate::k8s::Object;
 use crate::mesh::Cause;
@@ -41,6 +41,10 @@ pub fn injected(ctx: &mut Ctx<'_>, pod: &Arc<Object>, connection: Connection, mu
     if let Some(message) = wire.http.as_mut().filter(|_| wire.layers.is_empty()) {
         message.path = values::normal(std::mem::take(&mut message.path));
     }
+    if wire.http.as_ref().is_some_and(|m| wire.layers.is_empty() && m.header("x-request-id").is_none()) {
+        let id = ctx.request_id();
+        wire.http.iter_mut().for_each(|m| m.set("x-request-id", &id));
+    }
     let message = wire.http.clone();
     let mut entry = inbound_entry(ctx, connection, port, message.as_ref());
     entry.sni = sni.clone().unwrap_or_default();
@@ -68,8 +72,10 @@ pub fn injected(ctx: &mut Ctx<'_>, pod: &Arc<Object>, connection: Connection, mu
             Got { what: What::Response(response), ..got }
         }
         (What::Refused, Some(message)) if wire.layers.is_empty() => {
-            let body = "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure";
-            let response = reply(503, body, &[], "istio-envoy", ctx.inputs.now, &message);
+            let facts = &ctx.model.options().facts;
+            let transport = "delayed connect error: Connection refused";
+            let body = http::failure_body(facts, false, "remote connection failure", transport);
+            let response = reply(503, &body, &[], "istio-envoy", ctx.inputs.now, &message);
             let detail = "remote_connection_failure|delayed_connect_error:_Connection_refused";
             entry.code = 503;
             entry.flags = "UF".into();

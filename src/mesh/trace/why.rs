@@ -5,6 +5,7 @@ use super::Place;
 use super::upstream::Missing;
 use super::wire::Message;
 use crate::k8s::Object;
+use crate::k8s::object::strings;
 use crate::mesh::Cause;
 use crate::mesh::capture::identity;
 use crate::mesh::compile::gateway::{Gateway, host_for, listen_port};
@@ -35,10 +36,25 @@ pub fn blocked(ctx: &Ctx<'_>, place: &Place, authority: &str, port: u16) -> Caus
             let text = format!("The Sidecar does not import {host}.");
             return Cause::new(&sidecar.key().to_string(), "spec.egress", &text);
         }
+        if let Some(cause) = suppressed(ctx, &host) {
+            return cause;
+        }
         let text = format!("{host} is registered on port {port}, but not for what was sent there.");
         return Cause::new(&declared.cause.object, &format!("{}.protocol", declared.cause.field), &text);
     }
     Cause::new(&seen.object, "spec.ports", &format!("{host} is registered, but not on port {port}."))
+}
+
+/// A VirtualService whose `tls` rules leave the host out: it then has no chain of its own either (`core/tls.go`).
+fn suppressed(ctx: &Ctx<'_>, host: &str) -> Option<Cause> {
+    let rules = ctx.model.base().index.rules_covering(host);
+    let leaves_out = |vs: &VirtualService| {
+        let takes = vs.tls.iter().flat_map(|r| &r.matches).flat_map(|m| &m.sni_hosts).any(|sni| covers(sni, host));
+        !vs.tls.is_empty() && !takes && vs.gateways.iter().any(|g| g == "mesh")
+    };
+    let vs = rules.iter().find(|vs| leaves_out(vs))?;
+    let text = format!("The VirtualService has tls rules, none of them for {host}; the host's own chain is left out then.");
+    Some(Cause::new(&vs.object, "spec.tls[0].match[0].sniHosts", &text))
 }
 
 /// A cluster that this proxy does not have.
@@ -54,6 +70,11 @@ pub fn no_cluster(ctx: &Ctx<'_>, place: &Place, name: &str, chosen: &Cause) -> C
     let named: Vec<&Service> = base.index.of_host(host).into_iter().map(|s| &**s).collect();
     let default = &base.config.default_service_export;
     let visible = |s: &&&Service| export_rank(&s.export, default, &s.namespace, &id.namespace).is_some();
+    let number = port.parse().unwrap_or(0);
+    if let Some(later) = named.iter().filter(visible).skip(1).find(|s| s.port(number).is_some()) {
+        let text = format!("An older ServiceEntry of {host} resolves in another way, so this one gives no cluster.");
+        return Cause::new(&later.object, "spec.resolution", &text);
+    }
     match (named.first(), named.iter().find(visible)) {
         (Some(first), None) => {
             let text = format!("{host} is not exported to namespace {}, where {} runs.", id.namespace, place.name());
@@ -107,16 +128,38 @@ pub fn no_endpoint(ctx: &Ctx<'_>, cluster: &Cluster) -> Cause {
     let service = ctx.model.base().index.of_object(&object).first().copied();
     match (&cluster.shaped_by, service.map(|s| s.from)) {
         (Some(subset), _) if subset.field.contains("subsets") && !ctx.model.has_endpoints(&cluster.host, cluster.port) => {
-            Cause::new(&object, &cluster.cause.field, "The service has no ready endpoint.")
+            no_pod(ctx, &object)
         }
         (Some(subset), _) if subset.field.contains("subsets") => {
             Cause::new(&subset.object, &format!("{}.labels", subset.field), "No ready endpoint has the subset's labels.")
         }
-        (_, Some(From::Kubernetes)) => Cause::new(&object, &cluster.cause.field, "The service has no ready endpoint."),
+        (_, Some(From::Kubernetes)) => no_pod(ctx, &object),
         (_, Some(From::Entry)) if service.is_some_and(|s| s.selector != "null") => {
             Cause::new(&*object, "spec.workloadSelector", "No ready workload of the namespace has these labels.")
         }
         _ => Cause::new(&object, "spec.resolution", "This way of resolving gives the proxy no address for the host."),
+    }
+}
+
+/// A Service without a ready pod: its Deployment asks for none, else its selector finds none.
+fn no_pod(ctx: &Ctx<'_>, object: &str) -> Cause {
+    let snapshot = ctx.model.snapshot();
+    let key = object.strip_prefix("Service ").and_then(|name| name.split_once('/'));
+    let service = key.and_then(|(namespace, name)| snapshot.find("", "Service", namespace, name));
+    let Some(service) = service else { return Cause::new(object, "spec", "The service has no ready endpoint.") };
+    let selector = strings(service.at(&["spec", "selector"]));
+    let none = |d: &&std::sync::Arc<Object>| {
+        let template = Object(d.at(&["spec", "template"]).clone());
+        let labels = template.labels();
+        !selector.is_empty()
+            && d.at(&["spec", "replicas"]).as_u64() == Some(0)
+            && selector.iter().all(|(k, v)| labels.get(k) == Some(v))
+    };
+    match snapshot.list_in("apps", "Deployment", service.namespace()).find(none) {
+        Some(d) => {
+            Cause::new(&d.key().to_string(), "spec.replicas", "The Deployment asks for no pod, so the service has no endpoint.")
+        }
+        None => Cause::new(object, "spec.selector", "No ready pod has the labels that the Service selects."),
     }
 }
 

@@ -2,13 +2,13 @@
 
 use super::{At, Own, answer, edit, hand_on, way};
 use crate::base::outcome::{At as Gate, Outcome, TlsBy};
-use crate::mesh::Cause;
 use crate::mesh::proxy::{Cluster, Route, Weighted};
 use crate::mesh::trace::log::{self, Entry};
 use crate::mesh::trace::tcp::passthrough;
 use crate::mesh::trace::upstream::{Asks, Missing, Target, target};
 use crate::mesh::trace::wire::{Got, Layer, Message, TlsWhy, What, Wire, socket};
 use crate::mesh::trace::{Ctx, network, why};
+use crate::mesh::{Cause, Facts};
 use crate::outside::answer::bare_host;
 use crate::outside::wire::HttpVersion;
 
@@ -287,6 +287,19 @@ pub fn tls_words(why: &TlsWhy) -> String {
     }
 }
 
+/// The body of a 503 for an upstream that could not be reached.
+pub fn failure_body(facts: &Facts, retried: bool, reason: &str, transport: &str) -> String {
+    let mut body = String::from("upstream connect error or disconnect/reset before headers. ");
+    if retried {
+        body.push_str("retried and the latest ");
+    }
+    body.push_str(&format!("reset reason: {reason}"));
+    if !facts.hides_transport_failure && !transport.is_empty() {
+        body.push_str(&format!(", transport failure reason: {transport}"));
+    }
+    body
+}
+
 /// Where a failure to reach an upstream lies: at the gateway that refused, else at the origin.
 pub fn beyond(got: &Got) -> Gate {
     match (got.outcome, got.at) {
@@ -301,14 +314,7 @@ fn failed(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, message: &Message,
     let (reason, detail, transport) = words(&tried.got.what);
     let connection = matches!(tried.got.what, What::Refused | What::Dropped | What::Tls { .. });
     let facts = &ctx.model.options().facts;
-    let mut body = String::from("upstream connect error or disconnect/reset before headers. ");
-    if tried.exhausted {
-        body.push_str("retried and the latest ");
-    }
-    body.push_str(&format!("reset reason: {reason}"));
-    if !facts.hides_transport_failure && !transport.is_empty() {
-        body.push_str(&format!(", transport failure reason: {}", transport));
-    }
+    let body = failure_body(facts, tried.exhausted, reason, &transport);
     let flags = match (connection, tried.exhausted, facts.retry_flag_first) {
         (false, ..) => "UC",
         (true, false, _) => "UF",
