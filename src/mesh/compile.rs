@@ -16,4 +16,6 @@ pub mod routes;
 pub mod rules;
 pub mod scope;
 pub mod sidecar;
+pub mod slice;
+pub mod update;
 pub mod workloads;

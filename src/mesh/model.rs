@@ -2,20 +2,26 @@
 
 use super::capture;
 use super::compile::registry::Service;
-use super::compile::scope::{Base, Identity};
-use super::compile::{gateway, sidecar};
+use super::compile::scope::Base;
+use super::compile::slice::Question;
+use super::compile::update::{Change, Touches, touches};
 use super::config::MeshConfig;
 use super::proxy::{EndpointHost, Proxy};
 use super::trace::{self, Place};
 use super::{Facts, Record, Trace, resolve};
 use crate::base::clock::Time;
 use crate::base::seed::Seed;
-use crate::k8s::{Object, Snapshot};
+use crate::k8s::{Key, Object, Snapshot};
 use crate::outside::Outside;
 use crate::outside::wire::{DnsAnswer, Request};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
+
+mod derived;
+
+use derived::Derived;
+pub use derived::Parts;
 
 /// What compiling needs to know besides the objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +72,8 @@ struct Inner {
     snapshot: Snapshot,
     options: Options,
     base: OnceLock<Base>,
-    proxies: Mutex<BTreeMap<Identity, Arc<Proxy>>>,
+    derived: Derived,
+    parts: Parts,
 }
 
 /// A chain of traces as a client that follows redirects makes them, and what was assumed: the JSON of `explain`.
@@ -85,9 +92,36 @@ impl Model {
             snapshot: snapshot.clone(),
             options: options.clone(),
             base: OnceLock::new(),
-            proxies: Mutex::new(BTreeMap::new()),
+            derived: Derived::default(),
+            parts: Parts::Auto,
         };
         Model { inner: Arc::new(inner) }
+    }
+
+    /// The same mesh with another way to derive proxies for traces: for comparing them.
+    pub fn with_parts(&self, parts: Parts) -> Model {
+        let inner = &self.inner;
+        let (snapshot, options) = (inner.snapshot.clone(), inner.options.clone());
+        let inner = Inner { snapshot, options, base: inner.base.clone(), derived: Derived::default(), parts };
+        Model { inner: Arc::new(inner) }
+    }
+
+    /// The mesh after a change: what it touches is read again, everything else is kept. The result equals a full compile. `changed`
+    /// names every object that is new, gone or not as it was; when it is empty, everything is read again.
+    pub fn update(&self, snapshot: &Snapshot, changed: &[Key], options: &Options) -> Model {
+        if !changed.is_empty()
+            && changed.iter().all(|key| touches(key, options) == Touches::Nothing)
+            && *options == self.inner.options
+        {
+            return self.clone();
+        }
+        let next = Model::compile(snapshot, options).with_parts(self.inner.parts);
+        let known = self.inner.base.get().filter(|_| !changed.is_empty() && *options == self.inner.options);
+        let change = Change { old: &self.inner.snapshot, new: snapshot, keys: changed, options };
+        if let Some(base) = known.and_then(|base| base.changed(&change)) {
+            let _ = next.inner.base.set(base);
+        }
+        next
     }
 
     /// The objects this was compiled from.
@@ -114,23 +148,15 @@ impl Model {
     pub fn proxy(&self, pod: &Object) -> Option<Arc<Proxy>> {
         capture::proxy_container(pod)?;
         let id = capture::identity(pod);
-        let mut proxies = self.inner.proxies.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if let Some(known) = proxies.get(&id) {
-            return Some(known.clone());
-        }
-        let derived = match id.gateway {
-            true => gateway::proxy(self.base(), &id, &self.inner.snapshot, &self.base().offer()),
-            false => sidecar::proxy(self.base(), &id, &self.base().offer()),
-        };
-        let derived = Arc::new(derived);
-        proxies.insert(id, derived.clone());
-        Some(derived)
+        Some(self.inner.derived.whole(self.base(), &self.inner.snapshot, &id))
     }
 
-    /// The pod with its proxy.
-    pub fn place(&self, pod: &Object) -> Option<Place> {
-        let proxy = self.proxy(pod)?;
-        let known = self.inner.snapshot.find("", "Pod", pod.namespace(), pod.name()).cloned();
+    /// The pod with its proxy, which in large meshes holds only what matters to the question.
+    pub fn place(&self, pod: &Object, question: Question) -> Option<Place> {
+        capture::proxy_container(pod)?;
+        let (base, snapshot) = (self.base(), &self.inner.snapshot);
+        let proxy = self.inner.derived.part(base, snapshot, &capture::identity(pod), question, self.inner.parts);
+        let known = snapshot.find("", "Pod", pod.namespace(), pod.name()).cloned();
         let ip = pod.str_at(&["status", "podIP"]).parse().ok();
         Some(Place { proxy, pod: known.unwrap_or_else(|| Arc::new(pod.clone())), ip })
     }

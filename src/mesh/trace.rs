@@ -18,6 +18,7 @@ use crate::base::outcome::{At, Outcome, Path, TlsBy};
 use crate::k8s::Object;
 use crate::mesh::capture::{self, Capture};
 use crate::mesh::compile::listeners::{self, Seen};
+use crate::mesh::compile::slice::Question;
 use crate::mesh::proxy::{Filter, Proxy};
 use crate::mesh::{Cause, Hop, Inputs, Model, Trace};
 use crate::outside::answer::bare_host;
@@ -224,7 +225,7 @@ fn leave_pod(ctx: &mut Ctx<'_>, request: &Request, ip: IpAddr, wire: Wire) -> Go
             network::reach(ctx, (source, port), ip, request.port, wire)
         }
         Capture::Taken => {
-            let Some(place) = ctx.model.place(pod) else {
+            let Some(place) = ctx.model.place(pod, Question::of(ip, request.port, wire.names())) else {
                 return Got::not_modelled(Cause::new(&pod.key().to_string(), "spec", "The pod's proxy has no configuration."));
             };
             let port = ctx.port();

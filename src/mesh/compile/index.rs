@@ -65,7 +65,7 @@ impl<K: Ord + Clone, T> Under<K, T> {
 }
 
 /// A number for services that get the same sort of listener.
-fn sort_of(service: &Service, protocol: Protocol) -> u8 {
+pub fn sort_of(service: &Service, protocol: Protocol) -> u8 {
     let protocol = match protocol {
         Protocol::Http | Protocol::Http2 => 0,
         Protocol::Tls => 1,
@@ -197,6 +197,32 @@ impl Index {
         let exact = self.addresses.at(|there| there.cmp(&ip));
         let within = |s: &&Arc<Service>| s.vips.iter().any(|net| super::registry::contains(*net, ip));
         in_order(exact.chain(self.networks.at(|()| Ordering::Equal).filter(within)).collect())
+    }
+
+    /// The sorts of services that have this port, as far as `eye` says who may see them: everybody (`None`) or one namespace.
+    pub fn sorts(&self, port: u16, eye: Option<&str>) -> Vec<u8> {
+        let mut sorts = Vec::new();
+        let mut next = 0;
+        loop {
+            let mut from = self.doors.starting(|(door, _)| (door.0, door.1).cmp(&(port, next)));
+            let Some(sort) = from.next().map(|((door, _), ())| (door.0, door.1)).filter(|door| door.0 == port).map(|door| door.1)
+            else {
+                return sorts;
+            };
+            if self.behind(port, sort, eye).next().is_some() {
+                sorts.push(sort);
+            }
+            let Some(after) = sort.checked_add(1) else { return sorts };
+            next = after;
+        }
+    }
+
+    /// The services of one sort that have this port, in order.
+    pub fn behind<'a>(&'a self, port: u16, sort: u8, eye: Option<&'a str>) -> impl Iterator<Item = &'a Arc<Service>> {
+        let meant = (port, sort, eye);
+        let from = self.doors.starting(move |((p, s, e), _)| (*p, *s, e.as_deref()).cmp(&meant).then(Ordering::Greater));
+        let here = from.take_while(move |(((p, s, e), _), ())| (*p, *s, e.as_deref()) == meant);
+        here.map(|((_, seat), ())| &seat.0)
     }
 
     /// The VirtualServices that name a gateway (`mesh` or `NAMESPACE/NAME`).

@@ -122,6 +122,13 @@ impl<T: Placed> Ordered<T> {
         }
     }
 
+    /// The item in the place of another one.
+    pub fn find(&self, like: &T) -> Option<&Arc<T>> {
+        let place = like.place();
+        let (seat, ()) = self.seats.starting(|seat| seat.0.place().cmp(&place)).next()?;
+        (seat.0.place() == place).then_some(&seat.0)
+    }
+
     /// All items, in order.
     pub fn iter(&self) -> Items<'_, T> {
         Items { seats: self.seats.iter() }

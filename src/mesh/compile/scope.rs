@@ -116,7 +116,7 @@ pub fn istiod_env(snapshot: &Snapshot, options: &Options, name: &str) -> Option<
 }
 
 /// Who a proxy is, as far as its configuration depends on it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Identity {
     pub gateway: bool,
     pub namespace: String,

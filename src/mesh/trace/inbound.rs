@@ -8,6 +8,7 @@ use crate::base::outcome::{At, Outcome};
 use crate::k8s::Object;
 use crate::mesh::Cause;
 use crate::mesh::compile::registry::{From, Protocol};
+use crate::mesh::compile::slice::Question;
 use crate::mesh::policy::peer::Mtls;
 use crate::mesh::policy::{Stop, values};
 use crate::mesh::proxy::EndpointHost;
@@ -25,7 +26,7 @@ struct Entering<'x> {
 
 /// A pod with a sidecar: its inbound side, then the server.
 pub fn injected(ctx: &mut Ctx<'_>, pod: &Arc<Object>, connection: Connection, mut wire: Wire) -> Got {
-    let Some(place) = ctx.model.place(pod) else {
+    let Some(place) = ctx.model.place(pod, Question::default()) else {
         return server::plain(ctx, pod, connection, wire);
     };
     let port = connection.target.1;

@@ -6,6 +6,7 @@ use super::{Ctx, MAX_HOPS, http, tcp, why};
 use crate::base::outcome::{At, Outcome};
 use crate::k8s::Object;
 use crate::mesh::compile::listeners::{self, Seen};
+use crate::mesh::compile::slice::Question;
 use crate::mesh::proxy::{Filter, Terminate};
 use crate::mesh::{Cause, capture};
 use crate::outside::answer::{self, Asked};
@@ -19,13 +20,13 @@ use std::sync::Arc;
 
 /// A connection to a gateway's pod.
 pub fn gateway(ctx: &mut Ctx<'_>, pod: &Arc<Object>, connection: Connection, wire: Wire) -> Got {
-    let Some(place) = ctx.model.place(pod) else {
+    let (ip, port) = connection.target;
+    let Some(place) = ctx.model.place(pod, Question::of(ip, port, wire.names())) else {
         return Got::not_modelled(Cause::new(&pod.key().to_string(), "spec", "The gateway has no configuration."));
     };
     if let Some(cause) = ctx.model.unmodelled_for(pod).or_else(|| place.proxy.not_modelled.first().cloned()) {
         return Got::not_modelled(cause);
     }
-    let (ip, port) = connection.target;
     let Some(listener) = place.proxy.listeners.iter().find(|l| l.port == port) else {
         let cause = why::not_listening(ctx, pod, port);
         return Got::end(What::Refused, Outcome::GatewayNotListening, At::Network, cause);

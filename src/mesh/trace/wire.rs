@@ -41,6 +41,12 @@ impl Wire {
         !self.layers.is_empty()
     }
 
+    /// Every name by which a proxy on the way may choose: server names and the host of HTTP.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let server_names = self.layers.iter().filter_map(|l| l.sni.as_deref());
+        server_names.chain(self.http.as_ref().map(|m| m.authority.as_str()))
+    }
+
     /// The server name that a TLS inspector reads.
     pub fn sni(&self) -> Option<&str> {
         self.layers.first()?.sni.as_deref()

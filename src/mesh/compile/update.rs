@@ -1,0 +1,156 @@
+//! A change of a few objects: what it touches is read again, everything else is kept.
+
+use super::destination::destination_rule;
+use super::gateway::gateway;
+use super::registry::{self, Service};
+use super::rules;
+use super::scope::Base;
+use crate::k8s::{Key, Object, Snapshot};
+use crate::mesh::Options;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// What a change of one object touches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Touches {
+    /// Nothing that a trace depends on.
+    Nothing,
+    /// Nothing that is read beforehand; proxies may still depend on it.
+    Proxies,
+    /// The hosts of one ServiceEntry.
+    Entry,
+    /// The services of a namespace: their endpoints come from these objects.
+    Endpoints,
+    Rule,
+    Destination,
+    Gateway,
+    Sidecar,
+    /// Anything: all objects are read again.
+    Everything,
+}
+
+/// Kinds that never decide where a request goes.
+const IDLE: [&str; 6] = ["Event", "Lease", "ReplicaSet", "ServiceAccount", "ControllerRevision", "Endpoints"];
+
+/// What a change of the object with this key touches. A kind that is not named here touches everything.
+pub fn touches(key: &Key, options: &Options) -> Touches {
+    let root = key.namespace == options.root_namespace;
+    match (key.kind.group.as_str(), key.kind.kind.as_str()) {
+        ("networking.istio.io", "ServiceEntry") => Touches::Entry,
+        ("networking.istio.io", "VirtualService") => Touches::Rule,
+        ("networking.istio.io", "DestinationRule") => Touches::Destination,
+        ("networking.istio.io", "Gateway") => Touches::Gateway,
+        ("networking.istio.io", "Sidecar") => Touches::Sidecar,
+        ("networking.istio.io", "WorkloadEntry") | ("", "Service" | "Pod") | ("discovery.k8s.io", "EndpointSlice") => {
+            Touches::Endpoints
+        }
+        ("" | "apps" | "coordination.k8s.io" | "events.k8s.io", kind) if IDLE.contains(&kind) => Touches::Nothing,
+        ("", "ConfigMap") | ("apps", "Deployment") if !root => Touches::Proxies,
+        ("", "Secret") | ("apps", "DaemonSet" | "StatefulSet") | ("batch", _) => Touches::Proxies,
+        _ => Touches::Everything,
+    }
+}
+
+/// From one moment to the next.
+pub struct Change<'a> {
+    pub old: &'a Snapshot,
+    pub new: &'a Snapshot,
+    pub keys: &'a [Key],
+    pub options: &'a Options,
+}
+
+impl Base {
+    /// The mesh's objects after a change; `None` when all of them are to be read again.
+    pub fn changed(&self, change: &Change<'_>) -> Option<Base> {
+        let mut base = self.clone();
+        let mut namespaces = BTreeSet::new();
+        for key in change.keys.iter().collect::<BTreeSet<_>>() {
+            match touches(key, change.options) {
+                Touches::Nothing | Touches::Proxies => {}
+                Touches::Everything => return None,
+                Touches::Endpoints => drop(namespaces.insert(key.namespace.as_str())),
+                Touches::Entry => base.replace_services(change.old.get(key), change.new.get(key), change.new),
+                Touches::Rule => base.replace_rule(change.old.get(key), change.new.get(key)),
+                Touches::Destination => base.replace_destination(change.old.get(key), change.new.get(key)),
+                Touches::Gateway => base.replace_gateway(change.old.get(key), change.new.get(key)),
+                Touches::Sidecar => {
+                    base.sidecars = change.new.list("networking.istio.io", "Sidecar").cloned().collect();
+                }
+            }
+        }
+        namespaces.into_iter().for_each(|namespace| base.read_namespace(change, namespace));
+        Some(base)
+    }
+
+    /// The services of a namespace whose endpoints come from other objects.
+    fn read_namespace(&mut self, change: &Change<'_>, namespace: &str) {
+        let (old, new) = (change.old, change.new);
+        let keys = |snapshot: &Snapshot| {
+            let services = snapshot.list_in("", "Service", namespace).map(|o| o.key());
+            let entries = snapshot.list_in("networking.istio.io", "ServiceEntry", namespace);
+            let selecting = entries.filter(|o| !o.at(&["spec", "workloadSelector"]).is_null()).map(|o| o.key());
+            services.chain(selecting).collect::<Vec<_>>()
+        };
+        let all: BTreeSet<Key> = keys(old).into_iter().chain(keys(new)).collect();
+        for key in all {
+            self.replace_services(old.get(&key), new.get(&key), new);
+        }
+    }
+
+    fn replace_services(&mut self, old: Option<&Arc<Object>>, new: Option<&Arc<Object>>, snapshot: &Snapshot) {
+        let had: Vec<Arc<Service>> = match old {
+            Some(old) => self.index.of_object(&old.key().to_string()).into_iter().cloned().collect(),
+            None => Vec::new(),
+        };
+        let has: Vec<Service> = new.map(|o| registry::of(o, snapshot)).unwrap_or_default();
+        if had.len() == has.len() && had.iter().zip(&has).all(|(a, b)| **a == *b) {
+            return;
+        }
+        let default = self.config.default_service_export.clone();
+        for service in &had {
+            self.services.remove(service);
+            self.index.remove_service(service, &default);
+        }
+        for service in has {
+            let service = Arc::new(service);
+            self.services.add(service.clone());
+            self.index.add_service(&service, &default);
+        }
+    }
+
+    fn replace_rule(&mut self, old: Option<&Arc<Object>>, new: Option<&Arc<Object>>) {
+        let there = old.and_then(|o| self.virtual_services.find(&rules::virtual_service(o)).cloned());
+        if let Some(rule) = there {
+            self.virtual_services.remove(&rule);
+            self.index.remove_rule(&rule);
+        }
+        if let Some(object) = new {
+            let rule = Arc::new(rules::virtual_service(object));
+            self.virtual_services.add(rule.clone());
+            self.index.add_rule(&rule);
+        }
+    }
+
+    fn replace_destination(&mut self, old: Option<&Arc<Object>>, new: Option<&Arc<Object>>) {
+        let there = old.and_then(|o| self.destination_rules.find(&destination_rule(o)).cloned());
+        if let Some(rule) = there {
+            self.destination_rules.remove(&rule);
+            self.index.destination_rules.remove(&rule.host, &rule);
+        }
+        if let Some(object) = new {
+            let rule = Arc::new(destination_rule(object));
+            self.destination_rules.add(rule.clone());
+            self.index.destination_rules.add(&rule.host, &rule);
+        }
+    }
+
+    fn replace_gateway(&mut self, old: Option<&Arc<Object>>, new: Option<&Arc<Object>>) {
+        let there = old.and_then(|o| self.gateways.find(&gateway(o)).cloned());
+        if let Some(gateway) = there {
+            self.gateways.remove(&gateway);
+        }
+        if let Some(object) = new {
+            self.gateways.add(Arc::new(gateway(object)));
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What has been derived from a mesh so far: whole proxies, and in large meshes the parts of them that requests asked for.
+
+use crate::k8s::Snapshot;
+use crate::mesh::compile::scope::{Base, Identity, Offer};
+use crate::mesh::compile::slice::{self, Question};
+use crate::mesh::compile::{gateway, sidecar};
+use crate::mesh::proxy::{Proxy, Route};
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// Parts that are kept at most; then all are dropped.
+const KEPT: usize = 65_536;
+
+/// How proxies are derived for a trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Parts {
+    /// Whole in small meshes, in parts in large ones.
+    #[default]
+    Auto,
+    Whole,
+    Always,
+}
+
+#[derive(Debug, Default)]
+pub struct Derived {
+    proxies: Mutex<HashMap<Identity, Arc<Proxy>>>,
+    parts: Mutex<HashMap<(Identity, Question), Arc<Proxy>>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+fn kept<K: Hash + Eq, V: Clone>(map: &Mutex<HashMap<K, V>>, key: K, value: V) -> V {
+    let mut map = locked(map);
+    if map.len() >= KEPT {
+        map.clear();
+    }
+    map.insert(key, value.clone());
+    value
+}
+
+impl Derived {
+    /// All that a proxy was told.
+    pub fn whole(&self, base: &Base, snapshot: &Snapshot, id: &Identity) -> Arc<Proxy> {
+        if let Some(known) = locked(&self.proxies).get(id) {
+            return known.clone();
+        }
+        kept(&self.proxies, id.clone(), Arc::new(derive(base, snapshot, id, &base.offer())))
+    }
+
+    /// What a proxy was told, as far as it matters to a question.
+    pub fn part(&self, base: &Base, snapshot: &Snapshot, id: &Identity, mut question: Question, parts: Parts) -> Arc<Proxy> {
+        let small = base.services.len() + base.virtual_services.len() < slice::SMALL;
+        if parts == Parts::Whole || parts == Parts::Auto && small {
+            return self.whole(base, snapshot, id);
+        }
+        question.ip = question.ip.filter(|ip| !id.gateway && slice::is_known_address(base, *ip));
+        let key = (id.clone(), question);
+        if let Some(known) = locked(&self.parts).get(&key) {
+            return known.clone();
+        }
+        let part = part(base, snapshot, id, &key.1).map_or_else(|| self.whole(base, snapshot, id), Arc::new);
+        kept(&self.parts, key, part)
+    }
+}
+
+fn derive(base: &Base, snapshot: &Snapshot, id: &Identity, offer: &Offer<'_>) -> Proxy {
+    match id.gateway {
+        true => gateway::proxy(base, id, snapshot, offer),
+        false => sidecar::proxy(base, id, offer),
+    }
+}
+
+/// `None` when only the whole is sure to be right.
+fn part(base: &Base, snapshot: &Snapshot, id: &Identity, question: &Question) -> Option<Proxy> {
+    if !id.gateway {
+        return Some(derive(base, snapshot, id, &slice::for_sidecar(base, id, question)?));
+    }
+    let proxy = derive(base, snapshot, id, &slice::for_gateway(base, id, snapshot, question)?);
+    let listens = proxy.listeners.iter().any(|l| l.port == question.port);
+    // A server without any rule listens or answers otherwise: it may have one that was left out.
+    let answers = |routes: &[Route]| !routes.is_empty();
+    let hollow = proxy.routes.values().any(|config| !config.virtual_hosts.iter().any(|host| answers(&host.routes)));
+    (listens && !hollow).then_some(proxy)
+}
