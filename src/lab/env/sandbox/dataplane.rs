@@ -10,9 +10,6 @@ use crate::outside::{Faults, Outside};
 use crate::sandbox::{Changes, Dataplane};
 use std::any::Any;
 
-/// Kinds that never decide where a request goes: their changes keep the compiled model.
-const IDLE_KINDS: &[&str] = &["Event", "Lease", "ReplicaSet", "Secret", "ServiceAccount", "ControllerRevision"];
-
 /// [`Dataplane`] by the mesh model.
 pub(super) struct MeshNetwork {
     seed: Seed,
@@ -47,18 +44,12 @@ impl MeshNetwork {
 
 impl Dataplane for MeshNetwork {
     fn update(&mut self, changes: &Changes<'_>) {
-        let matters = |key: &Key| match key.kind.kind.as_str() {
-            // The mesh configuration is the only one that is read.
-            "ConfigMap" => key.namespace == "istio-system",
-            kind => !IDLE_KINDS.contains(&kind),
-        };
-        if changes.changed.is_empty() || changes.changed.iter().any(matters) {
-            let mut options = self.model.options().clone();
-            if let Some(text) = accepted_mesh(changes.snapshot) {
-                options.last_known_mesh = Some(text);
-            }
-            self.model = Model::compile(changes.snapshot, &options);
+        let mut options = self.model.options().clone();
+        let mesh = |key: &Key| key.kind.kind == "ConfigMap" && key.namespace == "istio-system";
+        if changes.changed.is_empty() || changes.changed.iter().any(mesh) {
+            options.last_known_mesh = accepted_mesh(changes.snapshot).or(options.last_known_mesh);
         }
+        self.model = self.model.update(changes.snapshot, changes.changed, &options);
     }
 
     fn resolve(&self, pod: &Object, name: &str) -> DnsAnswer {
