@@ -212,7 +212,8 @@ fn leave_pod(ctx: &mut Ctx<'_>, request: &Request, ip: IpAddr, wire: Wire) -> Go
         return datagram(ctx, pod);
     }
     let source = pod.str_at(&["status", "podIP"]).parse().ok();
-    if let Some(place) = ctx.model.place(pod).filter(|p| opens_locally(p, ip, request.port)) {
+    let asked = Question::of(ip, request.port, wire.names());
+    if let Some(place) = ctx.model.place(pod, asked.clone()).filter(|p| opens_locally(p, ip, request.port)) {
         let port = ctx.port();
         return through_sidecar(ctx, &place, Connection { source: (Some(ip), port), target: (ip, request.port) }, wire);
     }
@@ -225,7 +226,7 @@ fn leave_pod(ctx: &mut Ctx<'_>, request: &Request, ip: IpAddr, wire: Wire) -> Go
             network::reach(ctx, (source, port), ip, request.port, wire)
         }
         Capture::Taken => {
-            let Some(place) = ctx.model.place(pod, Question::of(ip, request.port, wire.names())) else {
+            let Some(place) = ctx.model.place(pod, asked) else {
                 return Got::not_modelled(Cause::new(&pod.key().to_string(), "spec", "The pod's proxy has no configuration."));
             };
             let port = ctx.port();

@@ -4,7 +4,7 @@
 
 use super::gateway::{Gateway, listen_port};
 use super::order::in_order;
-use super::registry::Service;
+use super::registry::{Resolution, Service};
 use super::rules::{VirtualService, covers};
 use super::scope::{Base, Identity, Offer, destination_hosts, export_rank, sidecar_scope};
 use crate::k8s::Snapshot;
@@ -84,6 +84,17 @@ impl<'a> Picked<'a> {
         self.fits()
     }
 
+    /// Where aliases lead.
+    fn follow(&mut self) {
+        let mut at = 0;
+        while let Some(service) = self.services.get(at).copied() {
+            at += 1;
+            for host in service.aliases.iter().filter(|_| service.resolution == Resolution::Alias) {
+                self.services(self.base.index.of_host(host));
+            }
+        }
+    }
+
     /// The services that every picked rule sends to, and those of the same hosts as picked ones: they are merged.
     fn complete(mut self) -> Option<Offer<'a>> {
         let base = self.base;
@@ -93,6 +104,7 @@ impl<'a> Picked<'a> {
             }
             self.fits()?;
         }
+        self.follow();
         for i in 0..self.services.len() {
             let same = base.index.of_host(&self.services[i].host);
             self.services(same);
@@ -104,15 +116,20 @@ impl<'a> Picked<'a> {
 
 /// The part of the mesh that matters to a sidecar for a question.
 pub fn for_sidecar<'a>(base: &'a Base, id: &Identity, question: &Question) -> Option<Offer<'a>> {
-    if !base.index.is_sure() {
+    let nobody = Offer { services: Vec::new(), rules: Vec::new() };
+    if !base.index.is_sure() || !sidecar_scope(base, id, &nobody).parts.is_empty() {
         return None;
     }
     let mut picked = Picked::new(base);
     let names = &question.names;
     for name in names {
         picked.services(base.index.covering(name));
-        for host in short_forms(name, &id.namespace) {
-            picked.services(base.index.of_host(&host));
+        // Headless services answer to every name below theirs.
+        for part in suffixes(name) {
+            picked.services(base.index.of_host(part));
+            for host in short_forms(part, &id.namespace) {
+                picked.services(base.index.of_host(&host));
+            }
         }
         picked.rules(base.index.rules_covering(name));
     }
@@ -131,10 +148,16 @@ pub fn for_sidecar<'a>(base: &'a Base, id: &Identity, question: &Question) -> Op
         }
         picked.fits()?;
     }
+    picked.follow();
     for i in 0..picked.services.len() {
         picked.rules_for(&picked.services[i].host)?;
     }
     picked.complete()
+}
+
+/// A name, and what is left of it after each of its dots.
+fn suffixes(name: &str) -> impl Iterator<Item = &str> {
+    std::iter::once(name).chain(name.match_indices('.').map(|(at, _)| &name[at + 1..]))
 }
 
 /// Hosts of Kubernetes services that a name may stand for.

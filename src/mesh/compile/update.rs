@@ -30,7 +30,7 @@ pub enum Touches {
 }
 
 /// Kinds that never decide where a request goes.
-const IDLE: [&str; 6] = ["Event", "Lease", "ReplicaSet", "ServiceAccount", "ControllerRevision", "Endpoints"];
+const IDLE: [&str; 5] = ["Event", "Lease", "ReplicaSet", "ServiceAccount", "ControllerRevision"];
 
 /// What a change of the object with this key touches. A kind that is not named here touches everything.
 pub fn touches(key: &Key, options: &Options) -> Touches {
@@ -41,9 +41,9 @@ pub fn touches(key: &Key, options: &Options) -> Touches {
         ("networking.istio.io", "DestinationRule") => Touches::Destination,
         ("networking.istio.io", "Gateway") => Touches::Gateway,
         ("networking.istio.io", "Sidecar") => Touches::Sidecar,
-        ("networking.istio.io", "WorkloadEntry") | ("", "Service" | "Pod") | ("discovery.k8s.io", "EndpointSlice") => {
-            Touches::Endpoints
-        }
+        ("networking.istio.io", "WorkloadEntry")
+        | ("", "Service" | "Pod" | "Endpoints")
+        | ("discovery.k8s.io", "EndpointSlice") => Touches::Endpoints,
         ("" | "apps" | "coordination.k8s.io" | "events.k8s.io", kind) if IDLE.contains(&kind) => Touches::Nothing,
         ("", "ConfigMap") | ("apps", "Deployment") if !root => Touches::Proxies,
         ("", "Secret") | ("apps", "DaemonSet" | "StatefulSet") | ("batch", _) => Touches::Proxies,
