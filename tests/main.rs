@@ -14,3 +14,4 @@ mod screen;
 mod seed;
 mod serve;
 mod stream;
+mod witness;

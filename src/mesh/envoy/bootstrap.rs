@@ -25,6 +25,7 @@ pub struct Room<'a> {
     pub node: &'a str,
     /// The pod's address: listeners bind to it, and connections leave from it.
     pub ip: IpAddr,
+    /// The administration interface, at 127.0.0.1.
     pub admin_port: u16,
     /// Where the access log goes, in place of standard output.
     pub log: &'a str,
@@ -52,7 +53,7 @@ pub fn fixed(told: &Told<'_>, room: &Room<'_>) -> Value {
         json!({ "description": "not redirected", "level": 1, "name": 36, "int_value": room.mark, "state": "STATE_PREBIND" });
     let mut bootstrap = json!({
         "node": { "id": room.node, "cluster": "lab" },
-        "admin": { "address": socket(&room.ip.to_string(), room.admin_port) },
+        "admin": { "address": socket("127.0.0.1", room.admin_port) },
         "static_resources": { "listeners": listeners, "clusters": clusters, "secrets": secrets(room.secrets) },
         "cluster_manager": {
             "upstream_bind_config": { "source_address": { "address": room.ip.to_string(), "port_value": 0 }, "socket_options": [mark] },
