@@ -5,6 +5,7 @@ mod doctor;
 mod learn;
 mod progress;
 mod explain;
+mod explain_args;
 mod lessons;
 mod run;
 mod sandbox;

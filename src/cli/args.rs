@@ -1,5 +1,6 @@
 //! The command line as clap reads it. Doc comments are the help texts.
 
+use super::explain_args::Explain;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -204,31 +205,6 @@ pub enum ProgressWhat {
     Export,
     /// Add what a file of `export` holds
     Import { file: PathBuf },
-}
-
-#[derive(Debug, Args)]
-pub struct Explain {
-    /// FROM (NAMESPACE/POD, default/test by default) and URL
-    #[arg(required = true, num_args = 1..=2, value_name = "[FROM] URL")]
-    pub operands: Vec<String>,
-    /// sandbox (the lab's saved world) or context:NAME
-    #[arg(long, default_value = "sandbox", value_name = "ENV")]
-    pub env: String,
-    /// HTTP method
-    #[arg(long, short = 'X', default_value = "GET")]
-    pub method: String,
-    /// A request header, `Name: value`
-    #[arg(long, short = 'H', value_name = "HEADER")]
-    pub header: Vec<String>,
-    /// Follow redirects
-    #[arg(long, short = 'L')]
-    pub location: bool,
-    /// As JSON
-    #[arg(long)]
-    pub json: bool,
-    /// The saved world
-    #[arg(long, default_value = "default", value_name = "NAME")]
-    pub world: String,
 }
 
 #[derive(Debug, Args)]

@@ -1,35 +1,176 @@
 //! `egress-lab explain`: why a request would leave the mesh or be stopped.
 
-use super::{End, GOOD, Trouble, args, print, runtime};
-use crate::base::clock::{Clock, SystemClock};
-use crate::lab::explain::{Question, explain, text};
-use crate::lab::target::{self, Target};
-use crate::outside::Outside;
+use super::explain_args::{Explain, Request, Source as SourceArgs};
+use super::{End, FAILED, GOOD, Trouble, WARNINGS, print, runtime};
+use crate::base::outcome::Outcome;
+use crate::lab::explain::source::{self, About, Source};
+use crate::lab::explain::world::World;
+use crate::lab::explain::{CLIENT, expect, operands, text};
+use crate::mesh::draft::{Stand, Suppose};
+use crate::mesh::reach::{Ask, Client, Expectation, Want};
+use crate::mesh::versions;
+use std::collections::BTreeMap;
 
-pub(super) fn run(a: &args::Explain) -> End {
+/// Bytes of a file of expectations.
+const MAX_EXPECT_FILE: u64 = 4 << 20;
+
+/// What is printed, and the exit code.
+pub(super) struct Said {
+    pub text: String,
+    pub code: u8,
+}
+
+pub(super) fn run(a: &Explain) -> End {
     let runtime = runtime()?;
-    let end = runtime.block_on(async {
-        let target: Target = match a.env.strip_prefix("context:") {
-            Some(name) => target::named_context(name).await?,
-            None if a.env == "sandbox" => target::saved_world(&a.world).await?,
-            None => return Err(Trouble::usage(format!("--env is sandbox or context:NAME, not {}", a.env))),
-        };
-        let mut question = Question::parse(&a.operands, &target.config.namespace()).map_err(Trouble::usage)?;
-        question.request.method = a.method.clone();
-        question.request.follow = a.location;
-        for header in &a.header {
-            let (name, value) =
-                header.split_once(':').ok_or_else(|| Trouble::usage(format!("-H takes `Name: value`, not {header}")))?;
-            question.request.headers.push((name.trim().into(), value.trim().into()));
-        }
-        let outside = if target::is_sandbox(&target.client).await { Outside::standard() } else { Outside::assumed() };
-        let explanation = explain(target.client, &question, &outside, SystemClock.now()).await.map_err(Trouble::from)?;
-        Ok::<_, Trouble>(match a.json {
-            true => format!("{}\n", serde_json::to_string_pretty(&explanation).unwrap_or_default()),
-            false => text(&question, &explanation),
-        })
-    });
+    let said = runtime.block_on(answer(a));
     runtime.shutdown_background();
-    print(&end?);
-    Ok(GOOD)
+    let said = said?;
+    print(&said.text);
+    Ok(said.code)
+}
+
+async fn answer(a: &Explain) -> Result<Said, Trouble> {
+    match &a.judge.expect_file {
+        Some(_) => expectations(a).await,
+        None => one(a).await,
+    }
+}
+
+/// One request: what becomes of it, perhaps judged.
+async fn one(a: &Explain) -> Result<Said, Trouble> {
+    let want = a.judge.expect.as_deref().map(Want::parse).transpose().map_err(|e| Trouble::usage(format!("--expect: {e}")))?;
+    let (named, url) = operands(&a.operands, "").map_err(Trouble::usage)?;
+    let ask = ask(&a.request, &url)?;
+    let (world, from) = open(a, &spoken(&named), a.operands.len() == 2).await?;
+    if let Some(want) = want {
+        let expectation = Expectation { from, ask, want };
+        return report(a, &world, vec![expect::Named { name: None, expectation }]);
+    }
+    let pod = from.find(world.model.snapshot()).map_err(Trouble::usage)?;
+    let explanation = world.explain(&from, &ask).map_err(Trouble::usage)?;
+    let unknown = explanation.exchanges.iter().any(|r| r.outcome == Outcome::NotModelled);
+    let text = match a.json {
+        true => pretty(&text::to_json(&world, &from, &ask, &pod, &explanation)),
+        false => text::text(&world, &from, &ask, &pod, &explanation),
+    };
+    Ok(Said { text, code: if unknown { WARNINGS } else { GOOD } })
+}
+
+/// A file of expectations.
+async fn expectations(a: &Explain) -> Result<Said, Trouble> {
+    let path = a.judge.expect_file.clone().unwrap_or_default();
+    if !a.operands.is_empty() {
+        return Err(Trouble::usage("--expect-file names clients and URLs itself; leave the operands out"));
+    }
+    let name = path.display().to_string();
+    let size = std::fs::metadata(&path).map_or(0, |m| m.len());
+    if size > MAX_EXPECT_FILE {
+        return Err(Trouble::usage(format!("{name} is larger than {} MiB", MAX_EXPECT_FILE >> 20)));
+    }
+    let source = std::fs::read_to_string(&path).map_err(|e| Trouble::usage(format!("{name}: {e}")))?;
+    let namespace = a.source.namespace.clone().unwrap_or_else(|| "default".into());
+    let all = expect::read(&name, &source, &namespace).map_err(|e| Trouble::usage(e.0))?;
+    let first = all.first().map_or_else(|| CLIENT.to_string(), |named| named.expectation.from.to_string());
+    let (world, _) = open(a, &first, true).await?;
+    report(a, &world, all)
+}
+
+fn report(a: &Explain, world: &World, all: Vec<expect::Named>) -> Result<Said, Trouble> {
+    let report = expect::judge(world, all).map_err(Trouble::usage)?;
+    let text = match a.json {
+        true => pretty(&report.to_json(world)),
+        false => report.text() + &text::listed("assumed", &world.assumptions, usize::MAX) + &text::notes(world),
+    };
+    let code = report.exit_code();
+    debug_assert!([GOOD, FAILED, WARNINGS].contains(&code));
+    Ok(Said { text, code })
+}
+
+pub(super) fn pretty(value: &serde_json::Value) -> String {
+    format!("{}\n", serde_json::to_string_pretty(value).unwrap_or_default())
+}
+
+/// The client as it was named: without a namespace it is that of the source.
+fn spoken(client: &Client) -> String {
+    if client.namespace.is_empty() { client.name.clone() } else { client.to_string() }
+}
+
+/// Opens the world that the flags name. `named`: somebody named the client, so that it must be there.
+pub(super) async fn open(a: &Explain, from: &str, named: bool) -> Result<(World, Client), Trouble> {
+    let flags = &a.source;
+    let source = match flags.filename.is_empty() {
+        true => Source::of_env(&flags.env, &flags.world).map_err(Trouble::usage)?,
+        false => Source::Manifests(flags.filename.clone()),
+    };
+    if flags.filename.is_empty() && (flags.assume.is_some() || flags.from_labels.is_some()) {
+        return Err(Trouble::usage("--assume and --from-labels are for manifests (-f): a cluster is what it is"));
+    }
+    let about = About { namespace: flags.namespace.clone(), suppose: suppose(flags, from, named)? };
+    source.open(from, &about).await.map_err(trouble)
+}
+
+pub(super) fn trouble(trouble: source::Trouble) -> Trouble {
+    match trouble {
+        source::Trouble::Input(sentence) => Trouble::usage(sentence),
+        source::Trouble::Environment(error) => Trouble::from(error),
+    }
+}
+
+fn suppose(flags: &SourceArgs, from: &str, named: bool) -> Result<Suppose, Trouble> {
+    if versions::find(&flags.istio).is_none() {
+        return Err(Trouble::usage(format!("--istio is {}, not {}", versions::lines().join(" or "), flags.istio)));
+    }
+    let labels = flags.from_labels.as_deref().map(labels).transpose()?;
+    let namespace = flags.namespace.clone().unwrap_or_default();
+    let default = if namespace.is_empty() { "default" } else { &namespace };
+    let always = labels.is_some() || !named;
+    let client = Client::parse(from, default);
+    Ok(Suppose {
+        namespace: namespace.clone(),
+        version: flags.istio.clone(),
+        demo: flags.assume.as_deref().map(demo).transpose()?,
+        client: Some(Stand { client, labels: labels.unwrap_or_default(), always }),
+    })
+}
+
+/// `demo`, `demo,REGISTRY_ONLY`: the outbound mode, "" for the profile's own.
+fn demo(text: &str) -> Result<String, Trouble> {
+    let modes = ["REGISTRY_ONLY", "ALLOW_ANY"];
+    match text.split_once(',').unwrap_or((text, "")) {
+        ("demo", mode) if mode.is_empty() || modes.contains(&mode) => Ok(mode.to_string()),
+        _ => Err(Trouble::usage(format!("--assume is demo, demo,REGISTRY_ONLY or demo,ALLOW_ANY, not {text}"))),
+    }
+}
+
+fn labels(text: &str) -> Result<BTreeMap<String, String>, Trouble> {
+    let pair = |part: &str| {
+        part.split_once('=').map(|(k, v)| (k.trim().to_string(), v.trim().to_string())).filter(|(k, _)| !k.is_empty())
+    };
+    let read = text
+        .split(',')
+        .map(|part| pair(part).ok_or_else(|| Trouble::usage(format!("--from-labels takes KEY=VALUE,.., not {text}"))));
+    read.collect()
+}
+
+/// The request of the flags.
+pub(super) fn ask(flags: &Request, url: &str) -> Result<Ask, Trouble> {
+    let header = |text: &String| {
+        let (name, value) = text.split_once(':').ok_or_else(|| Trouble::usage(format!("-H takes `Name: value`, not {text}")))?;
+        Ok((name.trim().to_string(), value.trim().to_string()))
+    };
+    let headers: Result<Vec<_>, Trouble> = flags.header.iter().map(header).collect();
+    let method = flags.method.clone().unwrap_or_else(|| if flags.head { "HEAD".into() } else { "GET".into() });
+    let ask = Ask {
+        method,
+        headers: headers?,
+        follow: flags.location,
+        insecure: flags.insecure,
+        http10: flags.http10,
+        sni: flags.sni.clone(),
+        resolve: flags.resolve.clone(),
+        connect_to: flags.connect_to.clone(),
+        ..Ask::get(url)
+    };
+    ask.request().map_err(Trouble::usage)?;
+    Ok(ask)
 }

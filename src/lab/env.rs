@@ -22,6 +22,8 @@ pub trait Environment: Send + Sync {
     /// A client for checks and probes. On the sandbox: of a fresh fork at the head with frozen clock and the control workloads in
     /// place, so that nothing a check does is seen in the served world. On a cluster: the same as [`Environment::client`].
     fn probe(&self) -> BoxFuture<'_, anyhow::Result<Probe>>;
+    /// A client that only looks: at a revision that is still kept (or the newest one before it), or at the newest. Leaves no trace.
+    fn look(&self, revision: Option<u64>) -> BoxFuture<'_, anyhow::Result<Probe>>;
     /// Whether no transition (pod start, rollout) is pending. Always false on a cluster.
     fn settled(&self) -> BoxFuture<'_, bool>;
     /// Marks the present state.

@@ -37,7 +37,11 @@ pub async fn reset(paths: &Paths, world: &str, lesson: &Lesson, step: usize) -> 
     open(paths, world).await?.rebuild(lesson, step).await
 }
 
-async fn open(paths: &Paths, world: &str) -> anyhow::Result<Arc<dyn Environment>> {
+/// The saved world, opened or visited.
+///
+/// # Errors
+/// There is no such world, or it cannot be opened nor reached.
+pub async fn open(paths: &Paths, world: &str) -> anyhow::Result<Arc<dyn Environment>> {
     if !paths.world(world).exists() {
         bail!("there is no world {world} yet; `egress-lab learn` makes one");
     }

@@ -44,8 +44,17 @@ pub struct Suppose {
     pub version: String,
     /// Add what the demo profile installs; the value is the outbound mode, "" for the profile's own.
     pub demo: Option<String>,
-    /// The client, when nothing written is it: labels of a pod that stands for it.
-    pub client: Option<(Client, BTreeMap<String, String>)>,
+    /// Who asks, and what stands for it when nothing written is it.
+    pub client: Option<Stand>,
+}
+
+/// A client for which a pod may stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stand {
+    pub client: Client,
+    pub labels: BTreeMap<String, String>,
+    /// Also in a namespace for which workloads are written (a client that was named may be misspelt).
+    pub always: bool,
 }
 
 /// A drafted world.

@@ -8,7 +8,7 @@ use super::compile::update::{Change, Touches, touches};
 use super::config::MeshConfig;
 use super::proxy::{EndpointHost, Proxy};
 use super::trace::{self, Place};
-use super::{Facts, Record, Trace, resolve};
+use super::{Cause, Facts, Record, Trace, resolve};
 use crate::base::clock::Time;
 use crate::base::seed::Seed;
 use crate::k8s::{Key, Object, Snapshot};
@@ -32,12 +32,20 @@ pub struct Options {
     pub revision: String,
     /// The last mesh text that istiod accepted, used when the present one is refused. `None`: Istio's defaults.
     pub last_known_mesh: Option<String>,
+    /// What could not be read: nothing can be said for certain then, and every trace answers with the first of them.
+    pub unknown: Vec<Cause>,
     pub facts: Facts,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { root_namespace: "istio-system".into(), revision: String::new(), last_known_mesh: None, facts: Facts::default() }
+        Options {
+            root_namespace: "istio-system".into(),
+            revision: String::new(),
+            last_known_mesh: None,
+            unknown: Vec::new(),
+            facts: Facts::default(),
+        }
     }
 }
 

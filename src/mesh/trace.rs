@@ -152,6 +152,9 @@ impl Ctx<'_> {
 
 /// Traces one request of a client in a pod.
 pub fn trace(model: &Model, pod: &Object, request: &Request, inputs: &Inputs<'_>) -> Trace {
+    if let Some(cause) = model.options().unknown.first() {
+        return finish::not_modelled(request, cause.clone());
+    }
     let authority = request.header("host").map(String::from).unwrap_or_else(|| default_authority(request));
     let mut ctx = Ctx {
         model,

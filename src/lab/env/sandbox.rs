@@ -347,6 +347,20 @@ impl Environment for Sandbox {
         })
     }
 
+    fn look(&self, revision: Option<u64>) -> BoxFuture<'_, anyhow::Result<Probe>> {
+        Box::pin(async move {
+            let head = self.handle.revision().await?;
+            let wanted = revision.unwrap_or(head);
+            if wanted > head {
+                bail!("the world is at revision {head}; {wanted} is still to come");
+            }
+            let fork = self.handle.fork(Some(wanted), Pace::Frozen).await?;
+            let fork = fork.with_context(|| format!("revision {wanted} is no longer kept; the newest is {head}"))?;
+            let revision = Some(fork.revision().await?);
+            Ok(Probe { client: Sandbox::on(fork).client, revision })
+        })
+    }
+
     fn settled(&self) -> BoxFuture<'_, bool> {
         Box::pin(async { self.handle.settled().await.unwrap_or(true) })
     }

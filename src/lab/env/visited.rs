@@ -33,8 +33,8 @@ impl Visited {
     }
 
     /// A client for a fork of the world that `client` reaches, below `prefix`; its own prefix and the revision.
-    async fn fork(&self, client: &kube::Client, prefix: &str, pace: &str) -> anyhow::Result<(kube::Client, String, u64)> {
-        let request = http::Request::post(format!("{MARK}/forks?pace={pace}")).body(Vec::new())?;
+    async fn fork(&self, client: &kube::Client, prefix: &str, how: &str) -> anyhow::Result<(kube::Client, String, u64)> {
+        let request = http::Request::post(format!("{MARK}/forks?{how}")).body(Vec::new())?;
         let made: Value = client.request(request).await.context("forking the world")?;
         let id = made["fork"].as_u64().context("the world's answer names no fork")?;
         let prefix = format!("{prefix}{MARK}/forks/{id}");
@@ -46,9 +46,9 @@ impl Visited {
 
     async fn probed(&self) -> anyhow::Result<Probe> {
         wait_settled(self).await;
-        let (work, prefix, revision) = self.fork(&self.target.client, "", "instant").await?;
+        let (work, prefix, revision) = self.fork(&self.target.client, "", "pace=instant").await?;
         place_controls(&work).await?;
-        let (client, _, _) = self.fork(&work, &prefix, "frozen").await?;
+        let (client, _, _) = self.fork(&work, &prefix, "pace=frozen").await?;
         Ok(Probe { client, revision: Some(revision) })
     }
 }
@@ -68,6 +68,14 @@ impl Environment for Visited {
 
     fn probe(&self) -> BoxFuture<'_, anyhow::Result<Probe>> {
         Box::pin(self.probed())
+    }
+
+    fn look(&self, revision: Option<u64>) -> BoxFuture<'_, anyhow::Result<Probe>> {
+        Box::pin(async move {
+            let at = revision.map(|n| format!("&revision={n}")).unwrap_or_default();
+            let (client, _, revision) = self.fork(&self.target.client, "", &format!("pace=frozen{at}")).await?;
+            Ok(Probe { client, revision: Some(revision) })
+        })
     }
 
     fn settled(&self) -> BoxFuture<'_, bool> {

@@ -1,7 +1,7 @@
 //! Pods: written ones made complete, one for each workload that has none, each with the sidecar that it would get.
 
 use super::installation::Workings;
-use super::{Addresses, Draft, Suppose, is_dump, list, ready_status, selector, selects};
+use super::{Addresses, Draft, Stand, Suppose, is_dump, list, ready_status, selector, selects};
 use crate::k8s::{Object, Snapshot};
 use crate::mesh::reach::Client;
 use crate::mesh::{capture, inject};
@@ -128,9 +128,11 @@ fn from_template(workload: &Object, template: &Object, name: &str) -> Object {
 
 /// A pod for the client that was asked for, when nothing written is it.
 fn client(snapshot: &Snapshot, made: &[Object], suppose: &Suppose, told: &mut Told) -> Option<Object> {
-    let (client, labels) = suppose.client.as_ref()?;
+    let Stand { client, labels, always } = suppose.client.as_ref()?;
     let all: Snapshot = made.iter().cloned().collect();
-    if client.find(snapshot).is_ok() || client.find(&all).is_ok() {
+    let inhabited = |s: &Snapshot| s.list_in("", "Pod", &client.namespace).next().is_some();
+    let misspelt = !always && (inhabited(snapshot) || inhabited(&all));
+    if misspelt || client.find(snapshot).is_ok() || client.find(&all).is_ok() {
         return None;
     }
     let shown: Vec<String> = labels.iter().map(|(k, v)| format!("{k}={v}")).collect();

@@ -107,15 +107,19 @@ fn draft_error(suppose: &Suppose) -> String {
 
 #[test]
 fn a_client_that_is_not_written_is_stood_for() {
-    let client = Client { namespace: "shop".into(), name: "test".into() };
-    let suppose = Suppose { client: Some((client, [("app".to_string(), "x".to_string())].into())), ..Suppose::default() };
+    let stand = |name: &str, labels: &[(&str, &str)], always: bool| {
+        let client = Client { namespace: "shop".into(), name: name.into() };
+        let labels = labels.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+        Suppose { client: Some(Stand { client, labels, always }), ..Suppose::default() }
+    };
+    let suppose = stand("test", &[("app", "x")], true);
     let draft = drafted(APP, &suppose);
     let pod = draft.snapshot.find("", "Pod", "shop", "test").unwrap();
     assert!(capture::has_sidecar(pod) && pod.label("app") == Some("x"));
     assert!(draft.assumptions.iter().any(|a| a.contains("with labels app=x stands for the client shop/test")));
-    let client = Client { namespace: "shop".into(), name: "web".into() };
-    let suppose = Suppose { client: Some((client, BTreeMap::new())), ..Suppose::default() };
-    assert_eq!(drafted(APP, &suppose).snapshot.count("", "Pod"), 1);
+    for (name, always, pods) in [("web", true, 1), ("wbe", false, 1), ("wbe", true, 2)] {
+        assert_eq!(drafted(APP, &stand(name, &[], always)).snapshot.count("", "Pod"), pods, "{name} {always}");
+    }
 }
 
 #[test]

@@ -64,7 +64,8 @@ pub fn finish(mut ctx: Ctx<'_>, request: &Request, address: IpAddr, got: Got) ->
     Trace { record, reply, delay_ms: got.ms, logs }
 }
 
-fn not_modelled(request: &Request, cause: Cause) -> Trace {
+/// Nothing is known: the trace says what decides.
+pub fn not_modelled(request: &Request, cause: Cause) -> Trace {
     let failure = Failure::NotModelled { object: cause.object.clone(), field: cause.field.clone() };
     let record = Record {
         outcome: Outcome::NotModelled,

@@ -76,10 +76,18 @@ async fn fork(call: &Call, handle: &Handle) -> Result<Answer, Gone> {
         Some("frozen") => Pace::Frozen,
         _ => Pace::Instant,
     };
-    let revision = handle.revision().await?;
-    let Some(fork) = handle.fork(Some(revision), pace).await? else {
-        return Ok(Refusal::new(410, "Expired", "the present state is not kept").answer());
+    let head = handle.revision().await?;
+    let wanted = match call.param("revision").map(str::parse::<u64>) {
+        None => head,
+        Some(Ok(wanted)) if wanted <= head => wanted,
+        Some(_) => {
+            return Ok(Refusal::bad_request(format!("the world is at revision {head}; there is no such revision yet")).answer());
+        }
     };
+    let Some(fork) = handle.fork(Some(wanted), pace).await? else {
+        return Ok(Refusal::new(410, "Expired", format!("revision {wanted} is no longer kept; the newest is {head}")).answer());
+    };
+    let revision = fork.revision().await?;
     let id = handle.forks().put(fork);
     Ok(Answer::json(201, &json!({"fork": id, "revision": revision})))
 }
