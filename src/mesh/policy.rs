@@ -3,6 +3,7 @@
 
 pub mod attach;
 pub mod authorize;
+pub mod network;
 pub mod peer;
 pub mod rules;
 pub mod token;
@@ -14,6 +15,7 @@ use super::compile::scope::Identity;
 use super::config::MeshConfig;
 use crate::k8s::{Object, Snapshot};
 use authorize::{Attempt, Authorization, Policy, Verdict};
+use network::Network;
 use peer::{Mode, Peers};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,6 +31,7 @@ pub struct Policies {
     authorization: BTreeMap<String, Vec<Arc<Policy>>>,
     pub peers: Peers,
     tokens: Vec<Arc<Object>>,
+    pub network: Network,
 }
 
 /// What stands before one proxy.
@@ -53,6 +56,7 @@ impl Policies {
             authorization,
             peers: Peers::read(&by_age(snapshot, "PeerAuthentication"), root),
             tokens: by_age(snapshot, "RequestAuthentication"),
+            network: Network::read(snapshot),
         }
     }
 

@@ -2,6 +2,7 @@
 //! anything by itself; it walks the configuration that `compile` derived and notes who decided.
 
 pub mod finish;
+pub mod firewall;
 pub mod guard;
 pub mod http;
 pub mod inbound;
@@ -19,6 +20,7 @@ use crate::k8s::Object;
 use crate::mesh::capture::{self, Capture};
 use crate::mesh::compile::listeners::{self, Seen};
 use crate::mesh::compile::slice::Question;
+use crate::mesh::policy::network::Protocol;
 use crate::mesh::proxy::{Filter, Proxy};
 use crate::mesh::{Cause, Hop, Inputs, Model, Trace};
 use crate::outside::answer::bare_host;
@@ -186,13 +188,19 @@ fn default_authority(request: &Request) -> String {
     }
 }
 
-fn dial_address(ctx: &Ctx<'_>, request: &Request) -> Result<IpAddr, DnsAnswer> {
+/// What the resolver said, and who kept it from asking.
+type Unresolved = (DnsAnswer, Option<Cause>);
+
+fn dial_address(ctx: &Ctx<'_>, request: &Request) -> Result<IpAddr, Unresolved> {
     if let Some(address) = request.address {
         return Ok(address);
     }
+    if let Some(cause) = firewall::blocks_names(ctx, ctx.client, &request.host) {
+        return Err((DnsAnswer::TimedOut, Some(cause)));
+    }
     match ctx.model.resolve(ctx.client, &request.host, ctx.inputs.outside) {
         DnsAnswer::Addresses { addresses, .. } if !addresses.is_empty() => Ok(addresses[0]),
-        answer => Err(answer),
+        answer => Err((answer, None)),
     }
 }
 
@@ -212,7 +220,7 @@ fn leave_pod(ctx: &mut Ctx<'_>, request: &Request, ip: IpAddr, wire: Wire) -> Go
         return Got::not_modelled(cause);
     }
     if request.scheme == Scheme::Udp {
-        return datagram(ctx, pod);
+        return datagram(ctx, pod, (ip, request.port));
     }
     let source = pod.str_at(&["status", "podIP"]).parse().ok();
     let asked = Question::of(ip, request.port, wire.names());
@@ -239,7 +247,11 @@ fn leave_pod(ctx: &mut Ctx<'_>, request: &Request, ip: IpAddr, wire: Wire) -> Go
 }
 
 /// Only TCP is redirected to a sidecar: a datagram leaves the pod as it is. Whether somebody answers it is not known here.
-fn datagram(ctx: &mut Ctx<'_>, pod: &Object) -> Got {
+fn datagram(ctx: &mut Ctx<'_>, pod: &Object, to: (IpAddr, u16)) -> Got {
+    let own = pod.str_at(&["status", "podIP"]).parse().ok();
+    if let Some(cause) = firewall::blocks(ctx, own, to, Protocol::Udp) {
+        return Got::end(What::Dropped, Outcome::BlockedNetworkPolicy, At::Network, cause);
+    }
     let text = "Only TCP is redirected to the sidecar; a datagram leaves the pod as it is.";
     let field = if capture::has_sidecar(pod) { "spec.initContainers[istio-init].args" } else { "spec.containers" };
     let cause = Cause::new(&pod.key().to_string(), field, text);

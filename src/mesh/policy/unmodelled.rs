@@ -1,7 +1,6 @@
 //! What decides about a proxy's traffic and is not modelled.
 
 use crate::k8s::Object;
-use crate::mesh::trace::network;
 use crate::mesh::{Cause, Model, capture};
 use std::sync::Arc;
 
@@ -10,9 +9,6 @@ impl Model {
     pub fn unmodelled_for(&self, pod: &Object) -> Option<Cause> {
         let snapshot = self.snapshot();
         let found = |o: &Arc<Object>, field: &str| Some(Cause::new(o.key().to_string(), field, "This kind is not modelled."));
-        if let Some(policy) = network::policy_for(snapshot, pod) {
-            return Some(Cause::new(policy.key().to_string(), "spec.egress", "NetworkPolicies are not modelled."));
-        }
         let here = [pod.namespace(), &self.options().root_namespace];
         let kinds =
             [("networking.istio.io", "EnvoyFilter"), ("extensions.istio.io", "WasmPlugin"), ("telemetry.istio.io", "Telemetry")];

@@ -15,12 +15,13 @@ const CONNECT_MS: u64 = 134_000;
 const RESOLVE_MS: u64 = 10_000;
 
 /// The client could not even resolve the name.
-pub fn name_failed(ctx: &Ctx<'_>, request: &Request, answer: DnsAnswer) -> Trace {
+pub fn name_failed(ctx: &Ctx<'_>, request: &Request, why: (DnsAnswer, Option<Cause>)) -> Trace {
+    let (answer, blocked) = why;
     let text = match answer {
         DnsAnswer::TimedOut => "The name server did not answer, before any proxy was asked.",
         _ => "The pod's own resolver does not know the name; no proxy was asked, and a ServiceEntry would not change that.",
     };
-    let cause = Cause::new("default", &format!("DNS {}", request.host), text);
+    let cause = blocked.unwrap_or_else(|| Cause::new("default", format!("DNS {}", request.host), text));
     let failure = Failure::NameNotResolved;
     let delay_ms = if answer == DnsAnswer::TimedOut { RESOLVE_MS } else { 2 };
     let record = Record {
@@ -112,6 +113,9 @@ fn give_up(ctx: &mut Ctx<'_>, got: &mut Got, limit: u64) -> Reply {
         }
     }
     got.ms = limit;
+    if got.outcome == Outcome::BlockedNetworkPolicy {
+        return Reply::Failure(if connecting { Failure::ConnectTimedOut } else { Failure::TimedOut });
+    }
     got.outcome = Outcome::TimedOut;
     got.at = if ctx.path == Path::Uncaptured { At::Network } else { At::Origin };
     if !connecting {

@@ -1,9 +1,10 @@
 //! The network between pods and the world: who receives a connection to an address.
 
 use super::wire::{Connection, Got, What, Wire};
-use super::{Ctx, inbound, server};
+use super::{Ctx, firewall, inbound, server};
 use crate::base::outcome::{At, Outcome};
 use crate::k8s::Object;
+use crate::mesh::policy::network::Protocol;
 use crate::mesh::{Cause, capture, resolve};
 use serde_json::Value;
 use std::net::IpAddr;
@@ -19,6 +20,9 @@ pub fn reach(ctx: &mut Ctx<'_>, source: (Option<IpAddr>, u16), ip: IpAddr, port:
         let service = service.clone();
         return to_service(ctx, &service, source, port, wire);
     }
+    if let Some(cause) = firewall::blocks(ctx, source.0, (ip, port), Protocol::Tcp) {
+        return dropped(cause);
+    }
     if let Some(pod) = resolve::pod_at(snapshot, ip) {
         let pod = pod.clone();
         let connection = Connection { source, target: (ip, port) };
@@ -29,6 +33,11 @@ pub fn reach(ctx: &mut Ctx<'_>, source: (Option<IpAddr>, u16), ip: IpAddr, port:
         };
     }
     server::outside(ctx, Connection { source, target: (ip, port) }, wire)
+}
+
+/// What a NetworkPolicy does with a packet: nothing comes back.
+fn dropped(cause: Cause) -> Got {
+    Got::end(What::Dropped, Outcome::BlockedNetworkPolicy, At::Network, cause)
 }
 
 /// kube-proxy: a cluster address to one of the ready endpoints.
@@ -46,7 +55,9 @@ fn to_service(ctx: &mut Ctx<'_>, service: &Object, source: (Option<IpAddr>, u16)
     let pick = ctx.chance("kube-proxy") as usize % endpoints.len().max(1);
     match endpoints.get(pick).map(|e| (e.host.clone(), e.port)) {
         Some((crate::mesh::proxy::EndpointHost::Address(ip), target)) => reach(ctx, source, ip, target, wire),
-        _ if service.name() == "kubernetes" && service.namespace() == "default" => server::api_server(ctx, wire),
+        _ if service.name() == "kubernetes" && service.namespace() == "default" => {
+            to_api_server(ctx, service, source, (i, port), wire)
+        }
         _ => {
             let field = format!("spec.ports[{i}]");
             let cause = Cause::new(&object, &field, "The Service has no ready endpoint.");
@@ -55,19 +66,15 @@ fn to_service(ctx: &mut Ctx<'_>, service: &Object, source: (Option<IpAddr>, u16)
     }
 }
 
-/// Whether a NetworkPolicy selects the pod for egress; such policies are not modelled.
-pub fn policy_for<'a>(snapshot: &'a crate::k8s::Snapshot, pod: &Object) -> Option<&'a Object> {
-    let mut policies = snapshot.list_in("networking.k8s.io", "NetworkPolicy", pod.namespace()).filter(|p| {
-        let types = limits_egress(p);
-        let wanted = crate::k8s::object::strings(p.at(&["spec", "podSelector", "matchLabels"]));
-        types && wanted.iter().all(|(k, v)| pod.label(k) == Some(v))
-    });
-    // The borrow is of the snapshot, which outlives the namespace text of the pod.
-    let found = policies.next()?.key();
-    snapshot.get(&found).map(|o| &**o)
-}
-
-fn limits_egress(policy: &Object) -> bool {
-    let types = crate::mesh::compile::rules::strings(policy.at(&["spec", "policyTypes"]));
-    types.iter().any(|t| t == "Egress") || !policy.at(&["spec", "egress"]).is_null()
+/// The API server runs on a node: a policy sees the node's address and the port behind the Service.
+fn to_api_server(ctx: &mut Ctx<'_>, service: &Object, source: (Option<IpAddr>, u16), at: (usize, u16), wire: Wire) -> Got {
+    let (i, port) = at;
+    let nodes = ctx.model.snapshot().list("", "Node");
+    let addresses = nodes.filter_map(|n| n.at(&["status", "addresses"]).as_array()).flatten();
+    let internal = addresses.filter(|a| a.get("type").and_then(Value::as_str) == Some("InternalIP"));
+    let mut ips = internal.filter_map(|a| a.get("address")?.as_str()?.parse().ok());
+    let own = service.str_at(&["spec", "clusterIP"]).parse().ok();
+    let target = service.at(&["spec", "ports"]).get(i).and_then(|p| p.get("targetPort")?.as_u64()).map_or(port, |n| n as u16);
+    let blocked = ips.next().or(own).and_then(|ip| firewall::blocks(ctx, source.0, (ip, target), Protocol::Tcp));
+    blocked.map_or_else(|| server::api_server(ctx, wire), dropped)
 }

@@ -1,6 +1,6 @@
 //! The address of a cluster that a request goes to.
 
-use super::{Ctx, Place};
+use super::{Ctx, Place, firewall};
 use crate::mesh::Cause;
 use crate::mesh::proxy::{Cluster, ClusterKind, EndpointHost};
 use crate::outside::answer::bare_host;
@@ -30,6 +30,8 @@ pub struct Asks<'a> {
 pub enum Missing {
     /// The cluster has no endpoint.
     Empty,
+    /// The proxy may not ask for the names; who keeps it from that.
+    Blocked(Cause),
     /// The dynamic forward proxy did not resolve the host.
     Unresolved,
     /// The listener has no dynamic forward proxy for this cluster; why.
@@ -50,12 +52,17 @@ pub fn target(ctx: &Ctx<'_>, place: &Place, cluster: &Cluster, asks: &Asks<'_>) 
 
 fn listed(ctx: &Ctx<'_>, place: &Place, cluster: &Cluster) -> Result<Target, Missing> {
     let mut all: Vec<(Target, u64)> = Vec::new();
+    let mut missing = Missing::Empty;
     for endpoint in &cluster.endpoints {
         let weight = u64::from(endpoint.weight.max(1));
         let at = |address, mtls| Target { address, port: endpoint.port, mtls };
         match &endpoint.host {
             EndpointHost::Address(ip) => all.push((at(*ip, endpoint.mtls), weight)),
             EndpointHost::Name(name) => {
+                if let Some(cause) = firewall::blocks_names(ctx, &place.pod, name) {
+                    missing = Missing::Blocked(cause);
+                    continue;
+                }
                 if let DnsAnswer::Addresses { addresses, .. } = ctx.model.resolve(&place.pod, name, ctx.inputs.outside) {
                     // LOGICAL_DNS keeps the first address of an answer, STRICT_DNS all of them.
                     let kept = if cluster.kind == ClusterKind::LogicalDns { 1 } else { usize::MAX };
@@ -72,7 +79,7 @@ fn listed(ctx: &Ctx<'_>, place: &Place, cluster: &Cluster) -> Result<Target, Mis
         }
         left -= weight;
     }
-    Err(Missing::Empty)
+    Err(missing)
 }
 
 /// A dynamic forward proxy. Istio puts it into a sidecar's listener for the service that opens the listener first, and into none of
@@ -93,6 +100,9 @@ fn dynamic(ctx: &Ctx<'_>, place: &Place, cluster: &Cluster, asks: &Asks<'_>) -> 
         return Err(Missing::NoFilter(Cause::new(&*cluster.cause.object, "spec.resolution", text)));
     }
     let Some(host) = asks.host else { return Err(Missing::Empty) };
+    if let Some(cause) = firewall::blocks_names(ctx, &place.pod, bare_host(host).trim_end_matches('.')) {
+        return Err(Missing::Blocked(cause));
+    }
     let secure = cluster.tls.is_some();
     let written = host.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
     let port = match asks.http {

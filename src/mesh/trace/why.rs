@@ -114,7 +114,7 @@ fn missing_subset(ctx: &Ctx<'_>, namespace: &str, host: &str, subset: &str, chos
 pub fn no_address(ctx: &Ctx<'_>, cluster: &Cluster, missing: Missing) -> Cause {
     match missing {
         Missing::Empty => no_endpoint(ctx, cluster),
-        Missing::NoFilter(cause) => cause,
+        Missing::NoFilter(cause) | Missing::Blocked(cause) => cause,
         Missing::Unresolved => {
             let text = "The proxy asked for the request's host by itself, and the name does not resolve.";
             Cause::new(&*cluster.cause.object, "spec.resolution", text)

@@ -303,6 +303,7 @@ pub fn failure_body(facts: &Facts, retried: bool, reason: &str, transport: &str)
 /// Where a failure to reach an upstream lies: at the gateway that refused, else at the origin.
 pub fn beyond(got: &Got) -> Gate {
     match (got.outcome, got.at) {
+        (Outcome::BlockedNetworkPolicy, _) => Gate::Network,
         (Outcome::GatewayNotListening, _) | (_, Gate::Gateway) => Gate::Gateway,
         _ => Gate::Origin,
     }
