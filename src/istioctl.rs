@@ -1,5 +1,6 @@
 //! The istioctl stand-in: its verbs on a `kube::Client`. Installing is creating objects through the API, nothing else.
 
+mod analyze;
 mod api;
 mod args;
 mod generate;
@@ -92,6 +93,7 @@ async fn dispatch(context: &Context, io: &mut Io, argv: &[String]) -> Result<(),
     match words.as_slice() {
         [] | ["-h" | "--help"] => help::print(io, &[]),
         ["help", rest @ ..] => help::print(io, rest),
+        ["analyze", rest @ ..] => analyze::run(context, io, rest).await,
         ["install" | "apply" | "upgrade", rest @ ..] => install::run(context, io, rest).await,
         ["manifest", "generate", rest @ ..] => generate::run(context, io, rest).await,
         ["manifest", "install" | "apply", rest @ ..] => install::run(context, io, rest).await,

@@ -107,19 +107,8 @@ const KINDS: &[&str] = &[
 ];
 
 /// istioctl verbs that the stand-in has.
-const ISTIOCTL: &[&str] = &[
-    "install",
-    "uninstall",
-    "manifest",
-    "version",
-    "analyze",
-    "proxy-config",
-    "pc",
-    "proxy-status",
-    "ps",
-    "verify-install",
-    "help",
-];
+const ISTIOCTL: &[&str] =
+    &["install", "uninstall", "manifest", "version", "proxy-config", "pc", "proxy-status", "ps", "verify-install", "help"];
 
 fn kind_problem(object: &serde_json::Value) -> Option<String> {
     let version = object["apiVersion"].as_str().unwrap_or("");

@@ -122,7 +122,8 @@ fn keep_armed(wanted: &Object, live: &Object) -> Value {
     wanted
 }
 
-async fn request(client: &kube::Client, method: &str, path: &str, body: Option<&Value>) -> Result<Value, kube::Error> {
+/// One request; the body is JSON, a PATCH a merge patch.
+pub async fn request(client: &kube::Client, method: &str, path: &str, body: Option<&Value>) -> Result<Value, kube::Error> {
     let content = if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
     let bytes = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
     let builder =
@@ -131,7 +132,8 @@ async fn request(client: &kube::Client, method: &str, path: &str, body: Option<&
     client.request(request).await
 }
 
-fn stop(error: &kube::Error) -> Stop {
+/// The server's or the connection's own words.
+pub fn stop(error: &kube::Error) -> Stop {
     Stop::failed(match error {
         kube::Error::Api(status) => status.message.clone(),
         other => other.to_string(),

@@ -6,6 +6,7 @@ use crate::base::not_simulated;
 
 /// The verbs that work here, with one line each.
 const VERBS: &[(&str, &str)] = &[
+    ("analyze", "Analyzes the cluster or files: -n NS, -A, --use-kube=false, -S CODE=RESOURCE, -o log|json|yaml, -L, --lab"),
     ("install", "Installs or reconfigures Istio: --set PATH=VALUE, -f FILE, -y, --dry-run"),
     ("manifest generate", "Prints the objects of an installation; flags as install"),
     ("uninstall", "Removes Istio: --purge, -y"),
@@ -16,7 +17,6 @@ const VERBS: &[(&str, &str)] = &[
 /// Verbs that istioctl has and this program does not imitate.
 const NOT_HERE: &[&str] = &[
     "admin",
-    "analyze",
     "authz",
     "bug-report",
     "completion",

@@ -1,3 +1,5 @@
+mod analyze;
+
 use super::*;
 use crate::k8s::Object;
 use http::{Request, Response};
@@ -241,7 +243,6 @@ async fn mistakes_and_other_verbs_get_one_useful_answer() {
         ("profile list", 64, "Error: unknown command \"profile\" for \"istioctl\""),
         ("operator init", 64, "Use istioctl install"),
         ("x wait --for=distribution x", 64, "Error: unknown command \"wait\" for \"istioctl x\""),
-        ("analyze", 1, "not simulated here: istioctl analyze"),
         ("proxy-config routes deploy/x", 1, "not simulated here: istioctl proxy-config routes"),
         ("proxy-status", 1, "not simulated here: istioctl proxy-status"),
         ("uninstall -y", 1, "Error: at least one of the --revision (or -r), --filename (or -f) or --purge flags must be set"),

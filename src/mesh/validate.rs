@@ -13,6 +13,8 @@ mod string_match;
 mod unreachable;
 mod virtual_service;
 
+pub use names::overlap;
+
 use crate::k8s::{Object, Snapshot};
 use serde_json::Value;
 
