@@ -277,6 +277,9 @@ fn through_sidecar(ctx: &mut Ctx<'_>, place: &Place, connection: Connection, wir
     let hop = ctx.hop(place);
     ctx.hops[hop].listener = Some(listener.name.clone());
     let inspected = listener.name != "virtualOutbound";
+    if !inspected && port == listener.port {
+        return caught(ctx, hop);
+    }
     let Some(chain) = listeners::choose(listener, &seen) else {
         return Got::end(What::Reset, Outcome::NoFilterChain, At::Sidecar, listener.cause.clone());
     };
@@ -291,6 +294,15 @@ fn through_sidecar(ctx: &mut Ctx<'_>, place: &Place, connection: Connection, wir
             tcp::hop(ctx, &tcp::At { place, hop, connection, sni, principal: None, chain, inspected }, to, wire)
         }
     }
+}
+
+/// A connection to the capture port itself: the first chain of `virtualOutbound` closes it, and writes no log (listener_builder.go).
+fn caught(ctx: &mut Ctx<'_>, hop: usize) -> Got {
+    ctx.hops[hop].filter_chain = Some("virtualOutbound-blackhole".into());
+    ctx.hops[hop].cluster = Some("BlackHoleCluster".into());
+    let text = "The port that the redirect leads to takes no connections of its own, so that none goes round in circles.";
+    let what = if ctx.chance("close").is_multiple_of(3) { What::Reset } else { What::Closed };
+    Got::end(what, Outcome::BlockedRegistryOnly, At::Sidecar, Cause::new("default", "virtualOutbound", text))
 }
 
 /// Whether a listener reads the TLS hello: it has a chain that asks for a server name or for TLS, or one that only takes HTTP beside

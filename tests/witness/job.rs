@@ -6,6 +6,7 @@ use super::file::{self, Row, Shared, Step};
 use super::keys::{self, Authority};
 use super::{compare, origins, room};
 use egress_lab::base::clock::Time;
+use egress_lab::base::outcome::Outcome;
 use egress_lab::base::seed::Seed;
 use egress_lab::k8s::Object;
 use egress_lab::mesh::capture::{self, Capture};
@@ -238,7 +239,8 @@ fn drive(base: &Base, program: &Path, group: Vec<Job>, world: &origins::World, r
         for (name, envoy) in &mut proxies {
             let of = |l: &&egress_lab::outside::wire::LogLine| format!("{}/{}", l.namespace, l.pod) == *name;
             let model: Vec<String> = job.trace.logs.iter().filter(of).map(|l| l.text.clone()).collect();
-            wrong.extend(compare::line_differences(name, &model, &envoy.lines(model.len())));
+            let is_loop = job.trace.record.outcome == Outcome::Loop;
+            wrong.extend(compare::line_differences(name, &model, &envoy.lines(model.len()), is_loop));
         }
         let proxied = !proxies.is_empty() && !job.trace.record.hops.is_empty();
         verdicts.push(Verdict { row: job.row.clone(), said: words(&seen), wrong, driven: true, proxied });

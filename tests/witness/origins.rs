@@ -72,7 +72,8 @@ impl Origin {
         }
         let hello = first[0] == 0x16;
         match open.speaks {
-            Speaks::Bytes => echo(&mut stream),
+            // What it echoes is no HTTP, and the model has nothing to say about it.
+            Speaks::Bytes => stream.read(&mut [0u8; 8192]).ok().map(drop),
             Speaks::Http if hello => refuse(&mut stream),
             Speaks::Http => self.talk(&mut stream, &open, &from, false),
             Speaks::Tls if hello => {
@@ -107,14 +108,6 @@ impl Origin {
                 return Some(());
             }
         }
-    }
-}
-
-fn echo(stream: &mut TcpStream) -> Option<()> {
-    let mut buffer = [0u8; 4096];
-    loop {
-        let n = stream.read(&mut buffer).ok().filter(|n| *n > 0)?;
-        stream.write_all(&buffer[..n]).ok()?;
     }
 }
 

@@ -138,7 +138,7 @@ fn reply(got: &Got, request: &Request, address: IpAddr) -> Reply {
         What::Closed if https && got.outcome == Outcome::BlockedPolicy => Failure::TlsHandshakeClosed { reset: false },
         What::Closed | What::Reset if https => Failure::TlsHandshakeClosed { reset: true },
         What::Closed => Failure::EmptyReply,
-        What::Reset => Failure::ReceiveReset,
+        What::Reset | What::StreamReset => Failure::ReceiveReset,
         What::Tls { why: TlsWhy::WrongVersion, .. } => Failure::TlsWrongVersion,
         What::Tls { why: TlsWhy::Name(names), .. } => {
             Failure::CertificateName { wanted: names.first().cloned().unwrap_or_else(|| request.host.clone()) }

@@ -127,14 +127,14 @@ fn direct(ctx: &mut Ctx<'_>, at: &At<'_>, entry: Entry, message: &Message, route
     answer(ctx, at, entry, message, own)
 }
 
-fn abort(ctx: &mut Ctx<'_>, at: &At<'_>, entry: Entry, message: &Message, fault: (u16, u64), route: &Route) -> Got {
+fn abort(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, message: &Message, fault: (u16, u64), route: &Route) -> Got {
     let flags = if fault.1 > 0 { "DI,FI" } else { "FI" };
     let cause =
         Cause::new(&route.cause.object, &format!("{}.fault.abort", rule_of(&route.cause.field)), "The rule injects an abort.");
     let (body, details) = ("fault filter abort", "fault_filter_abort");
     let own = Own { status: fault.0, body, extra: Vec::new(), flags, details, outcome: Outcome::AnsweredByProxy, cause };
-    let mut entry = entry;
     entry.duration = fault.1;
+    name_cluster(ctx, at, &mut entry, route);
     answer(ctx, at, entry, message, own).after(fault.1)
 }
 
@@ -224,13 +224,7 @@ fn stopped(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, message: &Message, 
     if let Some(route) = route {
         entry.route.clone_from(&route.name);
         ctx.hops[at.hop].route = Some(route.name.clone()).filter(|n| !n.is_empty());
-        if let Action::Forward(targets) = &route.action
-            && let Some(chosen) = forward::choose(ctx, targets)
-            && at.place.proxy.clusters.contains_key(&chosen.cluster)
-        {
-            entry.cluster.clone_from(&chosen.cluster);
-            ctx.hops[at.hop].cluster = Some(chosen.cluster.clone());
-        }
+        name_cluster(ctx, at, &mut entry, route);
     }
     let (status, body, extra, details, cause) = match stop {
         Stop::NotModelled(cause) => return Got::not_modelled(cause),
@@ -243,6 +237,17 @@ fn stopped(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, message: &Message, 
         response.headers.push(("connection".into(), "close".into()));
     }
     got
+}
+
+/// A filter that ends a request before it is routed has looked the route's cluster up: the line names it, if there is one.
+fn name_cluster(ctx: &mut Ctx<'_>, at: &At<'_>, entry: &mut Entry, route: &Route) {
+    if let Action::Forward(targets) = &route.action
+        && let Some(chosen) = forward::choose(ctx, targets)
+        && at.place.proxy.clusters.contains_key(&chosen.cluster)
+    {
+        entry.cluster.clone_from(&chosen.cluster);
+        ctx.hops[at.hop].cluster = Some(chosen.cluster.clone());
+    }
 }
 
 /// Ends the request here with the proxy's own answer.

@@ -2,7 +2,7 @@
 
 use super::log::Entry;
 use super::wire::{Connection, Got, Layer, Message, TlsWhy, What, Wire};
-use super::{Ctx, MAX_HOPS, http, tcp, why};
+use super::{Ctx, MAX_HOPS, Place, http, tcp, why};
 use crate::base::outcome::{At, Outcome};
 use crate::k8s::Object;
 use crate::mesh::compile::listeners::{self, Seen};
@@ -33,7 +33,7 @@ pub fn gateway(ctx: &mut Ctx<'_>, pod: &Arc<Object>, connection: Connection, wir
     };
     if ctx.depth >= MAX_HOPS {
         let cause = ctx.last_choice.clone().unwrap_or_else(|| listener.cause.clone());
-        return Got::end(What::Closed, Outcome::Loop, At::Gateway, cause);
+        return Got::end(too_long(ctx, &place, connection, &wire), Outcome::Loop, At::Gateway, cause);
     }
     let hop = ctx.hop(&place);
     ctx.hops[hop].listener = Some(listener.name.clone());
@@ -89,6 +89,26 @@ pub fn gateway(ctx: &mut Ctx<'_>, pod: &Arc<Object>, connection: Connection, wir
     };
     ctx.depth -= 1;
     got
+}
+
+/// How a loop ends: with every round `x-forwarded-for` grows, until the header list is longer than a proxy takes (60 KiB, that is
+/// thousands of rounds; here after [`MAX_HOPS`]). HTTP/2 says so by resetting the stream.
+fn too_long(ctx: &mut Ctx<'_>, place: &Place, connection: Connection, wire: &Wire) -> What {
+    if wire.is_tls() || wire.http.as_ref().is_none_or(|m| m.version != HttpVersion::Http2) {
+        return What::Closed;
+    }
+    let entry = Entry {
+        start: ctx.inputs.now,
+        method: "-".into(),
+        protocol: "HTTP/2".into(),
+        flags: "DR".into(),
+        details: "http2.header_list_size_too_large".into(),
+        downstream_local: connection.local(),
+        downstream_remote: connection.remote(),
+        ..Entry::default()
+    };
+    ctx.write(usize::MAX, place, entry, true);
+    What::StreamReset
 }
 
 /// Takes off the TLS that ends at this chain, and gives the client's identity.
@@ -311,10 +331,14 @@ fn refusal(layer: &Layer, site: &Site) -> Option<TlsWhy> {
         return Some(TlsWhy::UnknownIssuer);
     }
     let fits = layer.names.is_empty() || layer.names.iter().any(|n| site.certified_for(n));
-    let names = if layer.by_client {
-        layer.names.clone()
-    } else {
-        vec![format!(" expected SANs: [{}], certificate SANs: [{}]", layer.names.join(","), site.certificate.join(","))]
+    let shown = site.certificate.join(", ");
+    // Names that a DestinationRule gives are matchers of the proxy; the request's own host is a list that it verifies.
+    let names = match (layer.by_client, layer.own_names) {
+        (true, _) => layer.names.clone(),
+        (false, true) => vec![format!("SAN matcher, certificate SANs are [{shown}]")],
+        (false, false) => {
+            vec![format!("verify SAN list, expected SANs: [{}], certificate SANs: [{shown}]", layer.names.join(", "))]
+        }
     };
     (!fits).then_some(TlsWhy::Name(names))
 }

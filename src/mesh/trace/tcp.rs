@@ -223,6 +223,7 @@ fn wrap(ctx: &Ctx<'_>, place: &Place, cluster: &Cluster, to: &Target, wire: &mut
         principal: mesh.then(|| place.principal(ctx)),
         insecure: tls.is_some_and(|t| t.insecure),
         names,
+        own_names: true,
         private_ca: tls.is_some_and(|t| t.private_ca),
         http2: false,
         by_client: false,

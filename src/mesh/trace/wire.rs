@@ -70,6 +70,8 @@ pub struct Layer {
     pub insecure: bool,
     /// Names it accepts; empty: none is checked.
     pub names: Vec<String>,
+    /// The names were given by a DestinationRule rather than taken from the request.
+    pub own_names: bool,
     /// Trusts a CA other than the public ones.
     pub private_ca: bool,
     pub http2: bool,
@@ -85,6 +87,7 @@ impl Layer {
             principal: None,
             insecure: request.insecure,
             names: vec![request.sni.clone().unwrap_or_else(|| request.host.clone())],
+            own_names: false,
             private_ca: false,
             http2: request.version == HttpVersion::Http2,
             by_client: true,
@@ -153,6 +156,8 @@ pub enum What {
     Closed,
     /// Reset before any byte.
     Reset,
+    /// The other side resets the HTTP/2 stream and keeps the connection.
+    StreamReset,
     /// The TLS session at this depth (0 the outermost) failed.
     Tls {
         depth: usize,

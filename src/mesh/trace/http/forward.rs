@@ -130,6 +130,7 @@ fn dressed(ctx: &mut Ctx<'_>, job: &Job<'_>, cluster: &Cluster, to: &Target, mes
             } else {
                 tls.san.clone()
             },
+            own_names: !tls.san.is_empty(),
             private_ca: tls.private_ca,
             http2: cluster.http2,
             by_client: false,
@@ -142,6 +143,7 @@ fn dressed(ctx: &mut Ctx<'_>, job: &Job<'_>, cluster: &Cluster, to: &Target, mes
             principal: Some(job.at.place.principal(ctx)),
             insecure: false,
             names: Vec::new(),
+            own_names: false,
             private_ca: false,
             http2: true,
             by_client: false,
@@ -270,6 +272,7 @@ fn words(what: &What) -> (&'static str, String, String) {
             let text = tls_words(why);
             ("remote connection failure", format!("remote_connection_failure|{}", log::spaceless(&text)), text)
         }
+        What::StreamReset => ("remote reset", "remote_reset".into(), String::new()),
         _ => ("connection termination", "connection_termination".into(), String::new()),
     }
 }
@@ -282,7 +285,7 @@ pub fn tls_words(why: &TlsWhy) -> String {
         TlsWhy::UnknownIssuer => format!(
             "{verify} X509_verify_cert: certificate verification error at depth 0: unable to get local issuer certificate:TLS_error_end"
         ),
-        TlsWhy::Name(names) => format!("{verify} verify SAN list,{}:TLS_error_end", names.join(",")),
+        TlsWhy::Name(names) => format!("{verify} {}:TLS_error_end", names.join(", ")),
         TlsWhy::Reset => "TLS_error:|33554536:system library:OPENSSL_internal:Connection reset by peer:TLS_error_end".into(),
     }
 }
@@ -317,6 +320,7 @@ fn failed(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, message: &Message,
     let facts = &ctx.model.options().facts;
     let body = failure_body(facts, tried.exhausted, reason, &transport);
     let flags = match (connection, tried.exhausted, facts.retry_flag_first) {
+        (false, ..) if tried.got.what == What::StreamReset => "UR",
         (false, ..) => "UC",
         (true, false, _) => "UF",
         (true, true, true) => "URX,UF",
