@@ -4,6 +4,7 @@ mod architecture;
 mod corpus;
 mod hostile;
 mod kubectl;
+mod mistakes;
 mod mutants;
 mod probe;
 mod program;

@@ -69,6 +69,10 @@ impl Of<'_> {
                 self.push(policy.clone(), Change::Add(json!({"mode": mode})), 30);
             }
         }
+        let logs = Path::of(&["accessLogFile"]);
+        if logs.get(&inner).is_none() {
+            self.push(logs, Change::Add("/dev/stdout".into()), 30);
+        }
     }
 
     /// Other values for the leaves that are there, and leaves taken away.
