@@ -66,6 +66,9 @@ pub fn outbound(pod: &Object, ip: IpAddr, port: u16, from_proxy_user: bool) -> C
     if from_proxy_user {
         return not("spec.containers[istio-proxy].securityContext.runAsUser", "User 1337, the proxy itself, is exempt.");
     }
+    if let Some(field) = exempt_user(pod) {
+        return not(&field, "The application runs as user 1337, which is the proxy's own: it is exempt.");
+    }
     if ip.is_loopback() {
         return not("spec.containers", "Connections to the loopback address stay inside the pod.");
     }
@@ -76,6 +79,21 @@ pub fn outbound(pod: &Object, ip: IpAddr, port: u16, from_proxy_user: bool) -> C
         return Capture::Unknown(Cause::new(&object, &captures, "DNS capture by the sidecar is not modelled."));
     }
     by_rules(pod, ip, port)
+}
+
+/// The user whose connections are never redirected (`istio-iptables -u`).
+const PROXY_USER: u64 = 1337;
+
+/// The field that makes the application's container run as the proxy's user.
+fn exempt_user(pod: &Object) -> Option<String> {
+    let containers = pod.at(&["spec", "containers"]).as_array()?;
+    let at = containers.iter().position(|c| c.get("name").and_then(Value::as_str) != Some("istio-proxy"))?;
+    let own = containers[at].pointer("/securityContext/runAsUser").and_then(Value::as_u64);
+    match own.or_else(|| pod.at(&["spec", "securityContext", "runAsUser"]).as_u64()) {
+        Some(PROXY_USER) if own.is_some() => Some(format!("spec.containers[{at}].securityContext.runAsUser")),
+        Some(PROXY_USER) => Some("spec.securityContext.runAsUser".into()),
+        _ => None,
+    }
 }
 
 /// ISTIO_META_DNS_CAPTURE in the proxy's environment.

@@ -231,7 +231,7 @@ fn leave_pod(ctx: &mut Ctx<'_>, request: &Request, ip: IpAddr, wire: Wire) -> Go
     match capture::outbound(pod, ip, request.port, request.from_proxy_user) {
         Capture::Unknown(cause) => Got::not_modelled(cause),
         Capture::Not(cause) => {
-            ctx.decided = Some(cause);
+            ctx.decided = Some(why::without_sidecar(ctx, pod, cause));
             ctx.path = Path::Uncaptured;
             let port = ctx.port();
             network::reach(ctx, (source, port), ip, request.port, wire)

@@ -300,6 +300,8 @@ fn answer_tls(ctx: &mut Ctx<'_>, site: &Site, port: u16, connection: Connection,
         let from = String::new();
         let page = message.and_then(|m| answer::plain_on_tls(site.port(port)?.plain, &asked(ctx, &m, &from)));
         let what = page.map_or(What::Closed, What::Response);
+        // What a rule sends here in the clear is the rule's doing; else it is what the client asked for.
+        let cause = ctx.last_choice.clone().filter(|choice| choice.object.starts_with("VirtualService")).unwrap_or(cause);
         return Got::end(what, Outcome::ProtocolMismatch, At::Origin, cause);
     }
     let layer = wire.layers.remove(0);

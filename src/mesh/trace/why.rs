@@ -7,11 +7,12 @@ use super::wire::Message;
 use crate::k8s::Object;
 use crate::k8s::object::strings;
 use crate::mesh::Cause;
-use crate::mesh::capture::identity;
+use crate::mesh::capture::{self, identity};
+use crate::mesh::compile::destination;
 use crate::mesh::compile::gateway::{Gateway, host_for, listen_port};
 use crate::mesh::compile::registry::{From, Service};
 use crate::mesh::compile::rules::{VirtualService, covers, overlaps};
-use crate::mesh::compile::scope::{export_rank, pick_sidecar};
+use crate::mesh::compile::scope::{Identity, export_rank, pick_sidecar};
 use crate::mesh::proxy::{Cluster, Listener};
 use crate::outside::answer::bare_host;
 
@@ -24,7 +25,9 @@ pub fn blocked(ctx: &Ctx<'_>, place: &Place, authority: &str, port: u16) -> Caus
     let id = identity(&place.pod);
     let visible =
         |s: &&&Service| export_rank(&s.export, &base.config.default_service_export, &s.namespace, &id.namespace).is_some();
-    let Some(first) = named.first() else { return place.proxy.policy.clone() };
+    let Some(first) = named.first() else {
+        return hidden_by_sidecar(ctx, &id, &host, port).unwrap_or_else(|| place.proxy.policy.clone());
+    };
     let Some(seen) = named.iter().find(visible) else {
         let text = format!("{} registers {host}, but is not exported to namespace {}.", first.object, id.namespace);
         return Cause::new(&first.object, "spec.exportTo", &text);
@@ -43,6 +46,46 @@ pub fn blocked(ctx: &Ctx<'_>, place: &Place, authority: &str, port: u16) -> Caus
         return Cause::new(&declared.cause.object, &format!("{}.protocol", declared.cause.field), &text);
     }
     Cause::new(&seen.object, "spec.ports", &format!("{host} is registered, but not on port {port}."))
+}
+
+/// A Kubernetes Service that the pod's Sidecar does not import.
+fn hidden_by_sidecar(ctx: &Ctx<'_>, id: &Identity, host: &str, port: u16) -> Option<Cause> {
+    let sidecar = pick_sidecar(ctx.model.base(), id)?;
+    ctx.model.base().index.covering(host).into_iter().find(|service| service.port(port).is_some())?;
+    let text = format!("The Sidecar does not import {host}.");
+    Some(Cause::new(&sidecar.key().to_string(), "spec.egress", &text))
+}
+
+/// Why a pod has no sidecar, where the pod or its namespace says so; else that it has none.
+pub fn without_sidecar(ctx: &Ctx<'_>, pod: &Object, none: Cause) -> Cause {
+    let (label, object) = ("sidecar.istio.io/inject", pod.key().to_string());
+    if capture::proxy_container(pod).is_some() {
+        return none;
+    }
+    if pod.label(label) == Some("false") {
+        let text = "The label keeps the injector away from this pod.";
+        return Cause::new(&object, &format!("metadata.labels[{label}]"), text);
+    }
+    if pod.label(label).is_none() && pod.annotation(label) == Some("false") {
+        let text = "The annotation makes the injector leave this pod as it is.";
+        return Cause::new(&object, &format!("metadata.annotations[{label}]"), text);
+    }
+    let Some(namespace) = ctx.model.snapshot().find("", "Namespace", "", pod.namespace()) else { return none };
+    let key = "istio-injection";
+    let field = format!("metadata.labels[{key}]");
+    match namespace.label(key) {
+        Some("enabled") => none,
+        Some(_) => Cause::new(&namespace.key().to_string(), &field, "Only the value `enabled` has sidecars injected."),
+        None if namespace.label("istio.io/rev").is_none() && istio_is_there(ctx) => {
+            let text = "The namespace is not labelled for injection, so its pods have no sidecar.";
+            Cause::new(&namespace.key().to_string(), &field, text)
+        }
+        None => none,
+    }
+}
+
+fn istio_is_there(ctx: &Ctx<'_>) -> bool {
+    ctx.model.snapshot().find("", "ConfigMap", &ctx.model.options().root_namespace, "istio").is_some()
 }
 
 /// A VirtualService whose `tls` rules leave the host out: it then has no chain of its own either (`core/tls.go`).
@@ -65,7 +108,7 @@ pub fn no_cluster(ctx: &Ctx<'_>, place: &Place, name: &str, chosen: &Cause) -> C
     let id = identity(&place.pod);
     let whole = format!("outbound|{port}||{host}");
     if !subset.is_empty() && place.proxy.clusters.contains_key(&whole) {
-        return missing_subset(ctx, &id.namespace, host, subset, chosen);
+        return missing_subset(ctx, &id, host, subset, chosen);
     }
     let named: Vec<&Service> = base.index.of_host(host).into_iter().map(|s| &**s).collect();
     let default = &base.config.default_service_export;
@@ -91,11 +134,20 @@ pub fn no_cluster(ctx: &Ctx<'_>, place: &Place, name: &str, chosen: &Cause) -> C
     }
 }
 
-fn missing_subset(ctx: &Ctx<'_>, namespace: &str, host: &str, subset: &str, chosen: &Cause) -> Cause {
-    let rules = ctx.model.base().index.destination_rules_for(host);
+fn missing_subset(ctx: &Ctx<'_>, id: &Identity, host: &str, subset: &str, chosen: &Cause) -> Cause {
+    let base = ctx.model.base();
+    let namespace = &id.namespace;
+    let rules = base.index.destination_rules_for(host);
+    let service = base.index.of_host(host).into_iter().next();
+    let applied = service.and_then(|service| destination::applied(base, id, service));
     let declares = rules.iter().find(|r| r.subsets.iter().any(|s| s.name == subset));
-    match declares {
-        Some(rule) => {
+    match (declares, applied) {
+        (Some(rule), Some(nearer)) => {
+            let text =
+                format!("This rule applies in namespace {namespace}, and not {}, which declares subset {subset}.", rule.object);
+            Cause::new(&nearer.object, "spec.subsets", &text)
+        }
+        (Some(rule), None) => {
             let text = format!(
                 "Subset {subset} is declared in namespace {}; a proxy in {namespace} looks in its own namespace, the service's and the \
                  root namespace only.",
@@ -103,7 +155,7 @@ fn missing_subset(ctx: &Ctx<'_>, namespace: &str, host: &str, subset: &str, chos
             );
             Cause::new(&rule.object, "metadata.namespace", &text)
         }
-        None => {
+        (None, _) => {
             let text = format!("No DestinationRule declares subset {subset} of {host}.");
             Cause::new(&chosen.object, &format!("{}.subset", chosen.field), &text)
         }
