@@ -239,3 +239,6 @@ impl Model {
         trace::trace(self, pod, request, inputs)
     }
 }
+
+#[cfg(test)]
+mod tests;

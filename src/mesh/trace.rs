@@ -113,6 +113,11 @@ impl Ctx<'_> {
         self.inputs.now.plus_ms(self.depth as i64)
     }
 
+    /// What a proxy is asked about a connection.
+    pub fn question(&self, ip: IpAddr, port: u16, wire: &Wire) -> Question {
+        Question::of(ip, port, wire.names().chain([self.intended.as_str()]))
+    }
+
     /// Notes the way out, unless an earlier proxy already chose it.
     pub fn leaves_by(&mut self, path: Path, cause: &Cause) {
         if self.path == Path::None {
@@ -223,7 +228,7 @@ fn leave_pod(ctx: &mut Ctx<'_>, request: &Request, ip: IpAddr, wire: Wire) -> Go
         return datagram(ctx, pod, (ip, request.port));
     }
     let source = pod.str_at(&["status", "podIP"]).parse().ok();
-    let asked = Question::of(ip, request.port, wire.names());
+    let asked = ctx.question(ip, request.port, &wire);
     if let Some(place) = ctx.model.place(pod, asked.clone()).filter(|p| opens_locally(p, ip, request.port)) {
         let port = ctx.port();
         return through_sidecar(ctx, &place, Connection { source: (Some(ip), port), target: (ip, request.port) }, wire);

@@ -28,6 +28,8 @@ pub struct Index {
     /// Services with networks for addresses.
     networks: Under<(), Service>,
     doors: Tree<(Door, Seat<Service>), ()>,
+    /// Ports of hosts that several services have.
+    shared: Tree<(u16, Arc<str>), ()>,
     /// How many things there are that these indexes do not find for sure.
     odd: usize,
 }
@@ -73,7 +75,8 @@ pub fn sort_of(service: &Service, protocol: Protocol) -> u8 {
         Protocol::Auto => 3,
         Protocol::Udp => 4,
     };
-    protocol * 4 + u8::from(service.from == From::Entry) * 2 + u8::from(service.vips.is_empty())
+    let places = if service.vips.is_empty() { 0 } else { 1 + u8::from(has_network(service)) };
+    protocol * 6 + u8::from(service.from == From::Entry) * 3 + places
 }
 
 /// Whose eyes something is for: everybody's (`None`), or those of the namespaces it is exported to.
@@ -107,9 +110,11 @@ fn has_network(service: &Service) -> bool {
 
 /// A host that is no name and no `*SUFFIX`: prefixes match other things than these indexes find.
 fn is_odd(host: &str) -> bool {
-    host.is_empty()
-        || host.len() > 1 && host[1..].contains('*')
-        || host.starts_with('*') && host.len() > 1 && !host.starts_with("*.")
+    match host.strip_prefix('*') {
+        Some("") => false,
+        Some(rest) => !rest.starts_with('.') || rest.contains('*'),
+        None => host.is_empty() || host.contains('*'),
+    }
 }
 
 /// More server names times hosts than this are not compared.
@@ -129,6 +134,7 @@ impl Index {
     /// Takes in a service.
     pub fn add_service(&mut self, service: &Arc<Service>, default_export: &[String]) {
         self.services.add(&service.host, service);
+        self.note_shared(&service.host);
         self.objects.put(service.object.as_str().into(), service);
         own_addresses(service).into_iter().for_each(|ip| self.addresses.put(ip, service));
         if has_network(service) {
@@ -142,7 +148,12 @@ impl Index {
 
     /// Takes a service out again.
     pub fn remove_service(&mut self, service: &Arc<Service>, default_export: &[String]) {
+        let others: Vec<Arc<Service>> = self.services.exactly(&service.host).into_iter().cloned().collect();
+        for port in others.iter().flat_map(|s| &s.ports) {
+            self.shared.remove(|(p, host)| (*p, &**host).cmp(&(port.number, service.host.as_str())));
+        }
         self.services.remove(&service.host, service);
+        self.note_shared(&service.host);
         self.objects.take(service.object.as_str().into(), service);
         own_addresses(service).into_iter().for_each(|ip| self.addresses.take(ip, service));
         if has_network(service) {
@@ -153,6 +164,24 @@ impl Index {
             self.doors.remove(|there| there.cmp(&key));
         }
         self.odd -= usize::from(is_odd(&service.host));
+    }
+
+    /// Notes the ports of a host that several services have.
+    fn note_shared(&mut self, host: &str) {
+        let same: Vec<Arc<Service>> = self.services.exactly(host).into_iter().cloned().collect();
+        if same.len() < 2 {
+            return;
+        }
+        let host: Arc<str> = host.into();
+        for port in same.iter().flat_map(|s| &s.ports) {
+            self.shared.insert((port.number, host.clone()), ());
+        }
+    }
+
+    /// The hosts that several services have, of which one has this port.
+    pub fn shared_on(&self, port: u16) -> impl Iterator<Item = &str> {
+        let from = self.shared.starting(move |(p, _)| p.cmp(&port).then(Ordering::Greater));
+        from.take_while(move |((p, _), ())| *p == port).map(|((_, host), ())| &**host)
     }
 
     /// Takes in a VirtualService.

@@ -172,6 +172,11 @@ fn short_forms(name: &str, namespace: &str) -> Vec<String> {
 
 /// The first services of each sort that listen on a port: they name the listener, and take what has no name.
 fn heads<'a>(base: &'a Base, id: &Identity, port: u16, picked: &mut Picked<'a>) -> Option<()> {
+    // A host has the place of the first service that has it, whichever of them brings the port.
+    for host in base.index.shared_on(port).take(LARGEST) {
+        picked.services(base.index.of_host(host));
+        picked.fits()?;
+    }
     for eye in [None, Some(id.namespace.as_str())] {
         for sort in base.index.sorts(port, eye) {
             let mut tried = 0;

@@ -6,7 +6,6 @@ use super::{Ctx, MAX_HOPS, Place, http, tcp, why};
 use crate::base::outcome::{At, Outcome};
 use crate::k8s::Object;
 use crate::mesh::compile::listeners::{self, Seen};
-use crate::mesh::compile::slice::Question;
 use crate::mesh::proxy::{Filter, Terminate};
 use crate::mesh::{Cause, capture};
 use crate::outside::answer::{self, Asked};
@@ -21,7 +20,7 @@ use std::sync::Arc;
 /// A connection to a gateway's pod.
 pub fn gateway(ctx: &mut Ctx<'_>, pod: &Arc<Object>, connection: Connection, wire: Wire) -> Got {
     let (ip, port) = connection.target;
-    let Some(place) = ctx.model.place(pod, Question::of(ip, port, wire.names())) else {
+    let Some(place) = ctx.model.place(pod, ctx.question(ip, port, &wire)) else {
         return Got::not_modelled(Cause::new(&pod.key().to_string(), "spec", "The gateway has no configuration."));
     };
     if let Some(cause) = ctx.model.unmodelled_for(pod).or_else(|| place.proxy.not_modelled.first().cloned()) {

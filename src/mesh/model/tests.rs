@@ -1,0 +1,165 @@
+//! Laws of the compiled mesh: whatever is in it, compiling ends; a change of a few objects gives what compiling everything gives; a
+//! part of a proxy answers a request as the whole does; the order of the input does not matter.
+
+mod meshes;
+mod shapes;
+
+use super::Parts;
+use crate::base::clock::Time;
+use crate::base::seed::Seed;
+use crate::k8s::{Key, Object, Snapshot};
+use crate::mesh::{Inputs, Model, Options, Trace, follow};
+use crate::outside::Outside;
+use crate::outside::wire::{HttpVersion, Request, Scheme};
+use meshes::{Step, change, world};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use std::sync::Arc;
+
+/// `EGRESS_LAB_LONG=1` asks for many more cases.
+fn cases(short: u32) -> ProptestConfig {
+    let long = std::env::var_os("EGRESS_LAB_LONG").is_some();
+    ProptestConfig { cases: if long { short * 50 } else { short }, max_shrink_iters: 4_000, ..ProptestConfig::default() }
+}
+
+/// The requests that are compared: names and addresses, known and not, in the clear, inside TLS, bare.
+fn probes() -> Vec<Request> {
+    let urls = [
+        "http://a.org/",
+        "http://b.org/x",
+        "http://x.a.org:8080/",
+        "https://a.org/",
+        "https://b.org/",
+        "https://x.a.org/",
+        "http://unknown.test/",
+        "https://unknown.test/",
+        "http://web.default/",
+        "http://web:8080/",
+        "http://db.foo.svc.cluster.local/",
+        "http://10.96.0.7/",
+        "http://10.1.2.3:9000/",
+        "https://10.96.0.8/",
+        "http://old.default/",
+        "http://p.head.default:8080/",
+    ];
+    let mut all: Vec<Request> = urls.iter().map(|url| follow::request_for(url, "GET", "curl/8.1.2").expect("a URL")).collect();
+    for request in &mut all {
+        if request.address.is_none() && request.host.ends_with(".org") {
+            // Whether the name resolves does not matter here.
+            request.address = Some(std::net::IpAddr::from([198, 18, 0, 7]));
+        }
+    }
+    let tcp = Request { scheme: Scheme::Tcp, port: 9000, sni: None, version: HttpVersion::Http11, ..all[11].clone() };
+    all.push(tcp);
+    all
+}
+
+fn traces(model: &Model) -> Vec<(String, Trace)> {
+    let outside = Outside::assumed();
+    let inputs = Inputs { outside: &outside, now: Time::LOGICAL_START, seed: Seed(1), nth: 3 };
+    let mut all = Vec::new();
+    for pod in model.snapshot().list("", "Pod") {
+        for request in probes() {
+            let name = format!("{}/{} {}:{}", pod.namespace(), pod.name(), request.host, request.port);
+            all.push((name, model.trace(pod, &request, &inputs)));
+        }
+    }
+    all
+}
+
+fn take(snapshot: &mut Snapshot, step: &Step) -> Key {
+    match step {
+        Step::Put(object) => {
+            snapshot.put(Arc::new(Object(object.clone())));
+            Object(object.clone()).key()
+        }
+        Step::Delete(key) => {
+            snapshot.remove(key);
+            key.clone()
+        }
+    }
+}
+
+fn same_traces(a: &Model, b: &Model) -> Result<(), TestCaseError> {
+    for ((name, one), (_, other)) in traces(a).into_iter().zip(traces(b)) {
+        prop_assert_eq!(one, other, "{}", name);
+    }
+    Ok(())
+}
+
+fn same_proxies(a: &Model, b: &Model) -> Result<(), TestCaseError> {
+    for pod in a.snapshot().list("", "Pod") {
+        prop_assert_eq!(a.proxy(pod), b.proxy(pod), "{}/{}", pod.namespace(), pod.name());
+    }
+    Ok(())
+}
+
+/// The laws above would hold for meshes that refuse everything, too.
+#[test]
+fn the_meshes_lead_to_many_ends() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut ends = std::collections::BTreeMap::new();
+    for _ in 0..60 {
+        let mut snapshot = world();
+        let steps = vec(change(), 25..40).new_tree(&mut runner).expect("a tree").current();
+        steps.iter().for_each(|step| drop(take(&mut snapshot, step)));
+        for (_, trace) in traces(&Model::compile(&snapshot, &Options::default())) {
+            *ends.entry(trace.record.outcome.to_string()).or_insert(0) += 1;
+        }
+    }
+    let many = ["delivered", "blocked-registry-only", "gateway-not-listening", "no-route", "no-cluster", "no-healthy-upstream"];
+    let rare: Vec<_> = many.iter().filter(|end| ends.get(**end).is_none_or(|n| *n < 5)).collect();
+    assert!(rare.is_empty(), "{rare:?} {ends:?}");
+}
+
+proptest! {
+    #![proptest_config(cases(40))]
+
+    #[test]
+    fn a_change_gives_what_compiling_everything_gives(start in vec(change(), 0..20), batches in vec(vec(change(), 1..3), 1..8)) {
+        let mut snapshot = world();
+        start.iter().for_each(|step| drop(take(&mut snapshot, step)));
+        let mut model = Model::compile(&snapshot, &Options::default());
+        model.base();
+        for batch in &batches {
+            let keys: Vec<Key> = batch.iter().map(|step| take(&mut snapshot, step)).collect();
+            model = model.update(&snapshot, &keys, &Options::default());
+            let whole = Model::compile(&snapshot, &Options::default());
+            same_proxies(&model, &whole)?;
+            same_traces(&model, &whole)?;
+            same_traces(&model.with_parts(Parts::Always), &whole)?;
+        }
+    }
+
+    #[test]
+    fn a_part_answers_as_the_whole_does(steps in vec(change(), 0..40)) {
+        let mut snapshot = world();
+        steps.iter().for_each(|step| drop(take(&mut snapshot, step)));
+        let model = Model::compile(&snapshot, &Options::default());
+        same_traces(&model.with_parts(Parts::Always), &model.with_parts(Parts::Whole))?;
+    }
+
+    #[test]
+    fn the_order_of_the_input_does_not_matter(steps in vec(change(), 0..30)) {
+        let mut snapshot = world();
+        steps.iter().for_each(|step| drop(take(&mut snapshot, step)));
+        let mut turned: Vec<Object> = snapshot.all().map(|o| Object::clone(o)).collect();
+        turned.reverse();
+        let (one, other) = (Model::compile(&snapshot, &Options::default()), Model::compile(&turned.into_iter().collect(), &Options::default()));
+        same_proxies(&one, &other)?;
+        same_traces(&one, &other)?;
+    }
+
+    #[test]
+    fn compiling_ends_whatever_is_there(objects in vec(shapes::object(), 1..8)) {
+        let mut snapshot = world();
+        for object in objects {
+            snapshot.put(Arc::new(Object(object)));
+        }
+        let model = Model::compile(&snapshot, &Options::default());
+        same_proxies(&model, &model)?;
+        traces(&model);
+        traces(&model.with_parts(Parts::Always));
+    }
+}
