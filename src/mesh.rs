@@ -92,6 +92,16 @@ impl Cause {
     pub fn new(object: impl Into<String>, field: impl Into<String>, text: impl Into<String>) -> Cause {
         Cause(Arc::new(Said { object: object.into(), field: field.into(), text: text.into() }))
     }
+
+    /// The same at a field below this one.
+    pub fn within(&self, field: &str) -> Cause {
+        Cause::new(&*self.object, format!("{}.{field}", self.field), &*self.text)
+    }
+
+    /// The same place with another sentence.
+    pub fn saying(&self, text: &str) -> Cause {
+        Cause::new(&*self.object, &*self.field, text)
+    }
 }
 
 impl std::ops::Deref for Cause {

@@ -3,11 +3,13 @@
 
 pub mod alias;
 pub mod clusters;
+pub mod delegate;
 pub mod destination;
 pub mod egress;
 pub mod gateway;
 pub mod gateway_http;
 pub mod hosts;
+pub mod http_parts;
 pub mod index;
 pub mod listeners;
 pub mod order;

@@ -119,9 +119,64 @@ pub struct Route {
     pub fault: Option<Fault>,
     pub rewrite: Rewrite,
     pub headers: HeaderEdits,
+    /// Copies of the request, whose answers nobody sees.
+    pub mirrors: Vec<Mirror>,
+    pub cors: Option<Cors>,
+    /// A cluster that is not there is answered with 500 rather than 503 (routes of the Gateway API).
+    pub missing_is_500: bool,
     /// A field of the rule that this program does not model.
     pub not_modelled: Option<Cause>,
+    /// Settings of the rule that stand elsewhere, by name.
+    pub inherited: Vec<(&'static str, Cause)>,
+    /// The rule as a whole; `cause` may be one of its matches.
+    pub rule: Cause,
     pub cause: Cause,
+}
+
+impl Route {
+    /// A route for every request, without anything else.
+    pub fn plain(name: &str, action: Action, retries: Retries, cause: Cause) -> Route {
+        Route {
+            name: name.into(),
+            matcher: Matcher::default(),
+            action,
+            timeout_ms: None,
+            retries,
+            fault: None,
+            rewrite: Rewrite::default(),
+            headers: HeaderEdits::default(),
+            mirrors: Vec::new(),
+            cors: None,
+            missing_is_500: false,
+            not_modelled: None,
+            inherited: Vec::new(),
+            rule: cause.clone(),
+            cause,
+        }
+    }
+}
+
+/// Where a copy of the request goes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mirror {
+    pub cluster: String,
+    /// Hundredths of a percent of the requests.
+    pub share: u64,
+    pub cause: Cause,
+}
+
+/// `corsPolicy`, as the CORS filter has it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Cors {
+    pub origins: Vec<ValueMatch>,
+    /// Joined with commas, empty: not sent.
+    pub methods: String,
+    pub headers: String,
+    pub expose: String,
+    pub max_age: Option<u64>,
+    pub credentials: Option<bool>,
+    /// Preflights of other origins are answered too, without permission, rather than sent on.
+    pub ignores_others: bool,
 }
 
 /// Run-time conditions of a route; all must hold.
@@ -142,8 +197,8 @@ impl Matcher {
     pub fn is_catch_all(&self) -> bool {
         let uri = match &self.uri {
             None => true,
-            Some(UriMatch { kind: ValueMatch::Prefix(p) }) => p == "/",
-            Some(UriMatch { kind: ValueMatch::Regex(r) }) => r == ".*" || r == "*",
+            Some(UriMatch { kind: ValueMatch::Prefix(p), .. }) => p == "/",
+            Some(UriMatch { kind: ValueMatch::Regex(r), .. }) => r == ".*" || r == "*",
             Some(_) => false,
         };
         let unconditional = self.scheme.is_none() && self.method.is_none() && self.authority.is_none();
@@ -161,15 +216,46 @@ pub enum Action {
 }
 
 /// How often a failed try is repeated, for failures to connect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retries {
     /// Further tries after the first.
     pub attempts: u32,
     pub per_try_timeout_ms: Option<u64>,
     /// Whether failures to connect are retried at all (`retryOn`).
     pub on_connect_failure: bool,
-    /// Whether 5xx answers are retried (`retryOn: 5xx`, `gateway-error`).
+    /// Whether any 5xx answer is retried (`retryOn: 5xx`).
     pub on_5xx: bool,
+    /// Whether a connection that ends without an answer is retried (`reset`, and what includes it).
+    pub on_reset: bool,
+    /// Further statuses that are retried.
+    pub statuses: Vec<u16>,
+    /// `retryOn` as Envoy has it; `None`: Istio's default list.
+    pub words: Option<String>,
+    /// Whether a retry may go to a host that failed before.
+    pub same_host: bool,
+    /// `backoff`; `None`: Envoy's 25 ms.
+    pub backoff_ms: Option<u64>,
+}
+
+impl Retries {
+    /// Istio's default: two retries of failures to connect.
+    pub fn usual() -> Retries {
+        Retries { attempts: 2, on_connect_failure: true, ..Retries::none() }
+    }
+
+    pub const fn none() -> Retries {
+        Retries {
+            attempts: 0,
+            per_try_timeout_ms: None,
+            on_connect_failure: false,
+            on_5xx: false,
+            on_reset: false,
+            statuses: Vec::new(),
+            words: None,
+            same_host: false,
+            backoff_ms: None,
+        }
+    }
 }
 
 /// How the endpoints of a cluster are found.

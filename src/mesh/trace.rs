@@ -60,6 +60,8 @@ pub struct Ctx<'a> {
     pub depth: usize,
     /// The destination that was chosen last: the cause of a loop.
     pub last_choice: Option<Cause>,
+    /// Inside a copy that a rule mirrors: such copies are not mirrored again.
+    pub mirrored: bool,
     serial: u64,
 }
 
@@ -100,6 +102,11 @@ impl Ctx<'_> {
     /// A number that depends on this exchange and on what it is for.
     pub fn chance(&self, what: &str) -> u64 {
         self.inputs.seed.hash(&[what, &self.inputs.nth.to_string()])
+    }
+
+    /// What a choice is for, told apart by how many gateways the request has passed.
+    pub fn at_depth(&self, what: &str) -> String {
+        if self.depth == 0 { what.to_string() } else { format!("{what}-{}", self.depth) }
     }
 
     /// A fresh request id.
@@ -175,6 +182,7 @@ pub fn trace(model: &Model, pod: &Object, request: &Request, inputs: &Inputs<'_>
         decided: None,
         depth: 0,
         last_choice: None,
+        mirrored: false,
         serial: 0,
     };
     let address = match dial_address(&ctx, request) {

@@ -44,6 +44,8 @@ pub struct Facts {
     pub retry_flag_first: bool,
     /// Gateways make a new request id at the edge.
     pub gateway_renews_request_id: bool,
+    /// Mirrored requests carry `-shadow` after the host (before DISABLE_SHADOW_HOST_SUFFIX became the default).
+    pub mirror_host_suffix: bool,
 }
 
 impl Default for Facts {

@@ -4,7 +4,7 @@ use super::gateway::{Bound, bound_rules, host_for};
 use super::routes::Builder;
 use super::rules::{Redirect, narrower, overlaps};
 use crate::mesh::Cause;
-use crate::mesh::proxy::{Action, Matcher, Retries, Route, RouteConfig, VirtualHost};
+use crate::mesh::proxy::{Action, Retries, Route, RouteConfig, VirtualHost};
 
 /// The route configuration of HTTP servers that share a port.
 pub fn config(b: &Builder<'_>, servers: &[&Bound<'_>]) -> RouteConfig {
@@ -55,19 +55,10 @@ fn virtual_host(bound: &Bound<'_>, host: &str, name: String, routes: Vec<Route>,
 }
 
 fn to_https(bound: &Bound<'_>) -> Route {
-    let redirect = Redirect { code: 301, uri: None, prefix: None, authority: None, scheme: Some("https".into()), port: None };
-    Route {
-        name: String::new(),
-        matcher: Matcher::default(),
-        action: Action::Redirect(redirect),
-        timeout_ms: None,
-        retries: Retries { attempts: 0, per_try_timeout_ms: None, on_connect_failure: false, on_5xx: false },
-        fault: None,
-        rewrite: Default::default(),
-        headers: Default::default(),
-        not_modelled: None,
-        cause: bound.cause(".tls.httpsRedirect", "The server redirects plain HTTP to https."),
-    }
+    let scheme = Some("https".into());
+    let redirect = Redirect { code: 301, uri: None, prefix: None, authority: None, scheme, port: None, from_request_port: false };
+    let cause = bound.cause(".tls.httpsRedirect", "The server redirects plain HTTP to https.");
+    Route::plain("", Action::Redirect(redirect), Retries::none(), cause)
 }
 
 fn blackhole(bound: &Bound<'_>) -> VirtualHost {

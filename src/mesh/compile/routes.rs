@@ -1,19 +1,15 @@
 //! HTTP rules to routes, and the route configurations of a sidecar (Istio: core/httproute.go, core/route/route.go).
 
 use super::clusters;
+use super::delegate;
 use super::hosts::Hosts;
 use super::registry::{From, Protocol, Resolution, Service};
-use super::rules::{Destination, HttpRule, Match, VirtualService, covers, overlaps};
+use super::rules::{Destination, HttpRule, Match, Redirect, VirtualService, covers, overlaps};
 use super::scope::{Base, Identity, Scope};
 use crate::mesh::Cause;
-use crate::mesh::proxy::{Action, Matcher, Retries, Route, RouteConfig, VirtualHost, Weighted};
+use crate::mesh::proxy::{Action, Mirror, Retries, Route, RouteConfig, VirtualHost, Weighted};
 use std::collections::HashSet;
 use std::sync::Arc;
-
-/// Istio's default: two retries of failures to connect.
-pub const DEFAULT_RETRIES: Retries = Retries { attempts: 2, per_try_timeout_ms: None, on_connect_failure: true, on_5xx: false };
-/// Passthrough: none.
-const NO_RETRIES: Retries = Retries { attempts: 0, per_try_timeout_ms: None, on_connect_failure: false, on_5xx: false };
 
 /// For whom routes are built.
 #[derive(Clone, Copy)]
@@ -27,16 +23,13 @@ impl Builder<'_> {
     /// The routes of a VirtualService for one port of one gateway (`mesh` or `NAMESPACE/NAME`).
     pub fn routes(&self, vs: &VirtualService, port: u16, gateway: &str) -> Vec<Route> {
         let mut routes = Vec::new();
-        for (i, rule) in vs.http.iter().enumerate() {
+        for rule in delegate::rules(self.base, vs).iter() {
             if rule.matches.is_empty() {
-                routes.push(self.route(vs, rule, i, None, port));
+                routes.push(self.route(rule, None, port));
                 return routes;
             }
-            for (j, entry) in rule.matches.iter().enumerate() {
-                if !self.applies(entry, port, gateway) {
-                    continue;
-                }
-                let route = self.route(vs, rule, i, Some((j, entry)), port);
+            for entry in rule.matches.iter().filter(|entry| self.applies(entry, port, gateway)) {
+                let route = self.route(rule, Some(entry), port);
                 let catches_all = route.matcher.is_catch_all();
                 routes.push(route);
                 if catches_all {
@@ -62,35 +55,63 @@ impl Builder<'_> {
         labels && entry.source_namespace.as_ref().is_none_or(|ns| *ns == self.id.namespace)
     }
 
-    fn route(&self, vs: &VirtualService, rule: &HttpRule, i: usize, entry: Option<(usize, &Match)>, port: u16) -> Route {
-        let name = match entry.map(|(_, m)| m.name.as_str()).filter(|n| !n.is_empty()) {
-            Some(part) if !rule.name.is_empty() => format!("{}.{part}", rule.name),
-            _ => rule.name.clone(),
-        };
-        let field = match entry {
-            Some((j, _)) => format!("spec.http[{i}].match[{j}]"),
-            None => format!("spec.http[{i}]"),
+    fn route(&self, rule: &HttpRule, entry: Option<&Match>, port: u16) -> Route {
+        let name = match entry.map(|m| m.name.as_str()).filter(|n| !n.is_empty()) {
+            Some(part) => format!("{}.{part}", rule.name),
+            None => rule.name.clone(),
         };
         let action = match &rule.action {
-            Action::Forward(_) => Action::Forward(self.weighted(&vs.object, &rule.destinations, port)),
+            Action::Forward(_) => Action::Forward(self.forwards(&rule.rule.object, &rule.destinations, port)),
+            Action::Redirect(to) if to.from_request_port => {
+                let https = to.scheme.as_deref() == Some("https");
+                let shown = Some(port).filter(|p| *p != if https { 443 } else { 80 });
+                Action::Redirect(Redirect { port: shown, ..to.clone() })
+            }
             other => other.clone(),
         };
+        let mirror = |(to, share): &(Destination, u64)| {
+            let cluster = self.forwards(&rule.rule.object, std::slice::from_ref(to), port);
+            cluster.into_iter().next().map(|w| Mirror { cluster: w.cluster, share: *share, cause: w.cause })
+        };
         Route {
-            name,
-            matcher: entry.map(|(_, m)| m.run_time.clone()).unwrap_or_default(),
-            action,
+            matcher: entry.map(|m| m.run_time.clone()).unwrap_or_default(),
             timeout_ms: rule.timeout_ms,
-            retries: rule.retries.unwrap_or_else(|| self.default_retries()),
             fault: rule.fault.clone(),
             rewrite: rule.rewrite.clone(),
             headers: rule.headers.clone(),
+            mirrors: rule.mirrors.iter().filter_map(mirror).collect(),
+            cors: rule.cors.clone(),
+            missing_is_500: rule.missing_is_500,
             not_modelled: rule.not_modelled.clone(),
-            cause: Cause::new(&vs.object, &field, "This rule of the VirtualService takes the request."),
+            inherited: rule.inherited.clone(),
+            rule: rule.rule.clone(),
+            ..Route::plain(
+                &name,
+                action,
+                rule.retries.clone().unwrap_or_else(|| self.default_retries()),
+                entry.map_or_else(|| rule.rule.clone(), |m| m.cause.clone()),
+            )
         }
     }
 
+    /// HTTP destinations to clusters. A sidecar builds the routes of a port from the services that have it: elsewhere a destination's
+    /// only port, or the host behind an alias, is not looked up.
+    fn forwards(&self, object: &str, destinations: &[Destination], port: u16) -> Vec<Weighted> {
+        let mut all = self.weighted(object, destinations, port);
+        if self.id.gateway {
+            return all;
+        }
+        let kept = destinations.iter().filter(|d| destinations.len() == 1 || d.weight.unwrap_or(0) > 0);
+        for (to, d) in all.iter_mut().zip(kept) {
+            if self.scope.service(&d.host).is_none_or(|s| s.port(port).is_none()) {
+                to.cluster = clusters::name(d.port.unwrap_or(port), &d.subset, &d.host);
+            }
+        }
+        all
+    }
+
     fn default_retries(&self) -> Retries {
-        Retries { attempts: self.base.config.retry_attempts.unwrap_or(2), ..DEFAULT_RETRIES }
+        Retries { attempts: self.base.config.retry_attempts.unwrap_or(2), ..Retries::usual() }
     }
 
     /// Destinations to clusters. One destination takes everything; of several those with weight 0 take nothing.
@@ -132,18 +153,8 @@ impl Builder<'_> {
         let declared =
             service.port(port).map(|p| p.cause.clone()).unwrap_or_else(|| Cause::new(&service.object, "spec.ports", ""));
         let cluster = clusters::name(port, "", &service.host);
-        Route {
-            name: "default".into(),
-            matcher: Matcher::default(),
-            action: Action::Forward(vec![Weighted { cluster, weight: 1, cause: declared.clone(), headers: Default::default() }]),
-            timeout_ms: None,
-            retries: self.default_retries(),
-            fault: None,
-            rewrite: Default::default(),
-            headers: Default::default(),
-            not_modelled: None,
-            cause: self.passed_over(service, port).unwrap_or(declared),
-        }
+        let action = Action::Forward(vec![Weighted { cluster, weight: 1, cause: declared.clone(), headers: Default::default() }]);
+        Route::plain("default", action, self.default_retries(), self.passed_over(service, port).unwrap_or(declared))
     }
 
     /// The route configuration `PORT` of a sidecar.
@@ -219,25 +230,14 @@ impl Builder<'_> {
     /// What becomes of hosts that nothing names.
     pub fn catch_all(&self) -> VirtualHost {
         let policy = self.scope.beyond.cause.clone();
-        let (name, action, retries) = match &self.scope.beyond.http {
-            None => ("block_all", Action::Direct(502, String::new()), NO_RETRIES),
+        let (name, action) = match &self.scope.beyond.http {
+            None => ("block_all", Action::Direct(502, String::new())),
             Some((name, cluster)) => {
                 let to = Weighted { cluster: cluster.clone(), weight: 1, cause: policy.clone(), headers: Default::default() };
-                (*name, Action::Forward(vec![to]), NO_RETRIES)
+                (*name, Action::Forward(vec![to]))
             }
         };
-        let route = Route {
-            name: name.into(),
-            matcher: Matcher::default(),
-            action,
-            timeout_ms: None,
-            retries,
-            fault: None,
-            rewrite: Default::default(),
-            headers: Default::default(),
-            not_modelled: None,
-            cause: policy.clone(),
-        };
+        let route = Route::plain(name, action, Retries::none(), policy.clone());
         VirtualHost { name: name.into(), domains: vec!["*".into()], routes: vec![route], cause: policy }
     }
 

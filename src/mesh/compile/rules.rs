@@ -1,9 +1,10 @@
 //! VirtualServices as meant: typed rules read from objects. What cannot be read was refused by validation; here it is left out.
 
+use super::http_parts;
 use crate::k8s::Object;
 use crate::mesh::Cause;
 use crate::mesh::config::duration_ms;
-use crate::mesh::proxy::{Action, Matcher, Retries};
+use crate::mesh::proxy::{Action, Cors, Matcher, Retries};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -20,6 +21,8 @@ pub enum ValueMatch {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UriMatch {
     pub kind: ValueMatch,
+    /// A prefix of whole path elements (Gateway API): `/a` covers `/a` and `/a/b`, not `/ab`.
+    pub elements: bool,
 }
 
 /// `headers.request` and `headers.response`.
@@ -45,6 +48,8 @@ pub struct Redirect {
     pub authority: Option<String>,
     pub scheme: Option<String>,
     pub port: Option<u16>,
+    /// `derivePort: FROM_REQUEST_PORT`: the port that the routes are for.
+    pub from_request_port: bool,
 }
 
 /// `rewrite`.
@@ -93,13 +98,25 @@ pub struct HttpRule {
     pub fault: Option<Fault>,
     pub rewrite: Rewrite,
     pub headers: HeaderEdits,
+    /// Copies, with their share in hundredths of a percent.
+    pub mirrors: Vec<(Destination, u64)>,
+    pub cors: Option<Cors>,
+    /// Namespace and name of the VirtualService that has the rules in place of this one.
+    pub delegate: Option<(String, String)>,
+    pub missing_is_500: bool,
     pub not_modelled: Option<Cause>,
+    /// Settings that stand elsewhere: in the rule that delegates to this one.
+    pub inherited: Vec<(&'static str, Cause)>,
+    /// Where the rule stands: `spec.http[0]`.
+    pub rule: Cause,
 }
 
 /// One `match` entry: the static filters and the run-time conditions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Match {
     pub name: String,
+    /// Where it stands: `spec.http[0].match[0]`.
+    pub cause: Cause,
     pub port: Option<u16>,
     pub gateways: Vec<String>,
     pub source_labels: BTreeMap<String, String>,
@@ -157,15 +174,15 @@ pub fn strings(value: &Value) -> Vec<String> {
     value.as_array().into_iter().flatten().filter_map(|v| v.as_str().map(String::from)).collect()
 }
 
-fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
+pub fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
     value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-fn text(value: &Value, key: &str) -> String {
+pub fn text(value: &Value, key: &str) -> String {
     value.get(key).and_then(Value::as_str).unwrap_or("").to_string()
 }
 
-fn some_text(value: &Value, key: &str) -> Option<String> {
+pub fn some_text(value: &Value, key: &str) -> Option<String> {
     Some(text(value, key)).filter(|t| !t.is_empty())
 }
 
@@ -202,55 +219,86 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn http(&self, rule: &Value, i: usize) -> HttpRule {
         let field = format!("spec.http[{i}]");
-        let destinations = self.destinations(rule, &field);
+        let own = Cause::new(&*self.object, &*field, "This rule of the VirtualService takes the request.");
         HttpRule {
             name: text(rule, "name"),
-            matches: list(rule, "match").iter().map(|m| self.matching(m)).collect(),
+            matches: self.matches(rule, &own),
             action: action(rule),
-            destinations,
+            destinations: self.destinations(rule, &field),
             timeout_ms: rule.get("timeout").and_then(Value::as_str).and_then(duration_ms).filter(|ms| *ms > 0),
-            retries: rule.get("retries").map(retries),
-            fault: rule.get("fault").map(fault),
+            retries: rule.get("retries").filter(|r| r.is_object()).map(http_parts::retries),
+            fault: rule.get("fault").filter(|f| f.is_object()).map(http_parts::fault),
             rewrite: rule.get("rewrite").map(rewrite).unwrap_or_default(),
             headers: edits(rule),
-            not_modelled: self.unmodelled(rule, &field),
+            mirrors: self.mirrors(rule, &field),
+            cors: rule.get("corsPolicy").filter(|c| c.is_object()).map(http_parts::cors),
+            delegate: rule
+                .get("delegate")
+                .filter(|d| d.is_object())
+                .map(|d| (some_text(d, "namespace").unwrap_or_else(|| self.namespace.to_string()), text(d, "name"))),
+            missing_is_500: false,
+            not_modelled: http_parts::unmodelled(rule, &own),
+            inherited: Vec::new(),
+            rule: own,
         }
     }
 
-    /// Fields whose effect on a trace this program does not model.
-    fn unmodelled(&self, rule: &Value, field: &str) -> Option<Cause> {
-        let name =
-            ["delegate", "mirror", "mirrors", "corsPolicy"].into_iter().find(|k| rule.get(k).is_some_and(|v| !v.is_null()))?;
-        Some(Cause::new(&self.object, &format!("{field}.{name}"), "This field is not modelled."))
+    fn matches(&self, rule: &Value, own: &Cause) -> Vec<Match> {
+        let one = |(j, entry): (usize, &Value)| self.matching(entry, own.within(&format!("match[{j}]")));
+        list(rule, "match").iter().enumerate().map(one).collect()
+    }
+
+    fn mirrors(&self, rule: &Value, field: &str) -> Vec<(Destination, u64)> {
+        let mut all = Vec::new();
+        if let Some(mirror) = rule.get("mirror").filter(|m| m.is_object()) {
+            let whole = rule.get("mirrorPercentage").filter(|p| p.is_object()).map(http_parts::percent);
+            let old =
+                || rule.get("mirrorPercent").or_else(|| rule.get("mirror_percent")).and_then(Value::as_u64).map(|n| n * 100);
+            let share = whole.or_else(old).unwrap_or(10_000);
+            all.push((self.destination(mirror, &Value::Null, format!("{field}.mirror")), share));
+        }
+        for (i, mirror) in list(rule, "mirrors").iter().enumerate() {
+            let share = mirror.get("percentage").filter(|p| p.is_object()).map_or(10_000, http_parts::percent);
+            let to = mirror.get("destination").unwrap_or(&Value::Null);
+            all.push((self.destination(to, &Value::Null, format!("{field}.mirrors[{i}].destination")), share));
+        }
+        all.retain(|(_, share)| *share > 0);
+        all
     }
 
     fn l4(&self, rule: &Value, kind: &str, i: usize) -> L4Rule {
         let field = format!("spec.{kind}[{i}]");
         L4Rule {
-            matches: list(rule, "match").iter().map(|m| self.matching(m)).collect(),
+            matches: self.matches(rule, &Cause::new(&*self.object, &*field, "This rule of the VirtualService takes it.")),
             destinations: self.destinations(rule, &field),
         }
     }
 
     fn destinations(&self, rule: &Value, field: &str) -> Vec<Destination> {
         let one = |(i, route): (usize, &Value)| {
-            let destination = route.get("destination").unwrap_or(&Value::Null);
-            Destination {
-                host: expand(&text(destination, "host"), self.namespace),
-                subset: text(destination, "subset"),
-                port: destination.get("port").and_then(|p| p.get("number")?.as_u64()).map(|n| n as u16),
-                weight: route.get("weight").and_then(Value::as_u64),
-                headers: edits(route),
-                field: format!("{field}.route[{i}].destination"),
-            }
+            let to = route.get("destination").unwrap_or(&Value::Null);
+            self.destination(to, route, format!("{field}.route[{i}].destination"))
         };
         list(rule, "route").iter().enumerate().map(one).collect()
     }
 
-    fn matching(&self, entry: &Value) -> Match {
+    /// `route`: what stands around the destination.
+    fn destination(&self, to: &Value, route: &Value, field: String) -> Destination {
+        Destination {
+            host: expand(&text(to, "host"), self.namespace),
+            subset: text(to, "subset"),
+            port: to.get("port").and_then(|p| p.get("number")?.as_u64()).map(|n| n as u16),
+            weight: route.get("weight").and_then(Value::as_u64),
+            headers: edits(route),
+            field,
+        }
+    }
+
+    fn matching(&self, entry: &Value, cause: Cause) -> Match {
         let labels = crate::k8s::object::strings(entry.get("sourceLabels").unwrap_or(&Value::Null));
         Match {
             name: text(entry, "name"),
+            cause,
             port: entry.get("port").and_then(Value::as_u64).map(|n| n as u16),
             gateways: list(entry, "gateways").iter().filter_map(Value::as_str).map(|g| gateway_name(g, self.namespace)).collect(),
             source_labels: labels.into_iter().map(|(k, v)| (k.into(), v.into())).collect(),
@@ -262,25 +310,28 @@ impl Reader<'_> {
     }
 }
 
-fn value_match(value: &Value) -> Option<ValueMatch> {
+/// A StringMatch; without any of its members, or as the regular expression `*`, it asks for presence.
+pub fn value_match(value: &Value) -> Option<ValueMatch> {
     let object = value.as_object()?;
     let get = |key: &str| object.get(key).and_then(Value::as_str).map(String::from);
     get("exact")
         .map(ValueMatch::Exact)
         .or_else(|| get("prefix").map(ValueMatch::Prefix))
-        .or_else(|| get("regex").map(ValueMatch::Regex))
+        .or_else(|| get("regex").map(|r| if r == "*" { ValueMatch::Present } else { ValueMatch::Regex(r) }))
         .or_else(|| object.is_empty().then_some(ValueMatch::Present))
 }
 
+/// Conditions on claims of a token (`@request.auth.claims.x`) are none on headers: see `http_parts::unmodelled`.
 fn named_matches(entry: &Value, key: &str) -> Vec<(String, ValueMatch)> {
     let members = entry.get(key).and_then(Value::as_object);
-    members.into_iter().flatten().map(|(k, v)| (k.clone(), value_match(v).unwrap_or(ValueMatch::Present))).collect()
+    let real = members.into_iter().flatten().filter(|(k, _)| !k.starts_with("@request.auth.claims"));
+    real.map(|(k, v)| (k.clone(), value_match(v).unwrap_or(ValueMatch::Present))).collect()
 }
 
 fn matcher(entry: &Value) -> Matcher {
     let one = |key: &str| entry.get(key).and_then(value_match).filter(|m| *m != ValueMatch::Present);
     Matcher {
-        uri: one("uri").map(|kind| UriMatch { kind }),
+        uri: one("uri").map(|kind| UriMatch { kind, elements: false }),
         ignore_case: entry.get("ignoreUriCase").and_then(Value::as_bool).unwrap_or(false),
         scheme: one("scheme"),
         method: one("method"),
@@ -301,40 +352,15 @@ fn action(rule: &Value) -> Action {
             authority: some_text(redirect, "authority"),
             scheme: some_text(redirect, "scheme"),
             port: redirect.get("port").and_then(Value::as_u64).map(|n| n as u16),
+            from_request_port: redirect.get("derivePort").and_then(Value::as_str) == Some("FROM_REQUEST_PORT"),
         });
     }
     match rule.get("directResponse").filter(|v| v.is_object()) {
         Some(direct) => {
             let status = direct.get("status").and_then(Value::as_u64).unwrap_or(200) as u16;
-            Action::Direct(status, direct.get("body").map(|b| text(b, "string")).unwrap_or_default())
+            Action::Direct(status, direct.get("body").map(http_parts::body).unwrap_or_default())
         }
         None => Action::Forward(Vec::new()),
-    }
-}
-
-fn retries(value: &Value) -> Retries {
-    let on = text(value, "retryOn");
-    let has = |words: &[&str]| on.split(',').any(|w| words.contains(&w.trim()));
-    Retries {
-        attempts: value.get("attempts").and_then(Value::as_u64).unwrap_or(0) as u32,
-        per_try_timeout_ms: value.get("perTryTimeout").and_then(Value::as_str).and_then(duration_ms),
-        on_connect_failure: on.is_empty() || has(&["connect-failure", "5xx", "gateway-error", "reset"]),
-        on_5xx: has(&["5xx", "gateway-error"]),
-    }
-}
-
-fn hundredths(value: &Value) -> u64 {
-    let exact = value.get("percentage").and_then(|p| p.get("value")).and_then(Value::as_f64);
-    let whole = value.get("percent").and_then(Value::as_f64);
-    exact.or(whole).map_or(10_000, |p| (p * 100.0).round().clamp(0.0, 10_000.0) as u64)
-}
-
-fn fault(value: &Value) -> Fault {
-    let delay = value.get("delay").filter(|v| v.is_object());
-    let abort = value.get("abort").filter(|v| v.is_object());
-    Fault {
-        delay: delay.and_then(|d| Some((duration_ms(&text(d, "fixedDelay"))?, hundredths(d)))),
-        abort: abort.and_then(|a| Some((a.get("httpStatus")?.as_u64()? as u16, hundredths(a)))),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is there, and what one proxy may see of it: exportTo, Sidecar, and which service a host name means.
 
 use super::alias;
+use super::delegate;
 use super::destination::{DestinationRule, destination_rule};
 use super::egress::{self, Beyond, Egress};
 use super::gateway::{Gateway, gateway};
@@ -243,9 +244,9 @@ impl<'a> Sight<'_, 'a> {
             found: Found::default(),
         };
         alias::link(&mut scope.services);
-        let named: HashSet<&str> = scope.rules.iter().flat_map(|vs| destination_hosts(vs)).collect();
+        let named: HashSet<String> = scope.rules.iter().flat_map(|vs| delegate::destinations(self.base, vs)).collect();
         let there: HashSet<&str> = scope.services.iter().map(|s| s.host.as_str()).collect();
-        let missing = |s: &&Arc<Service>| named.contains(s.host.as_str()) && !there.contains(s.host.as_str());
+        let missing = |s: &&Arc<Service>| named.contains(&s.host) && !there.contains(s.host.as_str());
         let missing: Vec<&Arc<Service>> = visible.iter().copied().filter(missing).collect();
         scope.destinations = one_per_host(&missing, namespace);
         scope
@@ -276,13 +277,6 @@ pub fn gateway_scope<'a>(base: &'a Base, id: &Identity, offer: &Offer<'a>) -> Sc
         parts: Vec::new(),
         found: Found::default(),
     }
-}
-
-/// Every host that a rule sends to.
-pub fn destination_hosts(vs: &VirtualService) -> impl Iterator<Item = &str> {
-    let http = vs.http.iter().flat_map(|r| &r.destinations);
-    let l4 = vs.tls.iter().chain(&vs.tcp).flat_map(|r| &r.destinations);
-    http.chain(l4).map(|d| d.host.as_str())
 }
 
 /// The Sidecar of a workload: its namespace's with a matching selector, its namespace's without one, the root namespace's without

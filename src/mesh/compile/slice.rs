@@ -2,11 +2,12 @@
 //! host and cluster for that request as deriving it from everything (a property test compares them), in a time that does not grow
 //! with the mesh. Where that is not sure the answer is `None`, and everything is taken.
 
+use super::delegate;
 use super::gateway::{Gateway, listen_port};
 use super::order::in_order;
 use super::registry::{Resolution, Service};
 use super::rules::{VirtualService, covers};
-use super::scope::{Base, Identity, Offer, destination_hosts, export_rank, sidecar_scope};
+use super::scope::{Base, Identity, Offer, export_rank, sidecar_scope};
 use crate::k8s::Snapshot;
 use crate::outside::answer::bare_host;
 use std::collections::HashSet;
@@ -99,8 +100,8 @@ impl<'a> Picked<'a> {
     fn complete(mut self) -> Option<Offer<'a>> {
         let base = self.base;
         for i in 0..self.rules.len() {
-            for host in destination_hosts(self.rules[i]) {
-                self.services(base.index.of_host(host));
+            for host in delegate::destinations(base, self.rules[i]) {
+                self.services(base.index.of_host(&host));
             }
             self.fits()?;
         }

@@ -8,9 +8,12 @@ use serde_json::{Value, json};
 /// `match` of a route.
 pub fn route_match(of: &Matcher) -> Value {
     let mut written = match &of.uri {
-        Some(UriMatch { kind: ValueMatch::Exact(path) }) => json!({ "path": path }),
-        Some(UriMatch { kind: ValueMatch::Regex(regex) }) => json!({ "safe_regex": { "regex": regex } }),
-        Some(UriMatch { kind: ValueMatch::Prefix(prefix) }) => json!({ "prefix": prefix }),
+        Some(UriMatch { kind: ValueMatch::Prefix(prefix), elements: true }) if prefix != "/" => {
+            json!({ "path_separated_prefix": prefix })
+        }
+        Some(UriMatch { kind: ValueMatch::Exact(path), .. }) => json!({ "path": path }),
+        Some(UriMatch { kind: ValueMatch::Regex(regex), .. }) => json!({ "safe_regex": { "regex": regex } }),
+        Some(UriMatch { kind: ValueMatch::Prefix(prefix), .. }) => json!({ "prefix": prefix }),
         _ => json!({ "prefix": "/" }),
     };
     if *of != Matcher::default() {

@@ -63,8 +63,8 @@ fn route(of: &Route, port: u16) -> Value {
 fn operation(of: &Route, port: u16) -> String {
     let path = match &of.matcher.uri {
         None => "/*".to_string(),
-        Some(UriMatch { kind: ValueMatch::Prefix(p) }) => format!("{p}*"),
-        Some(UriMatch { kind: ValueMatch::Exact(p) | ValueMatch::Regex(p) }) => p.clone(),
+        Some(UriMatch { kind: ValueMatch::Prefix(p), .. }) => format!("{p}*"),
+        Some(UriMatch { kind: ValueMatch::Exact(p) | ValueMatch::Regex(p), .. }) => p.clone(),
         Some(_) => "/*".into(),
     };
     if let Action::Forward(to) = &of.action
@@ -118,15 +118,11 @@ fn is_host(name: &str) -> bool {
 
 /// Only Istio's own routes and those of rules retry; `attempts: 0` writes none.
 fn retry_policy(of: &Route) -> Option<Value> {
-    let Retries { attempts, per_try_timeout_ms, on_connect_failure, on_5xx } = of.retries;
-    if attempts == 0 {
+    let Retries { attempts, per_try_timeout_ms, words, statuses, same_host, backoff_ms, .. } = &of.retries;
+    if *attempts == 0 {
         return None;
     }
-    let on = match (on_connect_failure, on_5xx) {
-        (_, true) => "5xx",
-        (true, false) => RETRY_ON,
-        (false, false) => "refused-stream",
-    };
+    let on = words.as_deref().unwrap_or(RETRY_ON);
     let kind = "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate";
     let mut policy = json!({
         "num_retries": attempts,
@@ -134,6 +130,13 @@ fn retry_policy(of: &Route) -> Option<Value> {
         "retry_host_predicate": [extension("envoy.retry_host_predicates.previous_hosts", kind, json!({}))],
         "host_selection_retry_max_attempts": "5",
     });
+    if on.contains("retriable-status-codes") && !statuses.is_empty() {
+        put(&mut policy, "retriable_status_codes", Some(json!(statuses)));
+    }
+    if *same_host && let Some(members) = policy.as_object_mut() {
+        members.remove("retry_host_predicate");
+    }
+    put(&mut policy, "retry_back_off", backoff_ms.map(|ms| json!({ "base_interval": duration(ms) })));
     put(&mut policy, "per_try_timeout", per_try_timeout_ms.map(|ms| json!(duration(ms))));
     Some(policy)
 }

@@ -1,7 +1,10 @@
 //! A request in a proxy's HTTP connection manager: virtual host, route, fault, cluster, upstream.
 
+mod cors;
+mod edits;
 mod forward;
 mod matching;
+mod mirror;
 
 use super::local::{encode, relay, reply};
 use super::log::Entry;
@@ -9,7 +12,7 @@ use super::wire::{Connection, Got, Message, What};
 use super::{Ctx, Place, guard, why};
 use crate::base::outcome::{At as Gate, Outcome, Path};
 use crate::mesh::Cause;
-use crate::mesh::compile::rules::{Edits, Redirect};
+use crate::mesh::compile::rules::Edits;
 use crate::mesh::policy::{Stop, values};
 use crate::mesh::proxy::{Action, Route};
 use crate::outside::wire::{HttpVersion, Response};
@@ -77,41 +80,72 @@ pub fn hop(ctx: &mut Ctx<'_>, at: &At<'_>, mut message: Message) -> Got {
 
 fn take(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, mut message: Message, route: &Route) -> Got {
     entry.route.clone_from(&route.name);
-    match &route.action {
-        Action::Direct(status, body) => direct(ctx, at, entry, &message, route, (*status, body)),
+    let mut delay = 0;
+    if let Some(fault) = &route.fault {
+        let hit = |ctx: &Ctx<'_>, what: &str, share: u64| ctx.chance(what) % 10_000 < share;
+        if let Some((ms, _)) = fault.delay.filter(|(_, share)| hit(ctx, "fault-delay", *share)) {
+            delay = ms;
+            entry.flags = "DI".into();
+        }
+        if let Some((status, _)) = fault.abort.filter(|(_, share)| hit(ctx, "fault-abort", *share)) {
+            return abort(ctx, at, entry, &message, (status, delay), route);
+        }
+    }
+    let said = cors::ask(route.cors.as_ref(), &message);
+    if let cors::Says::Answers(extra) = said {
+        let cause = rule_part(route, "corsPolicy").saying("The rule's CORS policy answers preflights.");
+        let outcome = Outcome::AnsweredByProxy;
+        let flags = entry.flags.clone();
+        let own = Own { status: 200, body: "", extra, flags: &flags, details: "cors_response", outcome, cause };
+        entry.duration = delay;
+        return answer(ctx, at, entry, &message, own).after(delay);
+    }
+    let got = match &route.action {
+        Action::Direct(status, body) => direct(ctx, at, Delayed { entry, delay }, &message, route, (*status, body)),
         Action::Redirect(redirect) => {
-            let location = location(redirect, &message, route);
+            let location = edits::location(redirect, &message, route);
+            entry.duration = delay;
+            let flags = entry.flags.clone();
             let own = Own {
                 status: redirect.code,
                 body: "",
                 extra: vec![("location", location)],
-                flags: "",
+                flags: &flags,
                 details: "direct_response",
                 outcome: Outcome::AnsweredByProxy,
                 cause: route.cause.clone(),
             };
-            answer(ctx, at, entry, &message, own)
+            written(answer(ctx, at, entry, &message, own).after(delay), &route.headers.response)
         }
         Action::Forward(targets) => {
-            let mut delay = 0;
-            if let Some(fault) = &route.fault {
-                let hit = |ctx: &Ctx<'_>, what: &str, share: u64| ctx.chance(what) % 10_000 < share;
-                if let Some((ms, _)) = fault.delay.filter(|(_, share)| hit(ctx, "fault-delay", *share)) {
-                    delay = ms;
-                    entry.flags = "DI".into();
-                }
-                if let Some((status, _)) = fault.abort.filter(|(_, share)| hit(ctx, "fault-abort", *share)) {
-                    return abort(ctx, at, entry, &message, (status, delay), route);
-                }
-            }
             matching::rewrite(route, &mut message);
-            edit(&mut message.headers, &route.headers.request, Some(&mut message.authority));
             forward::forward(ctx, &forward::Job { at, route, targets, delay }, entry, message)
         }
+    };
+    match said {
+        cors::Says::Adds(headers) => written(got, &Edits { set: headers, ..Edits::default() }),
+        _ => got,
     }
 }
 
-fn direct(ctx: &mut Ctx<'_>, at: &At<'_>, entry: Entry, message: &Message, route: &Route, answered: (u16, &str)) -> Got {
+/// An answer with edits of the route in it.
+fn written(mut got: Got, edits: &Edits) -> Got {
+    if let What::Response(response) = &mut got.what {
+        edits::apply(&mut response.headers, edits);
+    }
+    got
+}
+
+/// A line in the making, and how long a fault held the request back.
+struct Delayed {
+    entry: Entry,
+    delay: u64,
+}
+
+fn direct(ctx: &mut Ctx<'_>, at: &At<'_>, from: Delayed, message: &Message, route: &Route, answered: (u16, &str)) -> Got {
+    let Delayed { mut entry, delay } = from;
+    entry.duration = delay;
+    let flags = entry.flags.clone();
     let blocked = route.name == "block_all";
     let cause =
         if blocked { why::blocked(ctx, at.place, &message.authority, at.connection.target.1) } else { route.cause.clone() };
@@ -119,18 +153,17 @@ fn direct(ctx: &mut Ctx<'_>, at: &At<'_>, entry: Entry, message: &Message, route
         status: answered.0,
         body: answered.1,
         extra: Vec::new(),
-        flags: "",
+        flags: &flags,
         details: "direct_response",
         outcome: if blocked { Outcome::BlockedRegistryOnly } else { Outcome::AnsweredByProxy },
         cause,
     };
-    answer(ctx, at, entry, message, own)
+    written(answer(ctx, at, entry, message, own).after(delay), &route.headers.response)
 }
 
 fn abort(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, message: &Message, fault: (u16, u64), route: &Route) -> Got {
     let flags = if fault.1 > 0 { "DI,FI" } else { "FI" };
-    let cause =
-        Cause::new(&route.cause.object, &format!("{}.fault.abort", rule_of(&route.cause.field)), "The rule injects an abort.");
+    let cause = rule_part(route, "fault.abort").saying("The rule injects an abort.");
     let (body, details) = ("fault filter abort", "fault_filter_abort");
     let own = Own { status: fault.0, body, extra: Vec::new(), flags, details, outcome: Outcome::AnsweredByProxy, cause };
     entry.duration = fault.1;
@@ -138,9 +171,17 @@ fn abort(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, message: &Message, fa
     answer(ctx, at, entry, message, own).after(fault.1)
 }
 
-/// `spec.http[0].match[1]` -> `spec.http[0]`.
-fn rule_of(field: &str) -> &str {
-    field.split(".match[").next().unwrap_or(field)
+/// A setting of the route's rule. The Gateway API has other names for some.
+fn rule_part(route: &Route, name: &str) -> Cause {
+    if let Some((_, elsewhere)) = route.inherited.iter().find(|(n, _)| *n == name) {
+        return elsewhere.clone();
+    }
+    let of_gateway_api = route.rule.object.starts_with("HTTPRoute ");
+    route.rule.within(match name {
+        "timeout" if of_gateway_api => "timeouts.request",
+        "retries.perTryTimeout" if of_gateway_api => "timeouts.backendRequest",
+        other => other,
+    })
 }
 
 /// HTTP/1.0 at a gateway.
@@ -261,45 +302,11 @@ fn answer(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, message: &Message, o
     Got::end(What::Response(response), own.outcome, at.gate(), own.cause)
 }
 
-/// Set, add, remove; `host` and `:authority` name the authority.
-fn edit(headers: &mut Vec<(String, String)>, edits: &Edits, mut authority: Option<&mut String>) {
-    for (name, value) in &edits.set {
-        match (&mut authority, name.as_str()) {
-            (Some(authority), "host" | ":authority") => authority.clone_from(value),
-            _ => {
-                headers.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
-                headers.push((name.clone(), value.clone()));
-            }
-        }
-    }
-    headers.extend(edits.add.iter().cloned());
-    headers.retain(|(n, _)| !edits.remove.iter().any(|r| r.eq_ignore_ascii_case(n)));
-}
-
-fn location(redirect: &Redirect, message: &Message, route: &Route) -> String {
-    let scheme = redirect.scheme.clone().unwrap_or_else(|| message.header("x-forwarded-proto").unwrap_or("http").to_string());
-    let authority = redirect.authority.clone().unwrap_or_else(|| message.authority.clone());
-    let host = authority.split(':').next().unwrap_or("").to_string();
-    let port = redirect.port.or_else(|| authority.split_once(':')?.1.parse().ok());
-    let default = if scheme == "https" { 443 } else { 80 };
-    let shown = port.filter(|p| *p != default && (redirect.scheme.is_none() || redirect.port.is_some() || *p != 80));
-    let (path, query) = match message.path.split_once('?') {
-        Some((path, query)) => (path, format!("?{query}")),
-        None => (message.path.as_str(), String::new()),
-    };
-    let path = match (&redirect.uri, &redirect.prefix) {
-        (Some(uri), _) => return format!("{scheme}://{host}{}{uri}", shown.map(|p| format!(":{p}")).unwrap_or_default()),
-        (None, Some(prefix)) => matching::replace_prefix(&route.matcher, path, prefix),
-        (None, None) => path.to_string(),
-    };
-    format!("{scheme}://{host}{}{path}{query}", shown.map(|p| format!(":{p}")).unwrap_or_default())
-}
-
 /// An upstream's answer as this proxy hands it on.
 fn hand_on(ctx: &Ctx<'_>, at: &At<'_>, response: Response, service_ms: u64, message: &Message, edits: &[&Edits]) -> Response {
     let mut response = relay(response, at.place.server(), service_ms, ctx.inputs.now, message);
     for one in edits {
-        edit(&mut response.headers, one, None);
+        edits::apply(&mut response.headers, one);
     }
     encode(response, message)
 }

@@ -50,7 +50,23 @@ pub fn target(ctx: &Ctx<'_>, place: &Place, cluster: &Cluster, asks: &Asks<'_>) 
     }
 }
 
+/// Another address for a retry, when the cluster has one that did not fail yet.
+pub fn other_target(ctx: &Ctx<'_>, (place, cluster): (&Place, &Cluster), failed: &[Target], nth: u32) -> Option<Target> {
+    if matches!(cluster.kind, ClusterKind::OriginalDst | ClusterKind::Dynamic) {
+        return None;
+    }
+    let (all, _) = addresses(ctx, place, cluster);
+    let fresh: Vec<_> = all.into_iter().filter(|(to, _)| !failed.contains(to)).collect();
+    pick(ctx, &format!("{}-retry-{nth}", cluster.name), fresh)
+}
+
 fn listed(ctx: &Ctx<'_>, place: &Place, cluster: &Cluster) -> Result<Target, Missing> {
+    let (all, missing) = addresses(ctx, place, cluster);
+    pick(ctx, &cluster.name, all).ok_or(missing)
+}
+
+/// The cluster's addresses with their weights, and why there is none when there is none.
+fn addresses(ctx: &Ctx<'_>, place: &Place, cluster: &Cluster) -> (Vec<(Target, u64)>, Missing) {
     let mut all: Vec<(Target, u64)> = Vec::new();
     let mut missing = Missing::Empty;
     for endpoint in &cluster.endpoints {
@@ -71,15 +87,19 @@ fn listed(ctx: &Ctx<'_>, place: &Place, cluster: &Cluster) -> Result<Target, Mis
             }
         }
     }
+    (all, missing)
+}
+
+fn pick(ctx: &Ctx<'_>, what: &str, all: Vec<(Target, u64)>) -> Option<Target> {
     let total: u64 = all.iter().map(|(_, weight)| weight).sum();
-    let mut left = ctx.chance(&cluster.name) % total.max(1);
+    let mut left = ctx.chance(what) % total.max(1);
     for (target, weight) in all {
         if left < weight {
-            return Ok(target);
+            return Some(target);
         }
         left -= weight;
     }
-    Err(missing)
+    None
 }
 
 /// A dynamic forward proxy. Istio puts it into a sidecar's listener for the service that opens the listener first, and into none of

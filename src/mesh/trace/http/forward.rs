@@ -1,11 +1,11 @@
 //! From a route to an upstream and back: choice of cluster and endpoint, tries, timeouts, the answer or the failure.
 
-use super::{At, Own, answer, edit, hand_on, way};
+use super::{At, Own, answer, edits, hand_on, mirror, rule_part, way};
 use crate::base::outcome::{At as Gate, Outcome, TlsBy};
 use crate::mesh::proxy::{Cluster, Route, Weighted};
 use crate::mesh::trace::log::{self, Entry};
 use crate::mesh::trace::tcp::passthrough;
-use crate::mesh::trace::upstream::{Asks, Missing, Target, target};
+use crate::mesh::trace::upstream::{Asks, Missing, Target, other_target, target};
 use crate::mesh::trace::wire::{Got, Layer, Message, TlsWhy, What, Wire, socket};
 use crate::mesh::trace::{Ctx, network, why};
 use crate::mesh::{Cause, Facts};
@@ -35,7 +35,7 @@ struct Tried {
 /// One of several clusters, by weight.
 pub fn choose<'w>(ctx: &Ctx<'_>, targets: &'w [Weighted]) -> Option<&'w Weighted> {
     let total: u64 = targets.iter().map(|w| w.weight).sum();
-    let mut left = ctx.chance("weight") % total.max(1);
+    let mut left = ctx.chance(&ctx.at_depth("weight")) % total.max(1);
     targets.iter().find(|w| {
         let hit = left < w.weight;
         left = left.saturating_sub(w.weight);
@@ -49,7 +49,7 @@ pub fn forward(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, mut message: 
     let Some(chosen) = choose(ctx, job.targets).cloned() else {
         return no_cluster(ctx, job, entry, &message, &job.route.cause.clone(), "");
     };
-    edit(&mut message.headers, &chosen.headers.request, Some(&mut message.authority));
+    edits::request(job.route, &chosen, job.targets.len() == 1, &mut message);
     let proxy = at.place.proxy.clone();
     let owned;
     let cluster = match proxy.clusters.get(&chosen.cluster) {
@@ -73,13 +73,16 @@ pub fn forward(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, mut message: 
     };
     let path = way(ctx, &cluster.name, &cluster.host);
     ctx.leaves_by(path, &job.route.cause);
-    let tried = tries(ctx, job, cluster, &to, &message);
+    let tried = tries(ctx, job, cluster, to, &message);
+    if let Some(cause) = mirror::send(ctx, job, &message) {
+        return Got::not_modelled(cause);
+    }
     settle(ctx, job, entry, message, (cluster, &chosen, tried))
 }
 
 fn no_cluster(ctx: &mut Ctx<'_>, job: &Job<'_>, entry: Entry, message: &Message, cause: &Cause, name: &str) -> Got {
     let own = Own {
-        status: 503,
+        status: if job.route.missing_is_500 { 500 } else { 503 },
         body: "",
         extra: Vec::new(),
         flags: "NC",
@@ -109,7 +112,7 @@ fn no_address(ctx: &mut Ctx<'_>, job: &Job<'_>, entry: Entry, message: &Message,
 }
 
 /// The request with the TLS that the cluster asks for around it.
-fn dressed(ctx: &mut Ctx<'_>, job: &Job<'_>, cluster: &Cluster, to: &Target, message: &Message) -> Wire {
+pub fn dressed(ctx: &mut Ctx<'_>, job: &Job<'_>, cluster: &Cluster, to: &Target, message: &Message) -> Wire {
     let host = bare_host(&message.authority);
     let mut layers = Vec::new();
     if let Some(tls) = &cluster.tls {
@@ -154,13 +157,15 @@ fn dressed(ctx: &mut Ctx<'_>, job: &Job<'_>, cluster: &Cluster, to: &Target, mes
 }
 
 /// The first try and the retries that the route allows.
-fn tries(ctx: &mut Ctx<'_>, job: &Job<'_>, cluster: &Cluster, to: &Target, message: &Message) -> Tried {
-    let retries = job.route.retries;
+fn tries(ctx: &mut Ctx<'_>, job: &Job<'_>, cluster: &Cluster, first: Target, message: &Message) -> Tried {
+    let retries = &job.route.retries;
+    let mut to = first;
+    let mut failed: Vec<Target> = Vec::new();
     let limit = retries.per_try_timeout_ms;
     let (mut spent, mut n) = (0, 0);
     let hops = ctx.hops.len();
     loop {
-        let wire = dressed(ctx, job, cluster, to, message);
+        let wire = dressed(ctx, job, cluster, &to, message);
         let (ip, port) = job.at.place.ip.map_or((None, 0), |ip| (Some(ip), ctx.port()));
         let own_tls = wire.is_tls();
         let mut got = network::reach(ctx, (ip, port), to.address, to.port, wire);
@@ -179,7 +184,8 @@ fn tries(ctx: &mut Ctx<'_>, job: &Job<'_>, cluster: &Cluster, to: &Target, messa
             _ if late => true,
             What::Refused | What::Dropped => retries.on_connect_failure,
             What::Tls { depth: 0, .. } => retries.on_connect_failure,
-            What::Response(r) => retries.on_5xx && r.status >= 500,
+            What::Response(r) => retries.on_5xx && r.status >= 500 || retries.statuses.contains(&r.status),
+            What::Closed | What::Reset => retries.on_reset,
             _ => false,
         };
         if !again || n >= retries.attempts {
@@ -189,7 +195,14 @@ fn tries(ctx: &mut Ctx<'_>, job: &Job<'_>, cluster: &Cluster, to: &Target, messa
             return Tried { got, upstream: socket(to.address, to.port), local, exhausted: again && n > 0, per_try: late };
         }
         n += 1;
-        spent += 5 + ctx.chance(&format!("backoff-{n}")) % (25 * u64::from(n));
+        let base = retries.backoff_ms.unwrap_or(25).max(1);
+        spent += base / 5 + ctx.chance(&format!("backoff-{n}")) % (base * u64::from(n)).clamp(1, base * 10);
+        failed.push(to.clone());
+        if !retries.same_host
+            && let Some(other) = other_target(ctx, (job.at.place, cluster), &failed, n)
+        {
+            to = other;
+        }
         ctx.forget_retry(hops, n);
     }
 }
@@ -219,7 +232,7 @@ fn settle(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, message: Message, 
             if tried.exhausted {
                 entry.flags = "URX".into();
             }
-            let edits = [&chosen.headers.response, &job.route.headers.response];
+            let edits = edits::response(job.route, chosen, job.targets.len() == 1);
             let response = hand_on(ctx, at, response, total, &message, &edits);
             ctx.write(at.hop, at.place, entry, true);
             Got { what: What::Response(response), ms: total + 1 + job.delay, ..tried.got }
@@ -233,15 +246,13 @@ fn settle(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, message: Message, 
 }
 
 fn too_late(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, message: &Message, tried: &Tried) -> Got {
-    let rule = super::rule_of(&job.route.cause.field).to_string();
     let capped = job.route.timeout_ms.is_some_and(|t| tried.got.ms >= t || !tried.per_try);
     let (field, details) = match capped {
         true => ("timeout", "response_timeout"),
         false => ("retries.perTryTimeout", "upstream_per_try_timeout"),
     };
     let ms = if capped { job.route.timeout_ms.unwrap_or(tried.got.ms) } else { tried.got.ms };
-    let cause =
-        Cause::new(&job.route.cause.object, &format!("{rule}.{field}"), "The answer did not come within the rule's limit.");
+    let cause = rule_part(job.route, field).saying("The answer did not come within the rule's limit.");
     let flags = match (tried.exhausted && !capped, ctx.model.options().facts.retry_flag_first) {
         (true, true) => "URX,UT",
         (true, false) => "UT,URX",

@@ -26,7 +26,7 @@ fn whole(pattern: &str, value: &str) -> bool {
     Regex::new(&format!("^(?:{pattern})$")).is_ok_and(|r| r.is_match(value))
 }
 
-fn value_fits(wanted: &ValueMatch, value: &str) -> bool {
+pub fn value_fits(wanted: &ValueMatch, value: &str) -> bool {
     match wanted {
         ValueMatch::Exact(text) => value == text,
         ValueMatch::Prefix(text) => value.starts_with(text.as_str()),
@@ -36,6 +36,10 @@ fn value_fits(wanted: &ValueMatch, value: &str) -> bool {
 }
 
 fn uri_fits(wanted: &UriMatch, path: &str, ignore_case: bool) -> bool {
+    if let (ValueMatch::Prefix(prefix), true) = (&wanted.kind, wanted.elements) {
+        let prefix = prefix.trim_end_matches('/');
+        return path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    }
     match (&wanted.kind, ignore_case) {
         (ValueMatch::Exact(t), true) => path.eq_ignore_ascii_case(t),
         (ValueMatch::Prefix(t), true) => path.to_ascii_lowercase().starts_with(&t.to_ascii_lowercase()),
@@ -48,6 +52,11 @@ pub fn fits(matcher: &Matcher, message: &Message) -> bool {
     let (path, query) = message.path.split_once('?').unwrap_or((&message.path, ""));
     let optional = |wanted: &Option<ValueMatch>, value: &str| wanted.as_ref().is_none_or(|w| value_fits(w, value));
     let header = |(name, wanted): &(String, ValueMatch)| message.header(name).is_some_and(|v| value_fits(wanted, v));
+    // A header that is not there counts as an empty one, unless presence is asked for.
+    let absent = |(name, unwanted): &(String, ValueMatch)| match unwanted {
+        ValueMatch::Present => message.header(name).is_some(),
+        other => value_fits(other, message.header(name).unwrap_or("")),
+    };
     let parameter = |(name, wanted): &(String, ValueMatch)| {
         let mut pairs = query.split('&').map(|p| p.split_once('=').unwrap_or((p, "")));
         pairs.any(|(n, v)| n == name && value_fits(wanted, v))
@@ -57,12 +66,18 @@ pub fn fits(matcher: &Matcher, message: &Message) -> bool {
         && optional(&matcher.method, &message.method)
         && optional(&matcher.authority, &message.authority)
         && matcher.headers.iter().all(header)
-        && !matcher.without_headers.iter().any(header)
+        && !matcher.without_headers.iter().any(absent)
         && matcher.query.iter().all(parameter)
 }
 
 /// Replaces the matched prefix, or the whole path for exact and regular expressions.
 pub fn replace_prefix(matcher: &Matcher, path: &str, with: &str) -> String {
+    if let Some(UriMatch { kind: ValueMatch::Prefix(prefix), elements: true }) = &matcher.uri {
+        // Taking the prefix away leaves one slash; otherwise only the elements are replaced.
+        let rest = path.strip_prefix(prefix.trim_end_matches('/')).unwrap_or(path);
+        let joined = format!("{}{rest}", with.trim_end_matches('/'));
+        return if joined.is_empty() { "/".into() } else { joined };
+    }
     match matcher.uri.as_ref().map(|u| &u.kind) {
         Some(ValueMatch::Prefix(prefix)) if path.len() >= prefix.len() => format!("{with}{}", &path[prefix.len()..]),
         Some(ValueMatch::Exact(_) | ValueMatch::Regex(_)) => with.to_string(),
@@ -87,9 +102,6 @@ pub fn rewrite(route: &Route, message: &mut Message) {
     if let Some(new) = new {
         message.original_path.get_or_insert_with(|| message.path.clone());
         message.path = format!("{new}{query}");
-    }
-    if let Some(authority) = &route.rewrite.authority {
-        message.authority.clone_from(authority);
     }
 }
 
