@@ -3,6 +3,7 @@
 
 pub mod bootstrap;
 pub mod clusters;
+pub mod dynamic;
 pub mod endpoints;
 pub mod filters;
 pub mod listeners;
@@ -31,7 +32,8 @@ pub fn listeners(told: &Told<'_>) -> Vec<Value> {
 
 /// The route configurations of a proxy: RDS, by name.
 pub fn routes(told: &Told<'_>) -> Vec<Value> {
-    told.proxy.routes.iter().map(|(name, config)| routes::config(told, name, config)).collect()
+    let by_name = told.proxy.routes.iter().filter(|(name, _)| *name != dynamic::EVERYWHERE);
+    by_name.map(|(name, config)| routes::config(told, name, config)).collect()
 }
 
 /// The clusters of a proxy: CDS, by name; the built-in ones of a sidecar or a gateway last.

@@ -81,6 +81,9 @@ fn settle_member(room: &Room<'_>, member: &mut Value) {
     if members.contains_key("sds_config") && members.contains_key("name") {
         members.remove("sds_config");
     }
+    if let Some(Value::Object(cache)) = members.get_mut("dns_cache_config") {
+        cache.insert("typed_dns_resolver_config".into(), resolver(room));
+    }
     if members.get("path").is_some_and(|p| p == "/dev/stdout" || p == "/dev/stderr") {
         members.insert("path".into(), json!(room.log));
     }
@@ -115,13 +118,17 @@ fn settle_cluster(room: &Room<'_>, cluster: &mut Value, endpoints: &[Value]) {
         members.insert("type".into(), json!("STATIC"));
         members.insert("load_assignment".into(), found.unwrap_or_else(|| json!({ "cluster_name": name })));
     }
-    let (ip, port) = (room.resolver.0.to_string(), room.resolver.1);
     if members.remove("typed_dns_resolver_config").is_some() {
-        let kind = "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig";
-        let config = json!({ "resolvers": [socket(&ip, port)], "dns_resolver_options": { "no_default_search_domain": true } });
-        let resolver = extension("envoy.network.dns_resolver.cares", kind, config);
-        members.insert("typed_dns_resolver_config".into(), resolver);
+        members.insert("typed_dns_resolver_config".into(), resolver(room));
     }
+}
+
+/// Names are looked up at the room's name server, as they are written.
+fn resolver(room: &Room<'_>) -> Value {
+    let kind = "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig";
+    let server = socket(&room.resolver.0.to_string(), room.resolver.1);
+    let config = json!({ "resolvers": [server], "dns_resolver_options": { "no_default_search_domain": true } });
+    extension("envoy.network.dns_resolver.cares", kind, config)
 }
 
 /// Every secret that a resource may name.

@@ -1,6 +1,6 @@
 //! Clusters (Istio: core/cluster.go, cluster_builder.go, cluster_traffic_policy.go).
 
-use super::{Told, config_path, duration, endpoints, from_ads, put, tls, typed};
+use super::{Told, config_path, duration, dynamic, endpoints, from_ads, put, tls, typed};
 use crate::mesh::proxy::{Cluster, ClusterKind};
 use serde_json::{Map, Value, json};
 
@@ -34,7 +34,7 @@ pub fn cluster(_told: &Told<'_>, of: &Cluster) -> Value {
         }
         ClusterKind::StrictDns | ClusterKind::LogicalDns => by_name(&mut written, of),
         ClusterKind::Static => put(&mut written, "load_assignment", Some(endpoints::assignment(of))),
-        ClusterKind::Dynamic => dynamic(&mut written, of),
+        ClusterKind::Dynamic => dynamic::cluster(&mut written, of),
     }
     let provided = matches!(of.kind, ClusterKind::OriginalDst | ClusterKind::Dynamic);
     let policy = if provided { "CLUSTER_PROVIDED" } else { "LEAST_REQUEST" };
@@ -59,19 +59,6 @@ fn kind(of: ClusterKind) -> &'static str {
         ClusterKind::OriginalDst => "ORIGINAL_DST",
         ClusterKind::Static | ClusterKind::Dynamic => "STATIC",
     }
-}
-
-/// A dynamic forward proxy, which has a type of its own.
-fn dynamic(written: &mut Value, of: &Cluster) {
-    let kind = "envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig";
-    let cache = json!({ "name": of.name, "dns_lookup_family": "V4_ONLY" });
-    let insecure = of.tls.is_none().then_some(true);
-    let config = json!({ "dns_cache_config": cache, "allow_insecure_cluster_options": insecure });
-    let custom = json!({ "name": "envoy.clusters.dynamic_forward_proxy", "typed_config": typed(kind, config) });
-    if let Some(members) = written.as_object_mut() {
-        members.remove("type");
-    }
-    put(written, "cluster_type", Some(custom));
 }
 
 /// Clusters whose endpoints the proxy resolves itself.

@@ -1,17 +1,17 @@
 //! Network filters: HTTP connection manager, TCP proxy, their access logs (Istio: listener_builder.go, networkfilter.go, accesslog.go).
 
-use super::{Told, extension, from_ads, put, some, typed};
+use super::{Told, dynamic, extension, from_ads, put, routes, some, typed};
 use crate::mesh::proxy::{FilterChain, Listener, Weighted};
 use crate::mesh::trace::log;
 use serde_json::{Value, json};
 
 /// The HTTP connection manager of a chain.
-pub fn http_manager(told: &Told<'_>, of: &Listener, chain: &FilterChain, config: &str) -> Value {
+pub fn http_manager(told: &Told<'_>, of: &Listener, config: &str) -> Value {
     let gateway = told.proxy.gateway;
     let mut manager = json!({
         "stat_prefix": format!("outbound_{};", of.name),
         "rds": { "config_source": from_ads(), "route_config_name": config },
-        "http_filters": http_filters(),
+        "http_filters": http_filters(told, of),
         "normalize_path": true,
         "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
         "use_remote_address": gateway,
@@ -29,22 +29,30 @@ pub fn http_manager(told: &Told<'_>, of: &Listener, chain: &FilterChain, config:
         put(&mut manager, "set_current_client_cert_details", Some(details));
         put(&mut manager, "http_protocol_options", Some(json!({})));
     }
-    let _ = chain;
+    if of.name == "virtualOutbound"
+        && let (Some(members), Some(own)) = (manager.as_object_mut(), told.proxy.routes.get(config))
+    {
+        members.remove("rds");
+        members.insert("route_config".into(), routes::config(told, config, own));
+        members.insert("stat_prefix".into(), json!(format!("outbound_virtualOutbound_{config};")));
+    }
     let kind = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
     extension("envoy.filters.network.http_connection_manager", kind, manager)
 }
 
 /// What stands before the router in every chain.
-fn http_filters() -> Value {
+fn http_filters(told: &Told<'_>, of: &Listener) -> Value {
     let at = |name: &str, kind: &str, config: Value| {
         extension(&format!("envoy.filters.http.{name}"), &format!("envoy.extensions.filters.http.{kind}"), config)
     };
-    json!([
+    let mut filters = vec![
         at("grpc_stats", "grpc_stats.v3.FilterConfig", json!({ "emit_filter_state": true, "stats_for_all_methods": false })),
         at("fault", "fault.v3.HTTPFault", json!({})),
         at("cors", "cors.v3.Cors", json!({})),
-        at("router", "router.v3.Router", json!({})),
-    ])
+    ];
+    filters.extend(dynamic::http_filters(told, of));
+    filters.push(at("router", "router.v3.Router", json!({})));
+    Value::Array(filters)
 }
 
 /// The TCP proxy of a chain: one destination by name, several by weight.

@@ -1,7 +1,7 @@
 //! Listeners and filter chains (Istio: core/listener.go, listener_builder.go, gateway.go).
 
 use super::filters::{self, http_manager, tcp_proxy};
-use super::{Told, duration, extension, put, socket, some, tls};
+use super::{Told, duration, dynamic, extension, put, socket, some, tls};
 use crate::mesh::proxy::{Filter, FilterChain, Listener, Transport};
 use serde_json::{Map, Value, json};
 
@@ -50,7 +50,15 @@ fn virtual_outbound(told: &Told<'_>, of: &Listener) -> Value {
         "filter_chain_match": { "destination_port": OUTBOUND },
         "filters": [tcp_proxy(told, "BlackHoleCluster", json!({ "cluster": "BlackHoleCluster" }), false)],
     });
-    let rest = of.chains.iter().chain(&of.default_chain).map(|c| chain(told, of, c));
+    let rest = of.chains.iter().chain(&of.default_chain).map(|c| {
+        let mut written = chain(told, of, c);
+        if c.http_only {
+            // Nothing here reads TLS, so no transport is asked for.
+            put(&mut written, "filter_chain_match", Some(json!({ "application_protocols": ["http/1.1", "h2c"] })));
+            put(&mut written, "name", Some(json!("virtualOutbound-catchall-tcp-http")));
+        }
+        written
+    });
     let mut listener = json!({
         "name": of.name,
         "address": socket("0.0.0.0", of.port),
@@ -59,6 +67,7 @@ fn virtual_outbound(told: &Told<'_>, of: &Listener) -> Value {
         "traffic_direction": "OUTBOUND",
         "max_connections_to_accept_per_socket_event": 1,
     });
+    put(&mut listener, "listener_filters", some(inspectors(of)));
     put(&mut listener, "access_log", some(filters::listener_access_log(told)));
     listener
 }
@@ -91,11 +100,11 @@ fn matches_all(chain: &FilterChain) -> bool {
 }
 
 fn chain(told: &Told<'_>, of: &Listener, chain: &FilterChain) -> Value {
-    let filter = match &chain.filter {
-        Filter::Http(config) => http_manager(told, of, chain, config),
-        Filter::Tcp(to) => filters::tcp(told, chain, to),
+    let filters: Vec<Value> = match &chain.filter {
+        Filter::Http(config) => vec![http_manager(told, of, config)],
+        Filter::Tcp(to) => dynamic::by_server_name(told, chain, to).into_iter().chain([filters::tcp(told, chain, to)]).collect(),
     };
-    let mut written = json!({ "filters": [filter] });
+    let mut written = json!({ "filters": filters });
     put(&mut written, "name", chain.name.as_ref().map(|n| json!(n)));
     put(&mut written, "filter_chain_match", conditions(chain));
     put(&mut written, "transport_socket", chain.terminates.map(|how| tls::downstream(how, &chain.filter)));

@@ -34,6 +34,8 @@ pub enum Missing {
     Blocked(Cause),
     /// The dynamic forward proxy did not resolve the host.
     Unresolved,
+    /// The cluster looked the host up, since no filter had, and did not find it.
+    UnresolvedLate,
     /// The listener has no dynamic forward proxy for this cluster; why.
     NoFilter(Cause),
 }
@@ -102,23 +104,17 @@ fn pick(ctx: &Ctx<'_>, what: &str, all: Vec<(Target, u64)>) -> Option<Target> {
     None
 }
 
-/// A dynamic forward proxy. Istio puts it into a sidecar's listener for the service that opens the listener first, and into none of
-/// a gateway's.
+/// A dynamic forward proxy. Istio puts its filter into the sidecar's listener of the service that opens the listener first, and into
+/// none of a gateway's. For HTTP the cluster looks the host up itself where no filter has done it; for spliced connections nobody does.
 fn dynamic(ctx: &Ctx<'_>, place: &Place, cluster: &Cluster, asks: &Asks<'_>) -> Result<Target, Missing> {
     let everywhere = cluster.name == "AllowAnyDynamicDNSCluster";
-    if place.proxy.gateway {
-        let text = "A gateway has no dynamic forward proxy, so DYNAMIC_DNS gives it no address.";
+    if place.proxy.gateway && !asks.http {
+        let text = "A gateway has no dynamic forward proxy for spliced connections, so DYNAMIC_DNS gives it no address.";
         return Err(Missing::NoFilter(Cause::new(&*cluster.cause.object, "spec.resolution", text)));
     }
     let opened_by = ctx.hops.get(asks.hop).and_then(|h| h.listener.as_ref());
     let listener = opened_by.and_then(|name| place.proxy.listeners.iter().find(|l| l.name == *name));
-    if let Some(listener) = listener.filter(|l| asks.http && !everywhere && l.cause.object != cluster.cause.object) {
-        let text = format!(
-            "Listener {} was opened by {}, and only the service that opens a listener brings its dynamic forward proxy along.",
-            listener.name, listener.cause.object
-        );
-        return Err(Missing::NoFilter(Cause::new(&*cluster.cause.object, "spec.resolution", text)));
-    }
+    let own = listener.is_some_and(|l| l.cause.object == cluster.cause.object) && !place.proxy.gateway;
     let Some(host) = asks.host else { return Err(Missing::Empty) };
     if let Some(cause) = firewall::blocks_names(ctx, &place.pod, bare_host(host).trim_end_matches('.')) {
         return Err(Missing::Blocked(cause));
@@ -133,6 +129,7 @@ fn dynamic(ctx: &Ctx<'_>, place: &Place, cluster: &Cluster, asks: &Asks<'_>) -> 
         DnsAnswer::Addresses { addresses, .. } if !addresses.is_empty() => {
             Ok(Target { address: addresses[0], port, mtls: false })
         }
+        _ if asks.http && !own && !everywhere => Err(Missing::UnresolvedLate),
         _ => Err(Missing::Unresolved),
     }
 }

@@ -167,7 +167,7 @@ pub fn no_address(ctx: &Ctx<'_>, cluster: &Cluster, missing: Missing) -> Cause {
     match missing {
         Missing::Empty => no_endpoint(ctx, cluster),
         Missing::NoFilter(cause) | Missing::Blocked(cause) => cause,
-        Missing::Unresolved => {
+        Missing::Unresolved | Missing::UnresolvedLate => {
             let text = "The proxy asked for the request's host by itself, and the name does not resolve.";
             Cause::new(&*cluster.cause.object, "spec.resolution", text)
         }

@@ -12,6 +12,9 @@ use crate::mesh::{Cause, Facts};
 use crate::outside::answer::bare_host;
 use crate::outside::wire::HttpVersion;
 
+/// The resolver's words for a name that does not exist.
+const NO_SUCH_NAME: &str = "dns_resolution_failure{cares_norecords:Domain_name_not_found}";
+
 /// What is to be done.
 pub struct Job<'x> {
     pub at: &'x At<'x>,
@@ -96,7 +99,8 @@ fn no_cluster(ctx: &mut Ctx<'_>, job: &Job<'_>, entry: Entry, message: &Message,
 fn no_address(ctx: &mut Ctx<'_>, job: &Job<'_>, entry: Entry, message: &Message, at: (&Cluster, Missing)) -> Got {
     let (cluster, missing) = at;
     let (body, flags, details) = match missing {
-        Missing::Unresolved => ("DNS resolution failure", "DF", "dns_resolution_failure{cares_norecords:Domain_name_not_found}"),
+        Missing::Unresolved => ("DNS resolution failure", "DF", NO_SUCH_NAME),
+        Missing::UnresolvedLate => ("no healthy upstream", "UH", NO_SUCH_NAME),
         _ => ("no healthy upstream", "UH", "no_healthy_upstream"),
     };
     let own = Own {
