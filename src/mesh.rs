@@ -18,6 +18,7 @@ pub mod reach;
 pub mod resolve;
 #[cfg(test)]
 mod rows;
+pub mod telemetry;
 pub mod trace;
 pub mod validate;
 pub mod versions;

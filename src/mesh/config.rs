@@ -8,6 +8,8 @@ use serde_json::Value;
 /// What the mesh configuration says, as far as requests show it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MeshConfig {
+    /// The object that it is read from, `default` without one.
+    pub object: String,
     pub registry_only: bool,
     /// ALLOW_ANY_DYNAMIC_DNS: sidecars resolve the hosts of plain HTTP to anywhere themselves.
     pub dynamic_dns: bool,
@@ -41,6 +43,7 @@ impl Default for MeshConfig {
     fn default() -> MeshConfig {
         let everyone = || vec!["*".to_string()];
         MeshConfig {
+            object: "default".into(),
             registry_only: false,
             dynamic_dns: false,
             policy: Cause::new(
@@ -102,6 +105,7 @@ pub fn read(text: &str, object: &str) -> Result<MeshConfig, String> {
         return Err("the text is not a mapping".into());
     }
     let mut config = MeshConfig::default();
+    config.object = object.to_string();
     read_policy(&value, object, &mut config)?;
     config.access_log_file = string(&value, "accessLogFile")?.unwrap_or_default();
     config.access_log_format = string(&value, "accessLogFormat")?.unwrap_or_default();

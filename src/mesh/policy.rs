@@ -11,8 +11,9 @@ pub mod unmodelled;
 pub mod values;
 
 use super::Cause;
-use super::compile::scope::Identity;
+use super::compile::scope::{Base, Identity};
 use super::config::MeshConfig;
+use super::telemetry::{Logging, Telemetries};
 use crate::k8s::{Object, Snapshot};
 use authorize::{Attempt, Authorization, Policy, Verdict};
 use network::Network;
@@ -32,6 +33,7 @@ pub struct Policies {
     pub peers: Peers,
     tokens: Vec<Arc<Object>>,
     pub network: Network,
+    pub telemetry: Telemetries,
 }
 
 /// What stands before one proxy.
@@ -41,6 +43,8 @@ pub struct Guard {
     pub tokens: Tokens,
     /// What the proxy's inbound side takes: `STRICT`, and per port.
     pub mode: Mode,
+    /// The access-log lines that it writes.
+    pub logging: Logging,
 }
 
 impl Policies {
@@ -57,11 +61,12 @@ impl Policies {
             peers: Peers::read(&by_age(snapshot, "PeerAuthentication"), root),
             tokens: by_age(snapshot, "RequestAuthentication"),
             network: Network::read(snapshot),
+            telemetry: Telemetries::read(snapshot),
         }
     }
 
     /// What stands before a proxy.
-    pub fn guard(&self, id: &Identity, config: &MeshConfig) -> Guard {
+    pub fn guard(&self, id: &Identity, base: &Base) -> Guard {
         let mut namespaces = vec![self.root.as_str()];
         if id.namespace != self.root {
             namespaces.push(&id.namespace);
@@ -69,9 +74,10 @@ impl Policies {
         let in_scope = namespaces.iter().filter_map(|ns| self.authorization.get(*ns)).flatten();
         let own = in_scope.filter(|p| p.takes(id)).cloned().collect();
         Guard {
-            authorization: Authorization::new(own, config),
+            authorization: Authorization::new(own, &base.config),
             tokens: Tokens::new(self.tokens.iter().filter(|o| namespaces.contains(&o.namespace())), id),
             mode: self.peers.mode(&id.namespace, &id.labels),
+            logging: self.telemetry.logging(id, base),
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::mesh::compile::listeners::{self, Seen};
 use crate::mesh::compile::slice::Question;
 use crate::mesh::policy::network::Protocol;
 use crate::mesh::proxy::{Filter, Proxy};
+use crate::mesh::telemetry::{Side, Sink};
 use crate::mesh::{Cause, Hop, Inputs, Model, Trace};
 use crate::outside::answer::bare_host;
 use crate::outside::wire::{DnsAnswer, Request, Scheme};
@@ -41,6 +42,8 @@ pub struct Written {
     pub pod: String,
     pub entry: Entry,
     pub http: bool,
+    /// Where the proxy writes it.
+    pub sinks: Arc<Vec<Sink>>,
 }
 
 /// What accumulates along the way.
@@ -160,7 +163,10 @@ impl Ctx<'_> {
             h.flags = if entry.flags.is_empty() { "-".into() } else { entry.flags.clone() };
         }
         let (namespace, pod) = (place.pod.namespace().to_string(), place.pod.name().to_string());
-        self.written.push(Written { hop, namespace, pod, entry, http });
+        let inbound = self.hops.get(hop).is_some_and(|h| h.listener.as_deref() == Some("virtualInbound"));
+        let side = if inbound { Side::Server } else { Side::Client };
+        let sinks = place.proxy.guard.logging.of(side).clone();
+        self.written.push(Written { hop, namespace, pod, entry, http, sinks });
     }
 }
 

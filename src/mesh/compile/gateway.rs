@@ -148,7 +148,7 @@ pub fn proxy(base: &Base, id: &Identity, snapshot: &Snapshot, offer: &Offer<'_>)
         registry_only: false,
         policy: scope.beyond.cause.clone(),
         not_modelled: Vec::new(),
-        guard: base.policies.guard(id, &base.config),
+        guard: base.policies.guard(id, base),
     }
 }
 

@@ -21,7 +21,7 @@ pub fn proxy(base: &Base, id: &Identity, offer: &Offer<'_>) -> Proxy {
         registry_only: scope.beyond.http.is_none(),
         policy: scope.beyond.cause.clone(),
         not_modelled: scope.beyond.not_modelled.iter().cloned().collect(),
-        guard: base.policies.guard(id, &base.config),
+        guard: base.policies.guard(id, base),
     }
 }
 

@@ -10,8 +10,7 @@ impl Model {
         let snapshot = self.snapshot();
         let found = |o: &Arc<Object>, field: &str| Some(Cause::new(o.key().to_string(), field, "This kind is not modelled."));
         let here = [pod.namespace(), &self.options().root_namespace];
-        let kinds =
-            [("networking.istio.io", "EnvoyFilter"), ("extensions.istio.io", "WasmPlugin"), ("telemetry.istio.io", "Telemetry")];
+        let kinds = [("networking.istio.io", "EnvoyFilter"), ("extensions.istio.io", "WasmPlugin")];
         let proxied = capture::proxy_container(pod).is_some();
         for (group, kind) in kinds.into_iter().filter(|_| proxied) {
             if let Some(object) = snapshot.list(group, kind).find(|o| here.contains(&o.namespace())) {

@@ -123,7 +123,8 @@ fn logs_follow_the_mesh_configuration() {
         (&json["response_code"], &json["route_name"], &json["upstream_cluster"]),
         (&502.into(), &"block_all".into(), &Value::Null)
     );
-    let custom =
-        first("accessLogFile: /dev/stdout\naccessLogFormat: \"%REQ(:METHOD)% %REQ(:AUTHORITY)% %RESPONSE_CODE% %NOVELTY%\\n\"\n");
+    let custom = first(
+        "accessLogFile: /dev/stdout\naccessLogFormat: \"%REQ(:METHOD)% %REQ(:AUTHORITY)% %RESPONSE_CODE% %REQ(X-NO)%\\n\"\n",
+    );
     assert_eq!(custom.as_deref(), Some("HEAD www.wikipedia.org 502 -"));
 }

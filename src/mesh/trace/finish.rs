@@ -57,7 +57,10 @@ pub fn finish(mut ctx: Ctx<'_>, request: &Request, address: IpAddr, got: Got) ->
         Reply::Failure(_) if matches!(request.scheme, Scheme::Tcp | Scheme::Udp) && got.outcome == Outcome::Delivered => 0,
         Reply::Failure(f) => f.exit_code(),
     };
-    let logs = log_lines(&mut ctx);
+    let logs = match log_lines(&mut ctx) {
+        Ok(logs) => logs,
+        Err(cause) => return not_modelled(request, cause),
+    };
     let delivered = matches!(got.outcome, Outcome::Delivered | Outcome::DeliveredElsewhere);
     let cause = ctx.decided.take().filter(|_| delivered).unwrap_or(got.cause);
     let record =
@@ -151,15 +154,24 @@ fn reply(got: &Got, request: &Request, address: IpAddr) -> Reply {
 }
 
 /// The lines in the order in which they are written; each hop keeps its own too.
-fn log_lines(ctx: &mut Ctx<'_>) -> Vec<LogLine> {
-    let config = ctx.model.mesh_config().clone();
+///
+/// # Errors
+/// What of a log's format or filter is not modelled.
+fn log_lines(ctx: &mut Ctx<'_>) -> Result<Vec<LogLine>, Cause> {
+    let listener_off = ctx.model.mesh_config().listener_log_off;
     let mut lines = Vec::new();
-    for Written { hop, namespace, pod, entry, .. } in std::mem::take(&mut ctx.written) {
-        let Some(text) = entry.line(&config) else { continue };
-        if let Some(h) = ctx.hops.get_mut(hop) {
-            h.log.get_or_insert_with(|| text.clone());
+    for Written { hop, namespace, pod, entry, sinks, .. } in std::mem::take(&mut ctx.written) {
+        if listener_off && entry.details == "filter_chain_not_found" {
+            continue;
         }
-        lines.push(LogLine { namespace, pod, container: "istio-proxy".into(), text });
+        for sink in sinks.iter() {
+            let Some(text) = sink.line(&entry)? else { continue };
+            if let Some(h) = ctx.hops.get_mut(hop) {
+                h.log.get_or_insert_with(|| text.clone());
+            }
+            let (namespace, pod) = (namespace.clone(), pod.clone());
+            lines.push(LogLine { namespace, pod, container: "istio-proxy".into(), text });
+        }
     }
-    lines
+    Ok(lines)
 }

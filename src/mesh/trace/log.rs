@@ -1,7 +1,6 @@
 //! Access-log lines: Istio's default format, a custom one, JSON.
 
 use crate::base::clock::Time;
-use crate::mesh::config::MeshConfig;
 use serde_json::{Map, Value};
 
 /// Istio's default text format (pilot/pkg/model/telemetry_logging.go), without the trailing newline.
@@ -88,97 +87,93 @@ pub fn spaceless(reason: &str) -> String {
 }
 
 impl Entry {
-    /// The line, `None` when access logging is off or goes to a file that nobody reads.
-    pub fn line(&self, config: &MeshConfig) -> Option<String> {
-        if !config.logs_to_the_container() {
-            return None;
-        }
-        let format = config.access_log_format.trim_end_matches('\n');
-        if config.access_log_json {
-            return Some(self.json(format));
-        }
-        Some(self.fill(if format.is_empty() { DEFAULT } else { format }))
-    }
-
-    fn json(&self, format: &str) -> String {
-        let custom: Option<Map<String, Value>> = serde_json::from_str(format).ok();
-        let pairs: Vec<(String, String)> = match custom {
-            Some(map) => map.iter().filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_string()))).collect(),
-            None => JSON.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
-        };
-        let value = |operator: &str| match self.fill(operator) {
-            text if text == "-" && operator != "%RESPONSE_FLAGS%" => Value::Null,
-            text => match text.parse::<u64>() {
-                Ok(n) if !operator.starts_with("%REQ") => n.into(),
-                _ => text.into(),
-            },
-        };
-        Value::Object(pairs.into_iter().map(|(k, v)| (k, value(&v))).collect()).to_string()
-    }
-
-    /// Replaces `%OPERATOR%`s; an operator that this program does not know prints `-`.
-    fn fill(&self, format: &str) -> String {
-        let mut out = String::with_capacity(format.len() * 2);
-        let mut rest = format;
-        while let Some(start) = rest.find('%') {
-            out.push_str(&rest[..start]);
-            let Some(end) = rest[start + 1..].find('%') else { break };
-            let value = self.operator(&rest[start + 1..start + 1 + end]);
-            out.push_str(if value.is_empty() { "-" } else { &value });
-            rest = &rest[start + end + 2..];
-        }
-        out.push_str(rest);
-        out
-    }
-
-    fn operator(&self, operator: &str) -> String {
-        let (name, argument) = match operator.split_once('(') {
-            Some((name, rest)) => (name, rest.split(')').next().unwrap_or("")),
-            None => (operator, ""),
-        };
-        let number = |n: u64| n.to_string();
+    /// Whether [`Entry::put`] knows an operator. What only Envoy could fill in is not known.
+    pub fn knows(name: &str, argument: &str) -> bool {
         match name {
-            "START_TIME" => self.start.envoy(),
-            "REQ" => self.request(argument),
-            "RESP" if argument.eq_ignore_ascii_case("X-ENVOY-UPSTREAM-SERVICE-TIME") => {
-                self.service_time.map(number).unwrap_or_default()
+            "START_TIME" => argument.is_empty(),
+            "RESP" => argument.eq_ignore_ascii_case("X-ENVOY-UPSTREAM-SERVICE-TIME"),
+            "REQ" | "REQ_WITHOUT_QUERY" => true,
+            "PROTOCOL" | "RESPONSE_CODE" | "RESPONSE_FLAGS" | "RESPONSE_CODE_DETAILS" | "CONNECTION_TERMINATION_DETAILS" => true,
+            "UPSTREAM_TRANSPORT_FAILURE_REASON" | "BYTES_RECEIVED" | "BYTES_SENT" | "DURATION" => true,
+            "UPSTREAM_CLUSTER" | "UPSTREAM_CLUSTER_RAW" | "REQUESTED_SERVER_NAME" | "ROUTE_NAME" => true,
+            _ => address_of(name).is_some(),
+        }
+    }
+
+    /// Writes an operator's value; nothing when there is none.
+    pub fn put(&self, name: &str, argument: &str, out: &mut String) {
+        use std::fmt::Write;
+        let mut number = |n: u64| {
+            let _ = write!(out, "{n}");
+        };
+        match name {
+            "START_TIME" => out.push_str(&self.start.envoy()),
+            "REQ" => out.push_str(self.request(argument)),
+            "REQ_WITHOUT_QUERY" => out.push_str(self.request(argument).split('?').next().unwrap_or("")),
+            "RESP" => {
+                if let Some(ms) = self.service_time {
+                    number(ms);
+                }
             }
-            "PROTOCOL" => self.protocol.clone(),
+            "PROTOCOL" => out.push_str(&self.protocol),
             "RESPONSE_CODE" => number(u64::from(self.code)),
-            "RESPONSE_FLAGS" => self.flags.clone(),
-            "RESPONSE_CODE_DETAILS" => self.details.clone(),
-            "CONNECTION_TERMINATION_DETAILS" => self.termination.clone(),
-            "UPSTREAM_TRANSPORT_FAILURE_REASON" => self.transport_failure.clone(),
+            "RESPONSE_FLAGS" => out.push_str(&self.flags),
+            "RESPONSE_CODE_DETAILS" => out.push_str(&self.details),
+            "CONNECTION_TERMINATION_DETAILS" => out.push_str(&self.termination),
+            "UPSTREAM_TRANSPORT_FAILURE_REASON" => out.push_str(&self.transport_failure),
             "BYTES_RECEIVED" => number(self.received),
             "BYTES_SENT" => number(self.sent),
             "DURATION" => number(self.duration),
-            "UPSTREAM_HOST" => self.upstream_host.clone(),
-            "UPSTREAM_CLUSTER" | "UPSTREAM_CLUSTER_RAW" => self.cluster.clone(),
-            "UPSTREAM_LOCAL_ADDRESS" => self.upstream_local.clone(),
-            "DOWNSTREAM_LOCAL_ADDRESS" => self.downstream_local.clone(),
-            "DOWNSTREAM_REMOTE_ADDRESS" => self.downstream_remote.clone(),
-            "DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT" => {
-                self.downstream_remote.rsplit_once(':').map_or("", |(ip, _)| ip).to_string()
-            }
-            "REQUESTED_SERVER_NAME" => self.sni.clone(),
-            "ROUTE_NAME" => self.route.clone(),
-            _ => String::new(),
+            "UPSTREAM_CLUSTER" | "UPSTREAM_CLUSTER_RAW" => out.push_str(&self.cluster),
+            "REQUESTED_SERVER_NAME" => out.push_str(&self.sni),
+            "ROUTE_NAME" => out.push_str(&self.route),
+            _ => out.push_str(self.address(name)),
+        }
+    }
+
+    /// `DOWNSTREAM_REMOTE_ADDRESS`, the same with `_WITHOUT_PORT`, `DOWNSTREAM_REMOTE_PORT`, and so on for the other ends.
+    fn address(&self, name: &str) -> &str {
+        let Some((end, part)) = address_of(name) else { return "" };
+        let whole = match end {
+            "UPSTREAM_HOST" | "UPSTREAM_REMOTE" => &self.upstream_host,
+            "UPSTREAM_LOCAL" => &self.upstream_local,
+            "DOWNSTREAM_LOCAL" => &self.downstream_local,
+            _ => &self.downstream_remote,
+        };
+        match (part, whole.rsplit_once(':')) {
+            ("_ADDRESS_WITHOUT_PORT", Some((ip, _))) => ip,
+            ("_PORT", Some((_, port))) => port,
+            _ => whole,
         }
     }
 
     /// `%REQ(A?B)%`: the first of the two that is there.
-    fn request(&self, argument: &str) -> String {
-        let one = |name: &str| match name.to_ascii_uppercase().as_str() {
-            ":METHOD" => self.method.clone(),
-            ":AUTHORITY" | "HOST" => self.authority.clone(),
-            ":PATH" | "X-ENVOY-ORIGINAL-PATH" => self.path.clone(),
-            "X-FORWARDED-FOR" => self.forwarded_for.clone(),
-            "X-REQUEST-ID" => self.request_id.clone(),
-            _ => self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.clone()).unwrap_or_default(),
-        };
+    fn request(&self, argument: &str) -> &str {
         match argument.split_once('?') {
-            Some((first, second)) => Some(one(first)).filter(|v| !v.is_empty()).unwrap_or_else(|| one(second)),
-            None => one(argument),
+            Some((first, second)) => Some(self.header(first)).filter(|v| !v.is_empty()).unwrap_or_else(|| self.header(second)),
+            None => self.header(argument),
         }
     }
+
+    fn header(&self, name: &str) -> &str {
+        let is = |known: &str| name.eq_ignore_ascii_case(known);
+        match () {
+            () if is(":METHOD") => self.method.trim_start_matches('-'),
+            () if is(":AUTHORITY") || is("HOST") => &self.authority,
+            () if is(":PATH") || is("X-ENVOY-ORIGINAL-PATH") => &self.path,
+            () if is("X-FORWARDED-FOR") => &self.forwarded_for,
+            () if is("X-REQUEST-ID") => &self.request_id,
+            () => self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map_or("", |(_, v)| v),
+        }
+    }
+}
+
+/// The end and the part of an address that an operator asks for.
+fn address_of(name: &str) -> Option<(&str, &str)> {
+    if name == "UPSTREAM_HOST" {
+        return Some((name, ""));
+    }
+    let parts = ["_ADDRESS_WITHOUT_PORT", "_ADDRESS", "_PORT"];
+    let (end, part) = parts.into_iter().find_map(|part| Some((name.strip_suffix(part)?, part)))?;
+    matches!(end, "UPSTREAM_REMOTE" | "UPSTREAM_LOCAL" | "DOWNSTREAM_LOCAL" | "DOWNSTREAM_REMOTE").then_some((end, part))
 }
