@@ -15,4 +15,4 @@ mod screen;
 mod seed;
 mod serve;
 mod stream;
-mod witness;
+mod validation;

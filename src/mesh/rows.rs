@@ -4,6 +4,8 @@ mod bytes;
 mod file;
 mod installed;
 mod judge;
+mod refusals;
+mod validation;
 
 use crate::{base, k8s, mesh, outside};
 use file::{Row, Shared};

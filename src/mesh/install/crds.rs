@@ -339,8 +339,8 @@ mod tests {
         assert_eq!(entry.at(&["spec", "names", "shortNames"]), &json!(["se"]));
         assert_eq!(entry.at(&["spec", "names", "categories"]), &json!(["istio-io", "networking-istio-io"]));
         assert!(entry.annotation(NOT_SIMULATED).is_none());
-        let policy = find("authorizationpolicies.security.istio.io");
-        assert_eq!(policy.annotation(NOT_SIMULATED), Some("true"));
+        assert!(find("authorizationpolicies.security.istio.io").annotation(NOT_SIMULATED).is_none());
+        assert_eq!(find("proxyconfigs.networking.istio.io").annotation(NOT_SIMULATED), Some("true"));
         assert!(find("gateways.networking.istio.io").0["spec"]["versions"][0].get("additionalPrinterColumns").is_none());
     }
 

@@ -1,8 +1,4 @@
-mod destination_rule;
-mod gateway;
-mod service_entry;
-mod sidecar;
-mod virtual_service;
+//! The rows of the validation tables are data, see `mesh::rows::validation`.
 
 use super::*;
 use serde_json::json;
@@ -11,17 +7,6 @@ fn check(kind: &str, spec: Value) -> Validation {
     let object = Object(json!({"apiVersion": "networking.istio.io/v1", "kind": kind,
         "metadata": {"name": "x", "namespace": "default"}, "spec": spec}));
     validate(&object, &Snapshot::default())
-}
-
-/// Rows: number in the facts' section 5, spec, errors, warnings.
-type Row = (u8, Value, &'static [&'static str], &'static [&'static str]);
-
-fn table(kind: &str, rows: Vec<Row>) {
-    for (row, spec, errors, warnings) in rows {
-        let found = check(kind, spec.clone());
-        assert_eq!(found.errors, errors, "row {row}, errors: {spec}");
-        assert_eq!(found.warnings, warnings, "row {row}, warnings: {spec}");
-    }
 }
 
 #[test]

@@ -172,13 +172,19 @@ impl CustomKind {
         let root =
             RootContext { api_version: object.api_version().into(), api_group: self.group.clone(), kind: self.kind.clone() };
         let result = Validator::new().validate_compiled_with_context(compiled, &object.0, old.map(|o| &o.0), Some(&root));
-        causes.extend(result.err().into_iter().flat_map(|errors| errors.into_vec()).map(|error| rule_cause(&error, object)));
+        causes.extend(
+            result
+                .err()
+                .into_iter()
+                .flat_map(|errors| errors.into_vec())
+                .map(|error| rule_cause(&error, object, &version.schema)),
+        );
         causes
     }
 }
 
 /// A failed rule: scalars are shown, lists and objects are not.
-fn rule_cause(error: &kube_cel::ValidationError, object: &Object) -> Cause {
+fn rule_cause(error: &kube_cel::ValidationError, object: &Object, schema: &Value) -> Cause {
     let field = error.field_path.trim_start_matches('.').to_string();
     let value = lookup(&object.0, &format!(".{field}")).first().map(|v| (*v).clone()).unwrap_or(Value::Null);
     let reason = match error.reason.as_deref() {
@@ -187,14 +193,39 @@ fn rule_cause(error: &kube_cel::ValidationError, object: &Object) -> Cause {
         Some("FieldValueDuplicate") => "FieldValueDuplicate",
         _ => "FieldValueInvalid",
     };
+    let text = match error.kind {
+        kube_cel::ErrorKind::EvaluationError => not_evaluated(error, schema),
+        _ => error.message.clone(),
+    };
     let message = match (reason, &value) {
-        ("FieldValueForbidden", _) => format!("Forbidden: {}", error.message),
-        ("FieldValueRequired", _) => format!("Required value: {}", error.message),
-        (_, Value::Object(_) | Value::Array(_) | Value::Null) => format!("Invalid value: {}", error.message),
-        (_, value) => format!("Invalid value: {value}: {}", error.message),
+        ("FieldValueForbidden", _) => format!("Forbidden: {text}"),
+        ("FieldValueRequired", _) => format!("Required value: {text}"),
+        (_, Value::Object(_) | Value::Array(_) | Value::Null) => format!("Invalid value: {text}"),
+        (_, value) => format!("Invalid value: {value}: {text}"),
     };
     let field = if field.is_empty() { "<nil>".to_string() } else { field };
     Cause { field, reason, message }
+}
+
+/// A rule that ended in an error, in the words of the API server (apiextensions-apiserver, schema/cel/validation.go) and of its CEL.
+fn not_evaluated(error: &kube_cel::ValidationError, schema: &Value) -> String {
+    let own = error.message.strip_prefix("rule evaluation error: ").unwrap_or(&error.message);
+    let why = match own.strip_prefix("No such key") {
+        Some(key) => format!("no such key{key}"),
+        None if own.contains("'duration'") => "type conversion error from 'string' to 'google.protobuf.Duration'".into(),
+        None => own.to_string(),
+    };
+    format!("{why} evaluating rule: {}", message_of(schema, &error.rule).unwrap_or(&error.rule))
+}
+
+/// The message that a schema gives a rule.
+fn message_of<'a>(schema: &'a Value, rule: &str) -> Option<&'a str> {
+    match schema {
+        Value::Object(map) if map.get("rule").is_some_and(|r| r == rule) => map.get("message").and_then(Value::as_str),
+        Value::Object(map) => map.values().find_map(|inner| message_of(inner, rule)),
+        Value::Array(items) => items.iter().find_map(|inner| message_of(inner, rule)),
+        _ => None,
+    }
 }
 
 /// The versions; those with the same schema share it.
