@@ -4,7 +4,6 @@ mod architecture;
 mod corpus;
 mod hostile;
 mod kubectl;
-mod mistakes;
 mod mutants;
 mod probe;
 mod program;

@@ -5,7 +5,7 @@ use super::{End, FAILED, GOOD, Trouble, WARNINGS, print, runtime};
 use crate::base::outcome::Outcome;
 use crate::lab::explain::source::{self, About, Source};
 use crate::lab::explain::world::World;
-use crate::lab::explain::{CLIENT, expect, operands, text};
+use crate::lab::explain::{CLIENT, expect, mend, operands, text};
 use crate::mesh::draft::{Stand, Suppose};
 use crate::mesh::reach::{Ask, Client, Expectation, Want};
 use crate::mesh::versions;
@@ -30,6 +30,9 @@ pub(super) fn run(a: &Explain) -> End {
 }
 
 async fn answer(a: &Explain) -> Result<Said, Trouble> {
+    if a.judge.fix && a.judge.expect.is_none() && a.judge.expect_file.is_none() {
+        return Err(Trouble::usage("--fix needs to know what is wished: add --expect or --expect-file"));
+    }
     match &a.judge.expect_file {
         Some(_) => expectations(a).await,
         None => one(a).await,
@@ -76,12 +79,20 @@ async fn expectations(a: &Explain) -> Result<Said, Trouble> {
 }
 
 fn report(a: &Explain, world: &World, all: Vec<expect::Named>) -> Result<Said, Trouble> {
-    let report = expect::judge(world, all).map_err(Trouble::usage)?;
-    let text = match a.json {
-        true => pretty(&report.to_json(world)),
-        false => report.text() + &text::listed("assumed", &world.assumptions, usize::MAX) + &text::notes(world),
-    };
+    let report = expect::judge(world, all.clone()).map_err(Trouble::usage)?;
     let code = report.exit_code();
+    let mended = (a.judge.fix && code == FAILED).then(|| mend::mend(world, &all)).transpose().map_err(Trouble::usage)?;
+    let text = match a.json {
+        true => {
+            let mut value = report.to_json(world);
+            value["repairs"] = mended.map_or(serde_json::Value::Null, |m| m.to_json());
+            pretty(&value)
+        }
+        false => {
+            let fix = mended.map(|m| m.text()).unwrap_or_default();
+            report.text() + &fix + &text::listed("assumed", &world.assumptions, usize::MAX) + &text::notes(world)
+        }
+    };
     debug_assert!([GOOD, FAILED, WARNINGS].contains(&code));
     Ok(Said { text, code })
 }

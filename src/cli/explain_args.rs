@@ -95,4 +95,7 @@ pub struct Judge {
     /// A YAML list of from, url, expect
     #[arg(long, value_name = "FILE", conflicts_with = "expect")]
     pub expect_file: Option<PathBuf>,
+    /// Where an expectation is not met: the smallest change of one or two fields that meets them all and opens nothing else
+    #[arg(long)]
+    pub fix: bool,
 }

@@ -4,6 +4,7 @@
 mod cluster;
 pub mod expect;
 pub mod folder;
+pub mod mend;
 pub mod source;
 pub mod text;
 pub mod world;

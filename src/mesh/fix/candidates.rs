@@ -126,6 +126,7 @@ impl Of<'_> {
                 self.each_missing(value, &subsets, self.pools.subsets.iter().map(|s| json!({"name": s})).collect(), 28);
             }
             "Gateway" => self.add_to_gateway(value),
+            "NetworkPolicy" => self.add_to_policy(value),
             "Sidecar" => {
                 let egress = Path::of(&["spec", "egress"]);
                 for i in 0..length(value, &egress) {
@@ -230,6 +231,20 @@ impl Of<'_> {
                 let rule = json!({"match": [{"gateways": [gateway], "port": port}], "route": [to]});
                 self.push(rules.index(end), Change::Add(rule), 50);
             }
+        }
+    }
+
+    /// Rules that policies forget: the name server, the ports that are asked for, the control plane's and gateways' namespaces.
+    fn add_to_policy(&mut self, value: &Value) {
+        let port = |number: u16, protocol: &str| json!({"port": number, "protocol": protocol});
+        let mut rules = vec![json!({"ports": [port(53, "UDP"), port(53, "TCP")]})];
+        rules.extend(self.pools.asked.iter().map(|(number, _)| json!({"ports": [port(*number, "TCP")]})));
+        for namespace in &self.pools.namespaces {
+            let there = json!({"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}});
+            rules.push(json!({"to": [there]}));
+        }
+        if value.pointer("/spec/egress").is_some() {
+            self.each_missing(value, &Path::of(&["spec", "egress"]), rules, 30);
         }
     }
 

@@ -299,9 +299,7 @@ fn answer_tls(ctx: &mut Ctx<'_>, site: &Site, port: u16, connection: Connection,
         let from = String::new();
         let page = message.and_then(|m| answer::plain_on_tls(site.port(port)?.plain, &asked(ctx, &m, &from)));
         let what = page.map_or(What::Closed, What::Response);
-        // What a rule sends here in the clear is the rule's doing; else it is what the client asked for.
-        let cause = ctx.last_choice.clone().filter(|choice| choice.object.starts_with("VirtualService")).unwrap_or(cause);
-        return Got::end(what, Outcome::ProtocolMismatch, At::Origin, cause);
+        return Got::end(what, Outcome::ProtocolMismatch, At::Origin, sender(ctx, cause));
     }
     let layer = wire.layers.remove(0);
     if let Some(why) = refusal(&layer, site) {
@@ -313,6 +311,11 @@ fn answer_tls(ctx: &mut Ctx<'_>, site: &Site, port: u16, connection: Connection,
     let http2 = site.http2 && layer.http2;
     let wire = Wire { http: wire.http.map(|m| Message { version: negotiated(&m, http2, layer.by_client), ..m }), ..wire };
     answer_http(ctx, site, port, connection, wire, true)
+}
+
+/// What a rule sends in the clear to a TLS port is the rule's doing; else it is what the client asked for.
+fn sender(ctx: &Ctx<'_>, cause: Cause) -> Cause {
+    ctx.last_choice.clone().filter(|choice| choice.object.starts_with("VirtualService")).unwrap_or(cause)
 }
 
 fn negotiated(message: &Message, http2: bool, by_client: bool) -> HttpVersion {
@@ -354,7 +357,8 @@ fn assumed(ctx: &mut Ctx<'_>, (ip, port): (IpAddr, u16), mut wire: Wire) -> Got 
     let cause = Cause::new("default", "origin", "The origin is assumed to answer.");
     if wire.layers.is_empty() && wire.http.is_some() && TLS_PORTS.contains(&port) {
         let text = format!("Plain HTTP came to port {port}, where an origin is assumed to speak TLS only.");
-        return Got::end(What::Closed, Outcome::ProtocolMismatch, At::Origin, Cause::new("default", "origin", &text));
+        let cause = sender(ctx, Cause::new("default", "origin", &text));
+        return Got::end(What::Closed, Outcome::ProtocolMismatch, At::Origin, cause);
     }
     if !wire.layers.is_empty() && PLAIN_PORTS.contains(&port) {
         let text = format!("TLS came to port {port}, where an origin is assumed to speak plain HTTP.");
