@@ -3,6 +3,7 @@
 
 pub mod attach;
 pub mod authorize;
+pub mod extensions;
 pub mod network;
 pub mod peer;
 pub mod rules;
@@ -16,6 +17,7 @@ use super::config::MeshConfig;
 use super::telemetry::{Logging, Telemetries};
 use crate::k8s::{Object, Snapshot};
 use authorize::{Attempt, Authorization, Policy, Verdict};
+use extensions::{Extensions, Patches};
 use network::Network;
 use peer::{Mode, Peers};
 use std::collections::BTreeMap;
@@ -34,6 +36,7 @@ pub struct Policies {
     tokens: Vec<Arc<Object>>,
     pub network: Network,
     pub telemetry: Telemetries,
+    extensions: Extensions,
 }
 
 /// What stands before one proxy.
@@ -45,6 +48,8 @@ pub struct Guard {
     pub mode: Mode,
     /// The access-log lines that it writes.
     pub logging: Logging,
+    /// What changes the proxy in ways that are not modelled.
+    pub patches: Patches,
 }
 
 impl Policies {
@@ -62,6 +67,7 @@ impl Policies {
             tokens: by_age(snapshot, "RequestAuthentication"),
             network: Network::read(snapshot),
             telemetry: Telemetries::read(snapshot),
+            extensions: Extensions::read(snapshot),
         }
     }
 
@@ -78,6 +84,7 @@ impl Policies {
             tokens: Tokens::new(self.tokens.iter().filter(|o| namespaces.contains(&o.namespace())), id),
             mode: self.peers.mode(&id.namespace, &id.labels),
             logging: self.telemetry.logging(id, base),
+            patches: self.extensions.patches(id, &self.root),
         }
     }
 }

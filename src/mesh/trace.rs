@@ -9,6 +9,7 @@ pub mod inbound;
 pub mod local;
 pub mod log;
 pub mod network;
+pub mod patched;
 pub mod server;
 pub mod tcp;
 pub mod upstream;
@@ -58,6 +59,8 @@ pub struct Ctx<'a> {
     pub written: Vec<Written>,
     pub path: Path,
     pub tls: TlsBy,
+    /// Hops at proxies that something changes in ways that are not modelled.
+    pub patched: Vec<(usize, Place)>,
     /// What the first proxy (or its absence) decided by: the cause of a delivery.
     pub decided: Option<Cause>,
     pub depth: usize,
@@ -153,6 +156,9 @@ impl Ctx<'_> {
 
     /// A hop of this proxy; its index.
     pub fn hop(&mut self, place: &Place) -> usize {
+        if !place.proxy.guard.patches.is_empty() {
+            self.patched.push((self.hops.len(), place.clone()));
+        }
         self.hops.push(Hop { proxy: place.name(), flags: "-".into(), ..Hop::default() });
         self.hops.len() - 1
     }
@@ -183,6 +189,7 @@ pub fn trace(model: &Model, pod: &Object, request: &Request, inputs: &Inputs<'_>
         intended: bare_host(&authority),
         hops: Vec::new(),
         written: Vec::new(),
+        patched: Vec::new(),
         path: Path::None,
         tls: if request.scheme == Scheme::Https { TlsBy::Client } else { TlsBy::None },
         decided: None,

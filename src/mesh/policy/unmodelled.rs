@@ -1,28 +1,32 @@
-//! What decides about a proxy's traffic and is not modelled.
+//! Ambient mode, which is not modelled: pods whose traffic ztunnel takes, and waypoints.
 
 use crate::k8s::Object;
 use crate::mesh::{Cause, Model, capture};
-use std::sync::Arc;
+
+/// The label that puts pods or namespaces into ambient mode.
+const MODE: &str = "istio.io/dataplane-mode";
+/// The controller of waypoints.
+const WAYPOINT: (&str, &str) = ("gateway.istio.io/managed", "istio.io-mesh-controller");
 
 impl Model {
-    /// An object that could change what this pod's connections do and that this program does not model.
+    /// What could change this pod's connections and is not modelled: ambient mode, or that the pod is a waypoint.
     pub fn unmodelled_for(&self, pod: &Object) -> Option<Cause> {
-        let snapshot = self.snapshot();
-        let found = |o: &Arc<Object>, field: &str| Some(Cause::new(o.key().to_string(), field, "This kind is not modelled."));
-        let here = [pod.namespace(), &self.options().root_namespace];
-        let kinds = [("networking.istio.io", "EnvoyFilter"), ("extensions.istio.io", "WasmPlugin")];
-        let proxied = capture::proxy_container(pod).is_some();
-        for (group, kind) in kinds.into_iter().filter(|_| proxied) {
-            if let Some(object) = snapshot.list(group, kind).find(|o| here.contains(&o.namespace())) {
-                return found(object, "spec");
-            }
+        if pod.label(WAYPOINT.0) == Some(WAYPOINT.1) {
+            let field = format!("metadata.labels[{}]", WAYPOINT.0);
+            return Some(Cause::new(pod.key().to_string(), field, "Waypoints are not modelled."));
         }
-        let labels = pod.labels();
-        let ambient = |o: &Object| o.label("istio.io/dataplane-mode") == Some("ambient");
-        let namespace = snapshot.find("", "Namespace", "", pod.namespace());
-        let taken = labels.get("istio.io/dataplane-mode").is_none_or(|mode| *mode != "none");
-        let ns = namespace.filter(|ns| !proxied && taken && (ambient(ns) || ambient(pod)))?;
-        let field = "metadata.labels[istio.io/dataplane-mode]";
-        Some(Cause::new(ns.key().to_string(), field, "Ambient mode is not modelled."))
+        if capture::proxy_container(pod).is_some() {
+            return None;
+        }
+        let own = pod.label(MODE);
+        let namespace =
+            || self.snapshot().find("", "Namespace", "", pod.namespace()).filter(|ns| ns.label(MODE) == Some("ambient"));
+        let object = match own {
+            Some("ambient") => pod.key(),
+            Some(_) => return None,
+            None => namespace()?.key(),
+        };
+        let text = "Ambient mode is not modelled: the node's ztunnel takes the pod's traffic.";
+        Some(Cause::new(object.to_string(), format!("metadata.labels[{MODE}]"), text))
     }
 }

@@ -42,6 +42,9 @@ pub fn finish(mut ctx: Ctx<'_>, request: &Request, address: IpAddr, got: Got) ->
     if let What::NotModelled(cause) = got.what {
         return not_modelled(request, cause);
     }
+    if let Some(cause) = super::patched::touched(&ctx) {
+        return not_modelled(request, cause);
+    }
     let mut got = got;
     let gave_up = limit(request, &got).filter(|limit| waited(&got) > *limit);
     let reply = match gave_up {

@@ -29,7 +29,10 @@ pub fn reach(ctx: &mut Ctx<'_>, source: (Option<IpAddr>, u16), ip: IpAddr, port:
         return match capture::proxy_container(&pod) {
             Some(_) if capture::is_gateway(&pod) => server::gateway(ctx, &pod, connection, wire),
             Some(_) => inbound::injected(ctx, &pod, connection, wire),
-            None => server::plain(ctx, &pod, connection, wire),
+            None => match ctx.model.unmodelled_for(&pod) {
+                Some(cause) => Got::not_modelled(cause),
+                None => server::plain(ctx, &pod, connection, wire),
+            },
         };
     }
     server::outside(ctx, Connection { source, target: (ip, port) }, wire)

@@ -27,6 +27,9 @@ pub fn gateway(ctx: &mut Ctx<'_>, pod: &Arc<Object>, connection: Connection, wir
         return Got::not_modelled(cause);
     }
     let Some(listener) = place.proxy.listeners.iter().find(|l| l.port == port) else {
+        if let Some(cause) = place.proxy.guard.patches.open("GATEWAY") {
+            return Got::not_modelled(cause.clone());
+        }
         let cause = why::not_listening(ctx, pod, port);
         return Got::end(What::Refused, Outcome::GatewayNotListening, At::Network, cause);
     };
