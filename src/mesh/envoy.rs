@@ -8,6 +8,7 @@ pub mod endpoints;
 pub mod filters;
 pub mod listeners;
 pub mod matching;
+pub mod rbac;
 pub mod routes;
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use super::client::{self, Seen};
 use super::envoy::Envoy;
 use super::file::{self, Row, Shared, Step};
-use super::keys::{self, Authority};
+use super::keys::Keys;
 use super::{compare, origins, room};
 use egress_lab::base::clock::Time;
 use egress_lab::base::outcome::Outcome;
@@ -11,7 +11,7 @@ use egress_lab::base::seed::Seed;
 use egress_lab::k8s::Object;
 use egress_lab::mesh::capture::{self, Capture};
 use egress_lab::mesh::envoy::Told;
-use egress_lab::mesh::envoy::bootstrap::{self, Room, Secrets};
+use egress_lab::mesh::envoy::bootstrap::{self, Room};
 use egress_lab::mesh::{Inputs, Model, Trace};
 use egress_lab::outside::Outside;
 use egress_lab::outside::wire::{DnsAnswer, Failure, Reply, Request, Scheme};
@@ -46,7 +46,7 @@ pub struct Job {
 /// Where a run keeps its files, and what its proxies are given.
 struct Base {
     folder: PathBuf,
-    secrets: Secrets,
+    keys: Keys,
 }
 
 impl Base {
@@ -73,7 +73,7 @@ impl Base {
             resolver: ([127, 0, 0, 1].into(), 53),
             mark: room::MARK,
             connect_timeout_ms: Some(1000),
-            secrets: &self.secrets,
+            secrets: &self.keys.of(pod),
         };
         let text = bootstrap::fixed(&Told { proxy: &proxy, mesh: model.mesh_config() }, &room).to_string();
         Some(Needed { name, admin, bootstrap: text })
@@ -95,6 +95,9 @@ impl Base {
         let trace = model.trace(&pod, &request, &inputs);
         if let Reply::Failure(Failure::NotModelled { object, field }) = &trace.reply {
             return Err(format!("not modelled: {object} {field}"));
+        }
+        if trace.record.outcome == Outcome::BlockedNetworkPolicy {
+            return Err("the room has no NetworkPolicies".into());
         }
         let resolved = model.resolve(&pod, &request.host, &outside);
         let to = match (request.address, request.host.parse(), resolved) {
@@ -131,8 +134,7 @@ impl Base {
 pub fn validate() {
     let program = super::envoy::find().expect("the caller found it");
     let folder = tempfile::tempdir().expect("a folder");
-    let (public, mesh) = (Authority::new("lab public CA"), Authority::new("lab mesh CA"));
-    let base = Base { folder: folder.path().into(), secrets: keys::secrets(&public, &mesh) };
+    let base = Base { folder: folder.path().into(), keys: Keys::new() };
     let mut all: BTreeMap<String, String> = BTreeMap::new();
     let mut rows = 0;
     for version in egress_lab::mesh::versions::lines() {
@@ -176,13 +178,12 @@ struct Verdict {
 pub fn run(which: &str) {
     let program = super::envoy::find().expect("the caller found it");
     let folder = tempfile::tempdir().expect("a folder");
-    let (public, mesh) = (Authority::new("lab public CA"), Authority::new("lab mesh CA"));
-    let base = Base { folder: folder.path().into(), secrets: keys::secrets(&public, &mesh) };
+    let base = Base { folder: folder.path().into(), keys: Keys::new() };
     let roots = folder.path().join("roots.pem");
-    std::fs::write(&roots, &public.pem).expect("the roots");
+    std::fs::write(&roots, &base.keys.public.pem).expect("the roots");
     let (jobs, mut verdicts) = jobs(&base, which);
     let world: origins::World = Arc::new(Mutex::new(Outside::standard()));
-    origins::start(&world, &public);
+    origins::start(&world, &base.keys.public);
     origins::name_server(&world);
     let mut groups: BTreeMap<String, Vec<Job>> = BTreeMap::new();
     for job in jobs {

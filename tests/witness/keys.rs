@@ -1,11 +1,13 @@
 //! Certificates for a run: a public CA for the origins, the mesh's CA for its workloads.
 
+use egress_lab::k8s::Object;
 use egress_lab::mesh::envoy::bootstrap::Secrets;
 use rcgen::string::Ia5String;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SanType};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 /// A certificate authority.
 pub struct Authority {
@@ -51,13 +53,32 @@ impl Authority {
     }
 }
 
-/// What the proxies are given.
-pub fn secrets(public: &Authority, mesh: &Authority) -> Secrets {
-    let identity = vec!["spiffe://cluster.local/ns/default/sa/default".to_string()];
-    Secrets {
-        workload: mesh.issue(&identity),
-        mesh_roots: mesh.pem.clone(),
-        public_roots: public.pem.clone(),
-        own: public.issue(&["*.example.com".to_string()]),
+/// What the proxies are given. Each pod's identity has a certificate of its own.
+pub struct Keys {
+    pub public: Authority,
+    pub mesh: Authority,
+    own: (String, String),
+    workloads: Mutex<BTreeMap<String, (String, String)>>,
+}
+
+impl Keys {
+    pub fn new() -> Keys {
+        let (public, mesh) = (Authority::new("lab public CA"), Authority::new("lab mesh CA"));
+        let own = public.issue(&["*.example.com".to_string()]);
+        Keys { public, mesh, own, workloads: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// The secrets of a pod's proxy.
+    pub fn of(&self, pod: &Object) -> Secrets {
+        let account = Some(pod.str_at(&["spec", "serviceAccountName"])).filter(|a| !a.is_empty()).unwrap_or("default");
+        let identity = format!("spiffe://cluster.local/ns/{}/sa/{account}", pod.namespace());
+        let mut workloads = self.workloads.lock().expect("the certificates");
+        let workload = workloads.entry(identity.clone()).or_insert_with(|| self.mesh.issue(&[identity]));
+        Secrets {
+            workload: workload.clone(),
+            mesh_roots: self.mesh.pem.clone(),
+            public_roots: self.public.pem.clone(),
+            own: self.own.clone(),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Network filters: HTTP connection manager, TCP proxy, their access logs (Istio: listener_builder.go, networkfilter.go, accesslog.go).
 
-use super::{Told, dynamic, extension, from_ads, put, routes, some, typed};
+use super::{Told, dynamic, extension, from_ads, put, rbac, routes, some, typed};
 use crate::mesh::proxy::{FilterChain, Listener, Weighted};
 use crate::mesh::trace::log;
 use serde_json::{Value, json};
@@ -45,11 +45,12 @@ fn http_filters(told: &Told<'_>, of: &Listener) -> Value {
     let at = |name: &str, kind: &str, config: Value| {
         extension(&format!("envoy.filters.http.{name}"), &format!("envoy.extensions.filters.http.{kind}"), config)
     };
-    let mut filters = vec![
+    let mut filters = if told.proxy.gateway { rbac::filters(told, true) } else { Vec::new() };
+    filters.extend([
         at("grpc_stats", "grpc_stats.v3.FilterConfig", json!({ "emit_filter_state": true, "stats_for_all_methods": false })),
         at("fault", "fault.v3.HTTPFault", json!({})),
         at("cors", "cors.v3.Cors", json!({})),
-    ];
+    ]);
     filters.extend(dynamic::http_filters(told, of));
     filters.push(at("router", "router.v3.Router", json!({})));
     Value::Array(filters)

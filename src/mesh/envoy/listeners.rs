@@ -1,7 +1,7 @@
 //! Listeners and filter chains (Istio: core/listener.go, listener_builder.go, gateway.go).
 
 use super::filters::{self, http_manager, tcp_proxy};
-use super::{Told, duration, dynamic, extension, put, socket, some, tls};
+use super::{Told, duration, dynamic, extension, put, rbac, socket, some, tls};
 use crate::mesh::proxy::{Filter, FilterChain, Listener, Transport};
 use serde_json::{Map, Value, json};
 
@@ -102,7 +102,11 @@ fn matches_all(chain: &FilterChain) -> bool {
 fn chain(told: &Told<'_>, of: &Listener, chain: &FilterChain) -> Value {
     let filters: Vec<Value> = match &chain.filter {
         Filter::Http(config) => vec![http_manager(told, of, config)],
-        Filter::Tcp(to) => dynamic::by_server_name(told, chain, to).into_iter().chain([filters::tcp(told, chain, to)]).collect(),
+        Filter::Tcp(to) => {
+            let guard = if told.proxy.gateway { rbac::filters(told, false) } else { Vec::new() };
+            let look_up = dynamic::by_server_name(told, chain, to);
+            guard.into_iter().chain(look_up).chain([filters::tcp(told, chain, to)]).collect()
+        }
     };
     let mut written = json!({ "filters": filters });
     put(&mut written, "name", chain.name.as_ref().map(|n| json!(n)));

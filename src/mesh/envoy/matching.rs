@@ -38,7 +38,8 @@ fn is_presence(of: &ValueMatch) -> bool {
     }
 }
 
-fn string_match(of: &ValueMatch) -> Value {
+/// `StringMatcher`.
+pub fn string_match(of: &ValueMatch) -> Value {
     match of {
         ValueMatch::Exact(text) => json!({ "exact": text }),
         ValueMatch::Prefix(text) => json!({ "prefix": text }),

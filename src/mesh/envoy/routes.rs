@@ -1,9 +1,9 @@
 //! Route configurations (Istio: core/httproute.go, core/gateway.go, core/route/route.go).
 
-use super::matching::route_match;
+use super::matching::{route_match, string_match};
 use super::{Told, duration, extension, made_by, put, some, typed};
 use crate::mesh::compile::rules::{Edits, Fault, HeaderEdits, Redirect, UriMatch, ValueMatch};
-use crate::mesh::proxy::{Action, Retries, Route, RouteConfig, VirtualHost, Weighted};
+use crate::mesh::proxy::{Action, Cors, Mirror, Retries, Route, RouteConfig, VirtualHost, Weighted};
 use serde_json::{Map, Value, json};
 
 /// What Istio writes when nobody says otherwise.
@@ -55,8 +55,36 @@ fn route(of: &Route, port: u16) -> Value {
         _ => None,
     };
     edits(&mut written, [Some(&of.headers), alone].into_iter().flatten());
-    put(&mut written, "typed_per_filter_config", of.fault.as_ref().map(|f| json!({ "envoy.filters.http.fault": fault(f) })));
+    put(&mut written, "typed_per_filter_config", per_filter(of));
     written
+}
+
+fn per_filter(of: &Route) -> Option<Value> {
+    let mut all = Map::new();
+    all.extend(of.fault.as_ref().map(|f| ("envoy.filters.http.fault".to_string(), fault(f))));
+    all.extend(of.cors.as_ref().map(|c| ("envoy.filters.http.cors".to_string(), cors(c))));
+    (!all.is_empty()).then_some(Value::Object(all))
+}
+
+fn cors(of: &Cors) -> Value {
+    let everyone = json!({ "default_value": { "numerator": 100, "denominator": "HUNDRED" } });
+    let mut policy = json!({ "filter_enabled": everyone, "forward_not_matching_preflights": !of.ignores_others });
+    put(&mut policy, "allow_origin_string_match", some(of.origins.iter().map(string_match).collect()));
+    for (key, text) in [("allow_methods", &of.methods), ("allow_headers", &of.headers), ("expose_headers", &of.expose)] {
+        put(&mut policy, key, (!text.is_empty()).then(|| json!(text)));
+    }
+    put(&mut policy, "max_age", of.max_age.map(|seconds| json!(seconds.to_string())));
+    put(&mut policy, "allow_credentials", of.credentials.map(|yes| json!(yes)));
+    typed("envoy.extensions.filters.http.cors.v3.CorsPolicy", policy)
+}
+
+fn mirror(of: &Mirror) -> Value {
+    json!({
+        "cluster": of.cluster,
+        "runtime_fraction": { "default_value": { "numerator": of.share * 100, "denominator": "MILLION" } },
+        "trace_sampled": false,
+        "disable_shadow_host_suffix_append": true,
+    })
 }
 
 /// Where the decorator says the request goes: `host:port/path*`, or the VirtualService when there are several destinations.
@@ -89,6 +117,8 @@ fn forward(of: &Route, to: &[Weighted]) -> Value {
         }
     }
     put(&mut action, "retry_policy", retry_policy(of));
+    put(&mut action, "request_mirror_policies", some(of.mirrors.iter().map(mirror).collect()));
+    put(&mut action, "cluster_not_found_response_code", of.missing_is_500.then_some(json!("INTERNAL_SERVER_ERROR")));
     let rewrite = &of.rewrite;
     let substitution = |(pattern, to): &(String, String)| json!({ "pattern": { "regex": pattern }, "substitution": to });
     put(&mut action, "regex_rewrite", rewrite.regex.as_ref().map(substitution));

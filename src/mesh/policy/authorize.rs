@@ -155,6 +155,13 @@ impl Authorization {
         self.policies.iter().map(|p| &**p).filter(move |p| p.action == action)
     }
 
+    /// The rules of an action on one kind of chain by name, as filters have them; `None`: no policy of that action.
+    pub fn rules(&self, action: Action, http: bool) -> Option<Vec<&Rule>> {
+        let mut policies = self.of(action).peekable();
+        policies.peek()?;
+        Some(policies.flat_map(|p| &p.on(http).rules).collect())
+    }
+
     /// What CUSTOM policies say, before tokens are looked at.
     pub fn custom(&self, attempt: &Attempt<'_>) -> Verdict {
         let http = attempt.http.is_some();
