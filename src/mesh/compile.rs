@@ -7,6 +7,7 @@ pub mod delegate;
 pub mod destination;
 pub mod egress;
 pub mod gateway;
+pub mod gateway_api;
 pub mod gateway_http;
 pub mod hosts;
 pub mod http_parts;

@@ -21,10 +21,12 @@ pub struct Gateway {
     pub name: String,
     pub created: String,
     pub selector: BTreeMap<String, String>,
+    /// Only pods of its own namespace are meant (Gateway API).
+    pub own_namespace: bool,
     pub servers: Vec<Server>,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Server {
     pub port: u16,
     pub port_name: String,
@@ -35,11 +37,13 @@ pub struct Server {
     /// `tls.mode`; `None` without `tls`.
     pub tls_mode: Option<String>,
     pub https_redirect: bool,
+    /// Where it stands: `spec.servers[0]`, `spec.listeners[0]`.
+    pub place: String,
 }
 
 /// Reads a Gateway.
 pub fn gateway(object: &Object) -> Gateway {
-    let server = |value: &Value| {
+    let server = |(i, value): (usize, &Value)| {
         let text = |path: &str| value.pointer(path).and_then(Value::as_str).unwrap_or("").to_string();
         let tls = value.get("tls").filter(|t| t.is_object());
         Server {
@@ -49,6 +53,7 @@ pub fn gateway(object: &Object) -> Gateway {
             hosts: strings(value.get("hosts").unwrap_or(&Value::Null)),
             tls_mode: tls.map(|t| t.get("mode").and_then(Value::as_str).unwrap_or("PASSTHROUGH").to_string()),
             https_redirect: tls.and_then(|t| t.get("httpsRedirect")?.as_bool()).unwrap_or(false),
+            place: format!("spec.servers[{i}]"),
         }
     };
     Gateway {
@@ -60,7 +65,8 @@ pub fn gateway(object: &Object) -> Gateway {
             .into_iter()
             .map(|(k, v)| (k.to_string(), v.to_string()))
             .collect(),
-        servers: object.at(&["spec", "servers"]).as_array().into_iter().flatten().map(server).collect(),
+        own_namespace: false,
+        servers: object.at(&["spec", "servers"]).as_array().into_iter().flatten().enumerate().map(server).collect(),
     }
 }
 
@@ -97,9 +103,10 @@ impl Gateway {
         format!("{}/{}", self.namespace, self.name)
     }
 
-    /// Whether the selector takes a workload with these labels.
-    pub fn selects(&self, labels: &BTreeMap<String, String>) -> bool {
-        self.selector.iter().all(|(k, v)| labels.get(k) == Some(v))
+    /// Whether a workload is one of its.
+    pub fn selects(&self, id: &Identity) -> bool {
+        let here = !self.own_namespace || self.namespace == id.namespace;
+        here && self.selector.iter().all(|(k, v)| id.labels.get(k) == Some(v))
     }
 }
 
@@ -124,7 +131,8 @@ pub struct Bound<'a> {
 
 impl Bound<'_> {
     pub fn cause(&self, field: &str, text: &str) -> Cause {
-        Cause::new(&self.gateway.object, &format!("spec.servers[{}]{field}", self.index), text)
+        let field = if field == ".hosts" && self.gateway.own_namespace { ".hostname" } else { field };
+        Cause::new(&*self.gateway.object, format!("{}{field}", self.server.place), text)
     }
 }
 
@@ -155,10 +163,14 @@ pub fn proxy(base: &Base, id: &Identity, snapshot: &Snapshot, offer: &Offer<'_>)
 /// The servers that bind to this proxy, by the port they listen on, oldest resource first.
 fn by_target_port<'b>(base: &'b Base, id: &Identity, snapshot: &Snapshot) -> BTreeMap<u16, Vec<Bound<'b>>> {
     let mut ports: BTreeMap<u16, Vec<Bound<'b>>> = BTreeMap::new();
-    let in_scope = |g: &&Gateway| g.selects(&id.labels) && (!base.scoped_gateways || g.namespace == id.namespace);
+    let in_scope = |g: &&Gateway| g.selects(id) && (!base.scoped_gateways || g.namespace == id.namespace);
     for gateway in base.gateways.iter().map(|g| &**g).filter(in_scope) {
         for (index, server) in gateway.servers.iter().enumerate() {
-            if let Some(port) = listen_port(id, snapshot, server.port) {
+            let opened = match gateway.own_namespace {
+                true => service_port(id, snapshot, server.port),
+                false => listen_port(id, snapshot, server.port),
+            };
+            if let Some(port) = opened {
                 ports.entry(port).or_default().push(Bound { gateway, server, index });
             }
         }
@@ -168,17 +180,21 @@ fn by_target_port<'b>(base: &'b Base, id: &Identity, snapshot: &Snapshot) -> BTr
 
 /// The pod's port behind a server's port: by the Services that select the pod; without one as it is, unless it is privileged.
 pub fn listen_port(id: &Identity, snapshot: &Snapshot, number: u16) -> Option<u16> {
+    service_port(id, snapshot, number).or((number >= 1024).then_some(number))
+}
+
+/// The same by the Services alone.
+fn service_port(id: &Identity, snapshot: &Snapshot, number: u16) -> Option<u16> {
     let selects = |s: &&std::sync::Arc<Object>| {
         let selector = crate::k8s::object::strings(s.at(&["spec", "selector"]));
         !selector.is_empty() && selector.iter().all(|(k, v)| id.labels.get(*k).is_some_and(|have| have == v))
     };
     let pod = Object::default();
-    let mapped = snapshot.list_in("", "Service", &id.namespace).filter(selects).find_map(|service| {
+    snapshot.list_in("", "Service", &id.namespace).filter(selects).find_map(|service| {
         let ports = service.at(&["spec", "ports"]).as_array()?;
         let port = ports.iter().find(|p| p.get("port").and_then(Value::as_u64) == Some(u64::from(number)))?;
         target_port(port, &pod)
-    });
-    mapped.or((number >= 1024).then_some(number))
+    })
 }
 
 /// One listener for all servers of a port. Servers that do not fit beside the first are left out; without any chain there is no

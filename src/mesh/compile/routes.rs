@@ -270,6 +270,10 @@ impl<'s> Table<'s> {
             if port != 80 && !vs.hosts.iter().any(|h| table.knows(h)) {
                 continue;
             }
+            let own = |s: &&Service| s.namespace == vs.namespace && vs.hosts.contains(&s.host);
+            if vs.of_gateway_api && b.id.namespace != vs.namespace && !services.iter().copied().any(|s| own(&s)) {
+                continue;
+            }
             let routes = b.routes(vs, port, "mesh");
             if routes.is_empty() {
                 continue;

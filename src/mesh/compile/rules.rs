@@ -84,6 +84,8 @@ pub struct VirtualService {
     pub http: Vec<HttpRule>,
     pub tls: Vec<L4Rule>,
     pub tcp: Vec<L4Rule>,
+    /// From a route of the Gateway API: for sidecars it counts only in its own namespace or in the destination's.
+    pub of_gateway_api: bool,
 }
 
 /// One `http` entry.
@@ -124,6 +126,23 @@ pub struct Match {
     pub run_time: Matcher,
     pub sni_hosts: Vec<String>,
     pub destination_subnets: Vec<String>,
+}
+
+impl Match {
+    /// No condition.
+    pub fn anything(cause: Cause) -> Match {
+        Match {
+            name: String::new(),
+            cause,
+            port: None,
+            gateways: Vec::new(),
+            source_labels: BTreeMap::new(),
+            source_namespace: None,
+            run_time: Matcher::default(),
+            sni_hosts: Vec::new(),
+            destination_subnets: Vec::new(),
+        }
+    }
 }
 
 /// One `tls` or `tcp` entry.
@@ -206,6 +225,7 @@ pub fn virtual_service(object: &Object) -> VirtualService {
         http: list(object.spec(), "http").iter().enumerate().map(|(i, r)| reader.http(r, i)).collect(),
         tls: rules("tls"),
         tcp: rules("tcp"),
+        of_gateway_api: false,
         object: reader.object.clone(),
         namespace,
     }

@@ -5,6 +5,7 @@ use super::delegate;
 use super::destination::{DestinationRule, destination_rule};
 use super::egress::{self, Beyond, Egress};
 use super::gateway::{Gateway, gateway};
+use super::gateway_api;
 use super::hosts::Hosts;
 use super::index::Index;
 use super::order::Ordered;
@@ -43,13 +44,16 @@ impl Base {
     pub fn read(snapshot: &Snapshot, options: &Options) -> Base {
         let root = options.root_namespace.clone();
         let config = MeshConfig::of(snapshot, options);
+        let converted = gateway_api::read(snapshot);
+        let written = snapshot.list(NETWORKING, "VirtualService").map(|o| rules::virtual_service(o));
+        let gateways = snapshot.list(NETWORKING, "Gateway").map(|o| gateway(o));
         let mut base = Base {
             policies: Arc::new(Policies::read(snapshot, &root, &config)),
             config,
             services: registry::all(snapshot).into_iter().map(Arc::new).collect(),
-            virtual_services: snapshot.list(NETWORKING, "VirtualService").map(|o| Arc::new(rules::virtual_service(o))).collect(),
+            virtual_services: written.chain(converted.rules).map(Arc::new).collect(),
             destination_rules: snapshot.list(NETWORKING, "DestinationRule").map(|o| Arc::new(destination_rule(o))).collect(),
-            gateways: snapshot.list(NETWORKING, "Gateway").map(|o| Arc::new(gateway(o))).collect(),
+            gateways: gateways.chain(converted.gateways).map(Arc::new).collect(),
             sidecars: snapshot.list(NETWORKING, "Sidecar").cloned().collect(),
             scoped_gateways: istiod_env(snapshot, options, "PILOT_SCOPE_GATEWAY_TO_NAMESPACE").as_deref() == Some("true"),
             index: Index::default(),

@@ -214,7 +214,7 @@ pub fn for_gateway<'a>(base: &'a Base, id: &Identity, snapshot: &Snapshot, quest
     for name in &question.names {
         picked.rules(base.index.rules_covering(name));
     }
-    let opens = |g: &&Arc<Gateway>| g.selects(&id.labels) && g.servers.iter().any(|s| listens(id, snapshot, s.port, question));
+    let opens = |g: &&Arc<Gateway>| g.selects(id) && g.servers.iter().any(|s| listens(id, snapshot, s.port, question));
     for gateway in base.gateways.iter().filter(opens) {
         let bound = base.index.bound_to(&gateway.reference());
         let default = &base.config.default_virtual_service_export;

@@ -2,6 +2,7 @@
 
 use super::destination::destination_rule;
 use super::gateway::gateway;
+use super::gateway_api;
 use super::registry::{self, Service};
 use super::rules;
 use super::scope::Base;
@@ -62,6 +63,10 @@ pub struct Change<'a> {
 impl Base {
     /// The mesh's objects after a change; `None` when all of them are to be read again.
     pub fn changed(&self, change: &Change<'_>) -> Option<Base> {
+        // Routes of the Gateway API depend on Services, ServiceEntries and namespaces.
+        if gateway_api::any(change.old) || gateway_api::any(change.new) {
+            return None;
+        }
         let mut base = self.clone();
         let mut namespaces = BTreeSet::new();
         for key in change.keys.iter().collect::<BTreeSet<_>>() {

@@ -129,7 +129,11 @@ pub fn no_cluster(ctx: &Ctx<'_>, place: &Place, name: &str, chosen: &Cause) -> C
         }
         (None, None) => {
             let text = format!("No service in the registry has the host {host}.");
-            Cause::new(&chosen.object, &format!("{}.host", chosen.field), &text)
+            Cause::new(
+                &chosen.object,
+                &format!("{}.{}", chosen.field, if chosen.field.contains("backendRef") { "name" } else { "host" }),
+                &text,
+            )
         }
     }
 }
@@ -220,7 +224,7 @@ pub fn not_listening(ctx: &Ctx<'_>, pod: &Object, port: u16) -> Cause {
     let base = ctx.model.base();
     let id = identity(pod);
     let opens = |g: &&Gateway| g.servers.iter().any(|s| listen_port(&id, ctx.model.snapshot(), s.port) == Some(port));
-    let selected: Vec<&Gateway> = base.gateways.iter().map(|g| &**g).filter(|g| g.selects(&id.labels)).collect();
+    let selected: Vec<&Gateway> = base.gateways.iter().map(|g| &**g).filter(|g| g.selects(&id)).collect();
     let meant = |g: &&Gateway| {
         g.servers.iter().any(|s| s.hosts.iter().any(|h| overlaps(h.rsplit('/').next().unwrap_or(h), &ctx.intended)))
     };
@@ -233,12 +237,7 @@ pub fn not_listening(ctx: &Ctx<'_>, pod: &Object, port: u16) -> Cause {
         let text = format!("The Gateway does not open port {port} of {}/{}.", pod.namespace(), pod.name());
         return Cause::new(&gateway.object, field, &text);
     }
-    match base
-        .gateways
-        .iter()
-        .map(|g| &**g)
-        .find(|g| !g.selects(&id.labels) && meant(g))
-        .or_else(|| base.gateways.first().map(|g| &**g))
+    match base.gateways.iter().map(|g| &**g).find(|g| !g.selects(&id) && meant(g)).or_else(|| base.gateways.first().map(|g| &**g))
     {
         Some(gateway) => {
             let text = format!(
@@ -279,9 +278,8 @@ pub fn no_route(ctx: &Ctx<'_>, place: &Place, config: &str, message: &Message) -
     let id = identity(&place.pod);
     let port: u16 = config.strip_prefix("http.").and_then(|p| p.parse().ok()).unwrap_or(0);
     let snapshot = ctx.model.snapshot();
-    let serves = |g: &&Gateway| {
-        g.selects(&id.labels) && g.servers.iter().any(|s| port == 0 || listen_port(&id, snapshot, s.port) == Some(port))
-    };
+    let serves =
+        |g: &&Gateway| g.selects(&id) && g.servers.iter().any(|s| port == 0 || listen_port(&id, snapshot, s.port) == Some(port));
     let gateways: Vec<&Gateway> = base.gateways.iter().map(|g| &**g).filter(serves).collect();
     let Some(gateway) = gateways.first() else { return place.proxy.policy.clone() };
     if candidates.is_empty() {
