@@ -3,6 +3,7 @@
 
 pub mod analyze;
 pub mod capture;
+pub mod compare;
 pub mod compile;
 pub mod config;
 pub mod envoy;
@@ -19,6 +20,7 @@ pub mod resolve;
 #[cfg(test)]
 mod rows;
 pub mod telemetry;
+pub mod survey;
 pub mod trace;
 pub mod validate;
 pub mod versions;
