@@ -13,6 +13,7 @@ pub mod follow;
 pub mod inject;
 pub mod install;
 pub mod model;
+pub mod open;
 pub mod policy;
 pub mod proxy;
 pub mod reach;

@@ -1,15 +1,17 @@
 //! `egress-lab explain`: why a request would leave the mesh or be stopped.
 
+mod survey;
+
 use super::explain_args::{Explain, Request, Source as SourceArgs};
 use super::{End, FAILED, GOOD, Trouble, WARNINGS, print, runtime};
 use crate::base::outcome::Outcome;
 use crate::lab::explain::source::{self, About, Source};
 use crate::lab::explain::world::World;
 use crate::lab::explain::{CLIENT, expect, mend, operands, text};
-use crate::mesh::draft::{Stand, Suppose};
+use crate::mesh::draft::{Stand, Suppose, When};
 use crate::mesh::reach::{Ask, Client, Expectation, Want};
 use crate::mesh::versions;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Bytes of a file of expectations.
 const MAX_EXPECT_FILE: u64 = 4 << 20;
@@ -35,6 +37,9 @@ async fn answer(a: &Explain) -> Result<Said, Trouble> {
     }
     match &a.judge.expect_file {
         Some(_) => expectations(a).await,
+        None if a.survey.matrix => survey::matrix(a).await,
+        None if !a.survey.diff.is_empty() => survey::diff(a).await,
+        None if a.survey.find_open => survey::find_open(a).await,
         None => one(a).await,
     }
 }
@@ -44,7 +49,9 @@ async fn one(a: &Explain) -> Result<Said, Trouble> {
     let want = a.judge.expect.as_deref().map(Want::parse).transpose().map_err(|e| Trouble::usage(format!("--expect: {e}")))?;
     let (named, url) = operands(&a.operands, "").map_err(Trouble::usage)?;
     let ask = ask(&a.request, &url)?;
-    let (world, from) = open(a, &spoken(&named), a.operands.len() == 2).await?;
+    let name = spoken(&named);
+    let stands = stands(&a.source, &[(name.clone(), a.operands.len() == 2)])?;
+    let (world, from) = open(a, &name, stands).await?;
     if let Some(want) = want {
         let expectation = Expectation { from, ask, want };
         return report(a, &world, vec![expect::Named { name: None, expectation }]);
@@ -73,8 +80,11 @@ async fn expectations(a: &Explain) -> Result<Said, Trouble> {
     let source = std::fs::read_to_string(&path).map_err(|e| Trouble::usage(format!("{name}: {e}")))?;
     let namespace = a.source.namespace.clone().unwrap_or_else(|| "default".into());
     let all = expect::read(&name, &source, &namespace).map_err(|e| Trouble::usage(e.0))?;
-    let first = all.first().map_or_else(|| CLIENT.to_string(), |named| named.expectation.from.to_string());
-    let (world, _) = open(a, &first, true).await?;
+    let clients: BTreeSet<String> = all.iter().map(|named| named.expectation.from.to_string()).collect();
+    let clients: Vec<(String, bool)> =
+        clients.into_iter().map(|name| (name.clone(), !name.ends_with(&format!("/{CLIENT}")))).collect();
+    let first = clients.first().map_or(CLIENT, |(name, _)| name).to_string();
+    let (world, _) = open(a, &first, stands(&a.source, &clients)?).await?;
     report(a, &world, all)
 }
 
@@ -106,18 +116,23 @@ fn spoken(client: &Client) -> String {
     if client.namespace.is_empty() { client.name.clone() } else { client.to_string() }
 }
 
-/// Opens the world that the flags name. `named`: somebody named the client, so that it must be there.
-pub(super) async fn open(a: &Explain, from: &str, named: bool) -> Result<(World, Client), Trouble> {
+/// Opens the world that the flags name, `from` being the client as it was named.
+pub(super) async fn open(a: &Explain, from: &str, clients: Vec<Stand>) -> Result<(World, Client), Trouble> {
     let flags = &a.source;
     let source = match flags.filename.is_empty() {
         true => Source::of_env(&flags.env, &flags.world).map_err(Trouble::usage)?,
         false => Source::Manifests(flags.filename.clone()),
     };
-    if flags.filename.is_empty() && (flags.assume.is_some() || flags.from_labels.is_some()) {
+    source.open(from, &about(a, clients)?).await.map_err(trouble)
+}
+
+/// What is asked besides the source.
+pub(super) fn about(a: &Explain, clients: Vec<Stand>) -> Result<About, Trouble> {
+    let flags = &a.source;
+    if flags.filename.is_empty() && a.survey.diff.is_empty() && (flags.assume.is_some() || flags.from_labels.is_some()) {
         return Err(Trouble::usage("--assume and --from-labels are for manifests (-f): a cluster is what it is"));
     }
-    let about = About { namespace: flags.namespace.clone(), suppose: suppose(flags, from, named)? };
-    source.open(from, &about).await.map_err(trouble)
+    Ok(About { namespace: flags.namespace.clone(), suppose: suppose(flags, clients)? })
 }
 
 pub(super) fn trouble(trouble: source::Trouble) -> Trouble {
@@ -127,20 +142,26 @@ pub(super) fn trouble(trouble: source::Trouble) -> Trouble {
     }
 }
 
-fn suppose(flags: &SourceArgs, from: &str, named: bool) -> Result<Suppose, Trouble> {
+/// The pods that stand for clients which manifests lack. Each with whether somebody named it, so that it should be there.
+fn stands(flags: &SourceArgs, clients: &[(String, bool)]) -> Result<Vec<Stand>, Trouble> {
+    let given = flags.from_labels.as_deref().map(labels).transpose()?;
+    let namespace = flags.namespace.as_deref().unwrap_or("default");
+    let one = |(name, named): &(String, bool)| {
+        let when = if given.is_some() || !named { When::Always } else { When::Uninhabited };
+        Stand { client: Client::parse(name, namespace), labels: given.clone().unwrap_or_default(), when }
+    };
+    Ok(clients.iter().map(one).collect())
+}
+
+fn suppose(flags: &SourceArgs, clients: Vec<Stand>) -> Result<Suppose, Trouble> {
     if versions::find(&flags.istio).is_none() {
         return Err(Trouble::usage(format!("--istio is {}, not {}", versions::lines().join(" or "), flags.istio)));
     }
-    let labels = flags.from_labels.as_deref().map(labels).transpose()?;
-    let namespace = flags.namespace.clone().unwrap_or_default();
-    let default = if namespace.is_empty() { "default" } else { &namespace };
-    let always = labels.is_some() || !named;
-    let client = Client::parse(from, default);
     Ok(Suppose {
-        namespace: namespace.clone(),
+        namespace: flags.namespace.clone().unwrap_or_default(),
         version: flags.istio.clone(),
         demo: flags.assume.as_deref().map(demo).transpose()?,
-        client: Some(Stand { client, labels: labels.unwrap_or_default(), always }),
+        clients,
     })
 }
 

@@ -20,6 +20,8 @@ pub struct Explain {
     pub request: Request,
     #[command(flatten)]
     pub judge: Judge,
+    #[command(flatten)]
+    pub survey: Survey,
     /// As JSON
     #[arg(long)]
     pub json: bool,
@@ -98,4 +100,24 @@ pub struct Judge {
     /// Where an expectation is not met: the smallest change of one or two fields that meets them all and opens nothing else
     #[arg(long)]
     pub fix: bool,
+}
+
+#[derive(Debug, Args, Default)]
+#[command(next_help_heading = "The whole mesh")]
+pub struct Survey {
+    /// Every workload against every registered host and port
+    #[arg(long, conflicts_with_all = ["expect", "expect_file", "diff", "find_open"])]
+    pub matrix: bool,
+    /// With --matrix: also a host that nothing registers
+    #[arg(long, requires = "matrix")]
+    pub outside: bool,
+    /// What changed between two folders or files, or two revisions of the saved world: OLD NEW, OLD -f NEW, rev:12 rev:15, rev:12..head
+    #[arg(long, num_args = 1..=2, value_names = ["OLD", "NEW"], conflicts_with_all = ["expect", "expect_file", "find_open"])]
+    pub diff: Vec<String>,
+    /// Requests that get through beyond the named hosts, and what lets them; of all workloads or of FROM
+    #[arg(long, conflicts_with_all = ["expect", "expect_file"])]
+    pub find_open: bool,
+    /// With --diff: exit 1 when something became allowed or denied; with --find-open: when something is open
+    #[arg(long)]
+    pub exit_code: bool,
 }

@@ -2,9 +2,12 @@
 //! manifests. Reads objects; sends nothing.
 
 mod cluster;
+pub mod diff;
 pub mod expect;
 pub mod folder;
 pub mod mend;
+pub mod matrix;
+pub mod openings;
 pub mod source;
 pub mod text;
 pub mod world;

@@ -113,14 +113,7 @@ fn dns_capture(proxy: &Value) -> Option<String> {
 /// The redirection rules: the arguments of istio-init where it ran, else the annotations it is made from.
 fn by_rules(pod: &Object, ip: IpAddr, port: u16) -> Capture {
     let object = pod.key().to_string();
-    let rule = |flag: &str, name: &str| -> Option<(String, String)> {
-        let annotation = format!("traffic.sidecar.istio.io/{name}");
-        let field = format!("metadata.annotations[{annotation}]");
-        match pod.annotation(&annotation) {
-            Some(text) => Some((text.to_string(), field)),
-            None => Some((init_argument(pod, flag)?, format!("spec.initContainers[istio-init].args {flag}"))),
-        }
-    };
+    let rule = |flag: &str, name: &str| redirection(pod, flag, name);
     let in_list =
         |text: &str| text.split(',').map(str::trim).any(|n| n == "*" || network(n).is_some_and(|net| contains(net, ip)));
     let has_port = |text: &str| text.split(',').any(|p| p.trim() == "*" || p.trim() == port.to_string());
@@ -137,6 +130,16 @@ fn by_rules(pod: &Object, ip: IpAddr, port: u16) -> Capture {
             not(&field, &format!("Only {ranges:?} is redirected, and {ip} is not in it."))
         }
         _ => Capture::Taken,
+    }
+}
+
+/// One of the redirection rules, and the field that holds it: an argument of istio-init by its flag, else the annotation
+/// `traffic.sidecar.istio.io/NAME`.
+pub fn redirection(pod: &Object, flag: &str, name: &str) -> Option<(String, String)> {
+    let annotation = format!("traffic.sidecar.istio.io/{name}");
+    match pod.annotation(&annotation) {
+        Some(text) => Some((text.to_string(), format!("metadata.annotations[{annotation}]"))),
+        None => Some((init_argument(pod, flag)?, format!("spec.initContainers[istio-init].args {flag}"))),
     }
 }
 

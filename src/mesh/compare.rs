@@ -161,9 +161,15 @@ mod tests {
     #[test]
     fn another_object_is_another_cause_and_another_client_is_another_reach() {
         let renamed = SHOP.replace("{name: wikipedia,", "{name: encyclopedia,");
-        assert_eq!(told(SHOP, &renamed), ["Cause shop/web http://www.wikipedia.org/", "Cause shop/web https://www.wikipedia.org/"]);
+        assert_eq!(
+            told(SHOP, &renamed),
+            ["Cause shop/web http://www.wikipedia.org/", "Cause shop/web https://www.wikipedia.org/"]
+        );
         let gone = SHOP.replace("kind: Deployment\nmetadata: {name: batch", "kind: Deployment\nmetadata: {name: nightly");
         let all = told(SHOP, &gone);
-        assert!(all.iter().any(|t| t.starts_with("Denied legacy/batch ")) && all.iter().any(|t| t.starts_with("Allowed legacy/nightly ")));
+        assert!(
+            all.iter().any(|t| t.starts_with("Denied legacy/batch "))
+                && all.iter().any(|t| t.starts_with("Allowed legacy/nightly "))
+        );
     }
 }

@@ -25,6 +25,8 @@ const MESH_GROUPS: [&str; 6] = [
 ];
 /// Names listed in one assumption.
 const SHOWN: usize = 5;
+/// When what an installation brings was created: before everything that is written.
+const EARLIER: &str = "2000-01-01T00:00:00Z";
 /// The first moment of a draft: objects without a creation time are created one second after the other.
 const START: &str = "2026-01-01T00:00:00Z";
 
@@ -45,7 +47,7 @@ pub struct Suppose {
     /// Add what the demo profile installs; the value is the outbound mode, "" for the profile's own.
     pub demo: Option<String>,
     /// Who asks, and what stands for it when nothing written is it.
-    pub client: Option<Stand>,
+    pub clients: Vec<Stand>,
 }
 
 /// A client for which a pod may stand.
@@ -53,8 +55,17 @@ pub struct Suppose {
 pub struct Stand {
     pub client: Client,
     pub labels: BTreeMap<String, String>,
-    /// Also in a namespace for which workloads are written (a client that was named may be misspelt).
-    pub always: bool,
+    pub when: When,
+}
+
+/// When a pod stands for a client that is not written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    Always,
+    /// Only in a namespace for which no workloads are written: a client that was named may be misspelt.
+    Uninhabited,
+    /// Only when no workload is written at all.
+    Alone,
 }
 
 /// A drafted world.
@@ -200,6 +211,11 @@ fn selector(object: &Object, path: &[&str]) -> BTreeMap<String, String> {
 
 fn selects(selector: &BTreeMap<String, String>, labels: &BTreeMap<&str, &str>) -> bool {
     !selector.is_empty() && selector.iter().all(|(k, v)| labels.get(k.as_str()) == Some(&v.as_str()))
+}
+
+/// Whether an installation brought an object that nobody wrote.
+fn is_installed(object: &Object) -> bool {
+    object.str_at(&["metadata", "creationTimestamp"]) == EARLIER
 }
 
 /// Whether the objects come from a cluster that also gave its pods: then what is not there is not there.

@@ -207,8 +207,8 @@ mod tests {
     use super::*;
     use crate::base::yaml;
     use crate::k8s::Object;
-    use crate::mesh::draft::{Suppose, Written, draft};
     use crate::mesh::Options;
+    use crate::mesh::draft::{Suppose, Written, draft};
     use crate::outside::Outside;
 
     /// A model of manifests under REGISTRY_ONLY with the demo installation.

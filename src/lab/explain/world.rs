@@ -83,7 +83,7 @@ impl World {
     /// A sentence: an installation file that cannot be read, an unknown release.
     pub fn of_manifests(name: &str, written: Vec<Written>, suppose: &Suppose, now: Time) -> Result<World, String> {
         let Draft { snapshot, assumptions, ignored, refused } = draft(written, suppose)?;
-        let client = suppose.client.as_ref().map(|stand| &stand.client);
+        let client = suppose.clients.first().map(|stand| &stand.client);
         let options = options(&snapshot, client, &suppose.version);
         let model = Model::compile(&snapshot, &options);
         let outside = Outside::assumed();

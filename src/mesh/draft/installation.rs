@@ -1,14 +1,11 @@
 //! Installation files (IstioOperator, Helm values of istiod) and the demo installation: what they would create, where nothing else
 //! says it.
 
-use super::{Draft, Suppose, Written, list};
+use super::{Draft, EARLIER, Suppose, Written};
 use crate::base::yaml;
 use crate::k8s::Object;
 use crate::mesh::install::{self, InstallOptions};
 use serde_json::{Value, json};
-
-/// Before everything that is written.
-const EARLIER: &str = "2000-01-01T00:00:00Z";
 
 /// What a standard installation uses to inject: looked at where the objects have none of their own.
 pub struct Workings {
@@ -73,7 +70,7 @@ pub fn settle(draft: &mut Draft, files: &[Written], suppose: &Suppose) -> Result
             false => format!("what {} installs (Istio {release})", places.join(", ")),
         };
         if !names.is_empty() {
-            draft.assume(format!("{said} stands in for {}", list(&names)));
+            draft.assume(format!("{said} stands in for what is not written: {}", names.join(", ")));
         }
     }
     match (mode, written_map) {
@@ -89,7 +86,7 @@ pub fn settle(draft: &mut Draft, files: &[Written], suppose: &Suppose) -> Result
     Ok(Workings { injection: injection.into_iter().filter(of_injection).collect() })
 }
 
-/// Adds the objects that are not there; the ones that matter, by name.
+/// Adds the objects that are not there; the names of those that matter.
 fn put_missing(draft: &mut Draft, objects: Vec<Object>) -> Vec<String> {
     let mut names = Vec::new();
     for mut object in objects {
@@ -97,11 +94,12 @@ fn put_missing(draft: &mut Draft, objects: Vec<Object>) -> Vec<String> {
         if draft.snapshot.get(&key).is_some() {
             continue;
         }
-        let telling =
-            matches!(object.kind(), "Service" | "Deployment") || (object.kind() == "ConfigMap" && object.name() == "istio");
-        if telling {
-            names.push(key.to_string());
-        }
+        let name = match object.kind() {
+            "ConfigMap" if object.name() == "istio" => Some(key.to_string()),
+            "Deployment" => Some(object.name().to_string()),
+            _ => None,
+        };
+        names.extend(name);
         object.set(&["metadata", "creationTimestamp"], Value::from(EARLIER));
         draft.put(object);
     }

@@ -1,7 +1,7 @@
 //! Pods: written ones made complete, one for each workload that has none, each with the sidecar that it would get.
 
 use super::installation::Workings;
-use super::{Addresses, Draft, Stand, Suppose, is_dump, list, ready_status, selector, selects};
+use super::{Addresses, Draft, Stand, Suppose, When, is_dump, list, ready_status, selector, selects};
 use crate::k8s::{Object, Snapshot};
 use crate::mesh::reach::Client;
 use crate::mesh::{capture, inject};
@@ -40,8 +40,8 @@ pub fn settle(draft: &mut Draft, workings: &Workings, suppose: &Suppose) {
     if !dump {
         pods.extend(model_pods(&draft.snapshot, &mut told));
     }
-    if let Some(pod) = client(&draft.snapshot, &pods, suppose, &mut told) {
-        pods.push(pod);
+    for stand in &suppose.clients {
+        pods.extend(client(&draft.snapshot, &pods, stand, &mut told));
     }
     for pod in pods {
         let mut pod = injection.inject(pod, &mut told);
@@ -58,15 +58,13 @@ struct Told {
     workloads: Vec<String>,
     namespaces: BTreeSet<String>,
     standard_webhooks: bool,
-    client: Option<String>,
+    clients: Vec<String>,
     templates: BTreeSet<String>,
 }
 
 impl Told {
     fn tell(self, draft: &mut Draft) {
-        if let Some(client) = self.client {
-            draft.assume(client);
-        }
+        self.clients.into_iter().for_each(|client| draft.assume(client));
         if !self.workloads.is_empty() {
             draft.assume(format!("one pod each runs and is ready for {}", list(&self.workloads)));
         }
@@ -105,7 +103,9 @@ fn model_pods(snapshot: &Snapshot, told: &mut Told) -> Vec<Object> {
             if snapshot.find("", "Pod", workload.namespace(), &name).is_some() {
                 continue;
             }
-            told.workloads.push(workload.key().to_string());
+            if !super::is_installed(workload) {
+                told.workloads.push(workload.key().to_string());
+            }
             made.push(from_template(workload, &template, &name));
         }
     }
@@ -126,18 +126,23 @@ fn from_template(workload: &Object, template: &Object, name: &str) -> Object {
     Object(json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template.spec()}))
 }
 
-/// A pod for the client that was asked for, when nothing written is it.
-fn client(snapshot: &Snapshot, made: &[Object], suppose: &Suppose, told: &mut Told) -> Option<Object> {
-    let Stand { client, labels, always } = suppose.client.as_ref()?;
+/// A pod for a client that was asked for, when nothing written is it.
+fn client(snapshot: &Snapshot, made: &[Object], stand: &Stand, told: &mut Told) -> Option<Object> {
+    let Stand { client, labels, when } = stand;
     let all: Snapshot = made.iter().cloned().collect();
     let inhabited = |s: &Snapshot| s.list_in("", "Pod", &client.namespace).next().is_some();
-    let misspelt = !always && (inhabited(snapshot) || inhabited(&all));
-    if misspelt || client.find(snapshot).is_ok() || client.find(&all).is_ok() {
+    let anybody = |s: &Snapshot| s.list("", "Pod").any(|p| !SYSTEM.contains(&p.namespace()) && !capture::is_gateway(p));
+    let wanted = match when {
+        When::Always => true,
+        When::Uninhabited => !inhabited(snapshot) && !inhabited(&all),
+        When::Alone => !anybody(snapshot) && !anybody(&all),
+    };
+    if !wanted || client.find(snapshot).is_ok() || client.find(&all).is_ok() {
         return None;
     }
     let shown: Vec<String> = labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
     let with = if shown.is_empty() { "without labels".to_string() } else { format!("with labels {}", shown.join(",")) };
-    told.client = Some(format!("a pod {with} stands for the client {client}: no such pod or workload is written"));
+    told.clients.push(format!("a pod {with} stands for the client {client}: no such pod or workload is written"));
     Some(test_pod(client, labels))
 }
 

@@ -21,7 +21,9 @@ pub fn settle(draft: &mut Draft) {
             with_ip.set(&["spec", "clusterIP"], json!(ip.to_string()));
             with_ip.set(&["spec", "clusterIPs"], json!([ip.to_string()]));
             draft.put(with_ip);
-            numbered.push(service.key().to_string());
+            if !super::is_installed(&service) {
+                numbered.push(service.key().to_string());
+            }
         }
         if lacks_workload(&draft.snapshot, &service) {
             let ip = addresses.next([10, 244], &["endpoint", service.namespace(), service.name()]);

@@ -107,18 +107,19 @@ fn draft_error(suppose: &Suppose) -> String {
 
 #[test]
 fn a_client_that_is_not_written_is_stood_for() {
-    let stand = |name: &str, labels: &[(&str, &str)], always: bool| {
+    let stand = |name: &str, labels: &[(&str, &str)], when: When| {
         let client = Client { namespace: "shop".into(), name: name.into() };
         let labels = labels.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
-        Suppose { client: Some(Stand { client, labels, always }), ..Suppose::default() }
+        Suppose { clients: vec![Stand { client, labels, when }], ..Suppose::default() }
     };
-    let suppose = stand("test", &[("app", "x")], true);
+    let suppose = stand("test", &[("app", "x")], When::Always);
     let draft = drafted(APP, &suppose);
     let pod = draft.snapshot.find("", "Pod", "shop", "test").unwrap();
     assert!(capture::has_sidecar(pod) && pod.label("app") == Some("x"));
     assert!(draft.assumptions.iter().any(|a| a.contains("with labels app=x stands for the client shop/test")));
-    for (name, always, pods) in [("web", true, 1), ("wbe", false, 1), ("wbe", true, 2)] {
-        assert_eq!(drafted(APP, &stand(name, &[], always)).snapshot.count("", "Pod"), pods, "{name} {always}");
+    let cases = [("web", When::Always, 1), ("wbe", When::Uninhabited, 1), ("wbe", When::Alone, 1), ("wbe", When::Always, 2)];
+    for (name, when, pods) in cases {
+        assert_eq!(drafted(APP, &stand(name, &[], when)).snapshot.count("", "Pod"), pods, "{name} {when:?}");
     }
 }
 
