@@ -54,7 +54,7 @@ fn a_closed_mesh_has_no_witness() {
 fn each_opening_has_its_witness_and_cause() {
     let injected = "sidecar.istio.io/inject: 'false'";
     for (text, wanted) in [
-        (pod(injected), "no-sidecar Pod shop/web spec.containers http://unregistered.example.com/"),
+        (pod(injected), "no-sidecar Pod shop/web metadata.annotations[sidecar.istio.io/inject] http://unregistered.example.com/"),
         (
             pod("traffic.sidecar.istio.io/excludeOutboundPorts: '9999'"),
             "excluded-from-capture Pod shop/web metadata.annotations[traffic.sidecar.istio.io/excludeOutboundPorts] \
