@@ -3,6 +3,7 @@
 
 pub mod attach;
 pub mod authorize;
+pub mod certificates;
 pub mod extensions;
 pub mod network;
 pub mod peer;

@@ -3,8 +3,10 @@
 use super::Cause;
 use super::compile::rules::{Fault, HeaderEdits, Redirect, Rewrite, UriMatch, ValueMatch};
 use super::policy::Guard;
+use super::policy::certificates::Own;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// Everything one proxy was told.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,6 +54,8 @@ pub struct FilterChain {
     pub http_only: bool,
     /// TLS that the proxy itself terminates.
     pub terminates: Option<Terminate>,
+    /// The certificate of a gateway's own, where the server names one.
+    pub own: Option<Arc<Own>>,
     pub filter: Filter,
     pub cause: Cause,
 }

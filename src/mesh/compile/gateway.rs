@@ -9,9 +9,11 @@ use super::rules::{VirtualService, overlaps, strings};
 use super::scope::{Base, Identity, Offer, gateway_scope};
 use crate::k8s::{Object, Snapshot};
 use crate::mesh::Cause;
+use crate::mesh::policy::certificates;
 use crate::mesh::proxy::{Filter, FilterChain, Listener, Proxy, RouteConfig, Terminate, Transport};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A Gateway resource.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +41,8 @@ pub struct Server {
     pub https_redirect: bool,
     /// Where it stands: `spec.servers[0]`, `spec.listeners[0]`.
     pub place: String,
+    /// The certificate that the server brings itself.
+    pub own: certificates::Written,
 }
 
 /// Reads a Gateway.
@@ -52,6 +56,7 @@ pub fn gateway(object: &Object) -> Gateway {
             protocol: text("/port/protocol").to_ascii_uppercase(),
             hosts: strings(value.get("hosts").unwrap_or(&Value::Null)),
             tls_mode: tls.map(|t| t.get("mode").and_then(Value::as_str).unwrap_or("PASSTHROUGH").to_string()),
+            own: certificates::written(tls),
             https_redirect: tls.and_then(|t| t.get("httpsRedirect")?.as_bool()).unwrap_or(false),
             place: format!("spec.servers[{i}]"),
         }
@@ -81,6 +86,10 @@ impl Server {
             "TCP" | "MONGO" | "MYSQL" | "REDIS" => ServerKind::Tcp,
             _ => ServerKind::Http,
         }
+    }
+
+    fn ends_tls(&self) -> bool {
+        matches!(self.kind(), ServerKind::TerminatedHttp | ServerKind::TerminatedTcp) && self.terminate() == Terminate::Own
     }
 
     fn terminate(&self) -> Terminate {
@@ -143,7 +152,11 @@ pub fn proxy(base: &Base, id: &Identity, snapshot: &Snapshot, offer: &Offer<'_>)
     let mut listeners = Vec::new();
     let mut routes = BTreeMap::new();
     for (port, servers) in by_target_port(base, id, snapshot) {
-        if let Some(listener) = listener(&builder, port, &servers, &mut routes) {
+        if let Some(mut listener) = listener(&builder, port, &servers, &mut routes) {
+            for chain in listener.chains.iter_mut().filter(|c| c.terminates == Some(Terminate::Own)) {
+                let server = servers.iter().find(|s| s.server.ends_tls() && server_names(s.server) == chain.sni);
+                chain.own = server.map(|s| Arc::new(certificates::own(s, &id.namespace, snapshot)));
+            }
             listeners.push(listener);
         }
     }

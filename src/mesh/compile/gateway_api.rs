@@ -79,6 +79,7 @@ fn of_gateway(snapshot: &Snapshot, object: &Object) -> Vec<Listener> {
             protocol: protocol.clone(),
             hosts: hosts(snapshot, object, value, &hostname),
             tls_mode: tls.map(tls_mode),
+            own: certificates::referred(tls),
             place: format!("spec.listeners[{i}]"),
             ..Server::default()
         };

@@ -174,6 +174,7 @@ pub fn bare(filter: Filter, cause: Cause) -> FilterChain {
         transport: Transport::Any,
         http_only: false,
         terminates: None,
+        own: None,
         filter,
         cause,
     }

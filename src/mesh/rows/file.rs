@@ -369,7 +369,7 @@ fn key_of(text: &str) -> Key {
     let (kind, name) = text.split_once(' ').expect("KIND NS/NAME");
     let (namespace, name) = name.split_once('/').unwrap_or(("", name));
     let group = match kind {
-        "ConfigMap" | "Pod" | "Service" | "Namespace" | "Node" => "",
+        "ConfigMap" | "Pod" | "Secret" | "Service" | "Namespace" | "Node" => "",
         "Deployment" => "apps",
         "AuthorizationPolicy" | "PeerAuthentication" | "RequestAuthentication" => "security.istio.io",
         "Telemetry" => "telemetry.istio.io",

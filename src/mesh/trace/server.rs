@@ -6,7 +6,8 @@ use super::{Ctx, MAX_HOPS, Place, http, tcp, why};
 use crate::base::outcome::{At, Outcome};
 use crate::k8s::Object;
 use crate::mesh::compile::listeners::{self, Seen};
-use crate::mesh::proxy::{Filter, Terminate};
+use crate::mesh::policy::certificates::{Client, Found};
+use crate::mesh::proxy::{Filter, FilterChain, Terminate};
 use crate::mesh::{Cause, capture};
 use crate::outside::answer::{self, Asked};
 use crate::outside::servers::{self, Container, Listens};
@@ -58,7 +59,7 @@ pub fn gateway(ctx: &mut Ctx<'_>, pod: &Arc<Object>, connection: Connection, wir
     let mut wire = wire;
     let (mut ended, mut principal) = (None, None);
     if let Some(how) = chain.terminates {
-        match terminate(how, &mut wire, &chain.cause) {
+        match terminate(ctx, how, &mut wire, chain) {
             Ok(identity) => (ended, principal) = (sni.clone(), identity),
             Err(got) => return *got,
         }
@@ -114,20 +115,48 @@ fn too_long(ctx: &mut Ctx<'_>, place: &Place, connection: Connection, wire: &Wir
 }
 
 /// Takes off the TLS that ends at this chain, and gives the client's identity.
-fn terminate(how: Terminate, wire: &mut Wire, cause: &Cause) -> Result<Option<String>, Box<Got>> {
+fn terminate(ctx: &Ctx<'_>, how: Terminate, wire: &mut Wire, chain: &FilterChain) -> Result<Option<String>, Box<Got>> {
     let layer = wire.layers.remove(0);
+    let cause = &chain.cause;
     match (how, layer.mesh) {
         (Terminate::Mesh, true) => Ok(layer.principal),
         (Terminate::Mesh, false) => {
             let what = What::Tls { depth: 0, why: TlsWhy::Reset };
             Err(Box::new(Got::end(what, Outcome::TlsFailed, At::Gateway, cause.clone())))
         }
-        (Terminate::Own, _) => Err(Box::new(Got::not_modelled(Cause::new(
-            &cause.object,
-            &format!("{}.tls.mode", cause.field),
-            "A gateway's own certificates are not modelled.",
-        )))),
+        (Terminate::Own, _) => match own_certificate(ctx, &layer, chain) {
+            None => {
+                if let Some(message) = &mut wire.http {
+                    message.secure = false;
+                }
+                Ok(None)
+            }
+            Some(got) => Err(Box::new(got)),
+        },
     }
+}
+
+/// How a handshake with a certificate of the gateway's own ends; `None` when it succeeds.
+fn own_certificate(ctx: &Ctx<'_>, layer: &Layer, chain: &FilterChain) -> Option<Got> {
+    let failed = |why: TlsWhy, cause: &Cause| {
+        Some(Got::end(What::Tls { depth: 0, why }, Outcome::TlsFailed, At::Gateway, cause.clone()))
+    };
+    let Some(own) = &chain.own else { return Some(Got::not_modelled(chain.cause.clone())) };
+    match &own.found {
+        Found::Unknown => return Some(Got::not_modelled(own.cause.clone())),
+        // Where nobody looked at the origins, nobody looked at Secrets either.
+        Found::No(cause) if !ctx.inputs.outside.is_assumed() => return failed(TlsWhy::Reset, cause),
+        Found::No(_) | Found::Yes => {}
+    }
+    let server = |text: &str| Cause::new(own.cause.object.clone(), own.cause.field.clone(), text);
+    if layer.mesh {
+        return failed(TlsWhy::UnknownIssuer, &server("The client takes only certificates of the mesh."));
+    }
+    if !layer.insecure {
+        return Some(Got::not_modelled(own.cause.clone()));
+    }
+    let text = "The server asks for a client certificate; what a client without one sees is not modelled.";
+    (own.client == Client::Certificate).then(|| Got::not_modelled(server(text)))
 }
 
 /// A container of the pod that may listen, and what it does.
