@@ -10,10 +10,8 @@ use serde_json::Value;
 /// What a server of a Gateway says about its own certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Written {
-    /// `credentialName`, `credentialNames`, `tlsCertificates`.
+    /// `credentialName`, `credentialNames`; none where it is in files.
     pub credentials: Vec<Named>,
-    /// Certificates in files of the gateway's pod.
-    pub files: bool,
     pub client: Client,
 }
 
@@ -65,12 +63,20 @@ pub fn written(tls: Option<&Value>) -> Written {
     for (i, name) in strings(tls.get("credentialNames").unwrap_or(&Value::Null)).into_iter().enumerate() {
         credentials.push(Named { name, field: format!("tls.credentialNames[{i}]") });
     }
-    let listed = tls.get("tlsCertificates").and_then(Value::as_array).is_some_and(|all| !all.is_empty());
-    Written {
-        credentials,
-        files: listed || !text("serverCertificate").is_empty(),
-        client: if text("mode") == "MUTUAL" { Client::Certificate } else { Client::Nothing },
-    }
+    Written { credentials, client: if text("mode") == "MUTUAL" { Client::Certificate } else { Client::Nothing } }
+}
+
+/// Reads `tls` of a Gateway API listener. Secrets of another namespace, or of another kind, are left out: whether they may be used
+/// is not looked at here.
+pub fn referred(tls: Option<&Value>) -> Written {
+    let all = tls.and_then(|t| t.get("certificateRefs")?.as_array()).map_or(&[][..], Vec::as_slice);
+    let named = |(i, reference): (usize, &Value)| {
+        let text = |key: &str| reference.get(key).and_then(Value::as_str).unwrap_or("");
+        let plain = text("namespace").is_empty() && matches!(text("kind"), "" | "Secret") && text("group").is_empty();
+        plain.then(|| Named { name: text("name").into(), field: format!("tls.certificateRefs[{i}].name") })
+    };
+    let credentials: Option<Vec<Named>> = all.iter().enumerate().map(named).collect();
+    Written { credentials: credentials.unwrap_or_default(), client: Client::Nothing }
 }
 
 /// The certificate of a server at a gateway in this namespace.
@@ -78,7 +84,7 @@ pub fn own(bound: &Bound<'_>, namespace: &str, snapshot: &Snapshot) -> Own {
     let written = &bound.server.own;
     let client = written.client;
     let Some(first) = written.credentials.first() else {
-        let cause = bound.cause(".tls", "Certificates in files of the gateway's pod are not modelled.");
+        let cause = bound.cause(".tls", "Certificates in files, or behind a reference of this sort, are not modelled.");
         return Own { secret: String::new(), cause, found: Found::Unknown, client };
     };
     // Of several the first that is missing decides: the listener waits for all of them.
@@ -88,7 +94,9 @@ pub fn own(bound: &Bound<'_>, namespace: &str, snapshot: &Snapshot) -> Own {
         Some((named, text)) => (named, Found::No(bound.cause(&format!(".{}", named.field), &text))),
     };
     let secret = format!("Secret {namespace}/{}", named.name);
-    let text = format!("Whether the client trusts the certificate in {secret} is not modelled; a client that does not ask gets through.");
+    let text = format!(
+        "Whether the client trusts the certificate in {secret} is not modelled; a client that does not ask gets through."
+    );
     Own { secret, cause: bound.cause(&format!(".{}", named.field), &text), found, client }
 }
 
@@ -105,6 +113,7 @@ fn lacks(snapshot: &Snapshot, namespace: &str, name: &str, client: Client) -> Op
         return Some(format!("Secret {namespace}/{name} holds no certificate and key (tls.crt and tls.key, or cert and key)."));
     }
     let ca = holds(own, "ca.crt") || holds(own, "cacert") || secret(&format!("{name}-cacert")).is_some();
-    (client == Client::Certificate && !ca)
-        .then(|| format!("Neither Secret {namespace}/{name} nor {name}-cacert holds the CA that client certificates are checked with."))
+    (client == Client::Certificate && !ca).then(|| {
+        format!("Neither Secret {namespace}/{name} nor {name}-cacert holds the CA that client certificates are checked with.")
+    })
 }

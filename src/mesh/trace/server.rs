@@ -138,9 +138,8 @@ fn terminate(ctx: &Ctx<'_>, how: Terminate, wire: &mut Wire, chain: &FilterChain
 
 /// How a handshake with a certificate of the gateway's own ends; `None` when it succeeds.
 fn own_certificate(ctx: &Ctx<'_>, layer: &Layer, chain: &FilterChain) -> Option<Got> {
-    let failed = |why: TlsWhy, cause: &Cause| {
-        Some(Got::end(What::Tls { depth: 0, why }, Outcome::TlsFailed, At::Gateway, cause.clone()))
-    };
+    let failed =
+        |why: TlsWhy, cause: &Cause| Some(Got::end(What::Tls { depth: 0, why }, Outcome::TlsFailed, At::Gateway, cause.clone()));
     let Some(own) = &chain.own else { return Some(Got::not_modelled(chain.cause.clone())) };
     match &own.found {
         Found::Unknown => return Some(Got::not_modelled(own.cause.clone())),
