@@ -7,7 +7,7 @@ use super::compile::slice::Question;
 use super::compile::update::{Change, Touches, touches};
 use super::config::MeshConfig;
 use super::proxy::{EndpointHost, Proxy};
-use super::trace::{self, Place};
+use super::trace::{self, Place, burst};
 use super::{Cause, Facts, Record, Trace, resolve};
 use crate::base::clock::Time;
 use crate::base::seed::Seed;
@@ -232,6 +232,17 @@ impl Model {
         };
         let service = self.inner.snapshot.list_in("", "Service", pod.namespace()).find(fits);
         format!("{}/{}", pod.namespace(), service.map_or(pod.name(), |s| s.name()))
+    }
+
+    /// What becomes of `n` equal requests that a client sends at the same time: they share the connection pools on their way. At most
+    /// [`burst::MAX_BURST`].
+    pub fn trace_burst(&self, pod: &Object, request: &Request, inputs: &Inputs<'_>, n: usize) -> Vec<Trace> {
+        let mut burst = burst::Burst::default();
+        let one = |i: u64| {
+            let inputs = Inputs { nth: inputs.nth + i, ..*inputs };
+            trace::among(self, pod, request, &inputs, Some(&mut burst))
+        };
+        (0..n.min(burst::MAX_BURST) as u64).map(one).collect()
     }
 
     /// What becomes of one request of a client in this pod, and why.

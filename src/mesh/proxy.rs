@@ -290,10 +290,26 @@ pub struct Cluster {
     pub auto_mtls: bool,
     pub tls: Option<UpstreamTls>,
     pub connect_timeout_ms: u64,
+    /// The protocol is the client's own (`useClientProtocol`).
+    pub client_protocol: bool,
+    /// Limits that requests at the same time can reach.
+    pub pool: Option<Pool>,
+    /// A tunnel for connections that are not HTTP, which this program does not model.
+    pub tunnel: Option<Cause>,
     /// The service object, and the DestinationRule if one shaped it.
     pub cause: Cause,
     pub shaped_by: Option<Cause>,
     pub not_modelled: Option<Cause>,
+}
+
+/// `connectionPool` as circuit breakers have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pool {
+    pub connections: u64,
+    /// Requests that may wait for a connection.
+    pub pending: u64,
+    pub requests: u64,
+    pub cause: Cause,
 }
 
 /// One address of a cluster.

@@ -1,6 +1,7 @@
 //! One request through the gates: name, capture, listener, route or server name, cluster, gateway, origin. Nothing here decides
 //! anything by itself; it walks the configuration that `compile` derived and notes who decided.
 
+pub mod burst;
 pub mod finish;
 pub mod firewall;
 pub mod guard;
@@ -22,7 +23,7 @@ use crate::mesh::capture::{self, Capture};
 use crate::mesh::compile::listeners::{self, Seen};
 use crate::mesh::compile::slice::Question;
 use crate::mesh::policy::network::Protocol;
-use crate::mesh::proxy::{Filter, Proxy};
+use crate::mesh::proxy::{Cluster, Filter, Proxy};
 use crate::mesh::telemetry::{Side, Sink};
 use crate::mesh::{Cause, Hop, Inputs, Model, Trace};
 use crate::outside::answer::bare_host;
@@ -66,6 +67,8 @@ pub struct Ctx<'a> {
     pub depth: usize,
     /// The destination that was chosen last: the cause of a loop.
     pub last_choice: Option<Cause>,
+    /// The requests that are sent at the same time, when there are several.
+    pub burst: Option<&'a mut burst::Burst>,
     /// Inside a copy that a rule mirrors: such copies are not mirrored again.
     pub mirrored: bool,
     serial: u64,
@@ -113,6 +116,32 @@ impl Ctx<'_> {
     /// What a choice is for, told apart by how many gateways the request has passed.
     pub fn at_depth(&self, what: &str) -> String {
         if self.depth == 0 { what.to_string() } else { format!("{what}-{}", self.depth) }
+    }
+
+    /// Asks a cluster's pool for a place among the requests of a burst: how long to wait, or nothing when it is full.
+    pub fn wait(&mut self, place: &Place, cluster: &Cluster) -> Option<u64> {
+        let shared = cluster.http2;
+        match self.burst.as_mut().map(|b| b.ask(place, cluster, shared)) {
+            None => Some(0),
+            Some(burst::Says::After(ms)) => Some(ms),
+            Some(burst::Says::Full) => None,
+        }
+    }
+
+    /// Notes that a request of a burst gave its place back.
+    pub fn gave_back(&mut self, place: &Place, cluster: &Cluster, at: u64) {
+        if let Some(burst) = self.burst.as_mut() {
+            burst.done(place, cluster, at);
+        }
+    }
+
+    /// Whether a connection of a burst finds the cluster's pool full; nothing waits for a connection that is spliced.
+    pub fn full(&mut self, place: &Place, cluster: &Cluster) -> bool {
+        let waits = self.wait(place, cluster).is_none_or(|ms| ms > 0);
+        if !waits {
+            self.gave_back(place, cluster, u64::MAX);
+        }
+        waits
     }
 
     /// A fresh request id.
@@ -178,6 +207,11 @@ impl Ctx<'_> {
 
 /// Traces one request of a client in a pod.
 pub fn trace(model: &Model, pod: &Object, request: &Request, inputs: &Inputs<'_>) -> Trace {
+    among(model, pod, request, inputs, None)
+}
+
+/// Traces one request of several that are sent at the same time.
+pub fn among(model: &Model, pod: &Object, request: &Request, inputs: &Inputs<'_>, burst: Option<&mut burst::Burst>) -> Trace {
     if let Some(cause) = model.options().unknown.first() {
         return finish::not_modelled(request, cause.clone());
     }
@@ -195,6 +229,7 @@ pub fn trace(model: &Model, pod: &Object, request: &Request, inputs: &Inputs<'_>
         decided: None,
         depth: 0,
         last_choice: None,
+        burst,
         mirrored: false,
         serial: 0,
     };

@@ -40,7 +40,7 @@ fn cluster(
     subset: Option<&Subset>,
 ) -> Cluster {
     let policy = rule.map(|r| r.policy_for(port.number, subset)).unwrap_or_default();
-    let kind = kind(service.resolution, id.gateway);
+    let kind = if policy.passes_through { ClusterKind::OriginalDst } else { kind(service.resolution, id.gateway) };
     let in_subset = |e: &&Endpoint| subset.is_none_or(|s| s.labels.iter().all(|(k, v)| e.labels.get(k) == Some(v)));
     let mut endpoints: Vec<Endpoint> = match (kind, service.resolution) {
         (ClusterKind::Eds, Resolution::None) if service.from == From::Entry => Vec::new(),
@@ -52,6 +52,7 @@ fn cluster(
         endpoints.iter_mut().filter(|e| e.mtls && refuses(e)).for_each(|e| e.mtls = false);
     }
     let said_tls = policy.tls.is_some();
+    let endpoints_count = endpoints.len();
     Cluster {
         name: name(port.number, subset.map_or("", |s| &s.name), &service.host),
         kind,
@@ -62,10 +63,13 @@ fn cluster(
         http2: port.protocol == super::registry::Protocol::Http2 || policy.upgrades_to_http2(),
         auto_mtls: base.config.auto_mtls && !service.external && !said_tls,
         tls: policy.upstream_tls(id.gateway),
+        client_protocol: policy.uses_client_protocol(),
+        pool: policy.pool(),
+        tunnel: policy.tunnel.clone(),
         connect_timeout_ms: policy.connect_timeout_ms().unwrap_or(base.config.connect_timeout_ms),
         cause: port.cause.clone(),
         shaped_by: shaped_by(rule, subset),
-        not_modelled: policy.not_modelled.or_else(|| service.not_modelled.clone()),
+        not_modelled: policy.not_modelled(endpoints_count).or_else(|| service.not_modelled.clone()),
     }
 }
 
@@ -82,6 +86,9 @@ pub fn dynamic(base: &Base, cause: Cause) -> Cluster {
         auto_mtls: false,
         tls: None,
         connect_timeout_ms: base.config.connect_timeout_ms,
+        client_protocol: false,
+        pool: None,
+        tunnel: None,
         cause,
         shaped_by: None,
         not_modelled: None,

@@ -6,7 +6,7 @@ use super::scope::{Base, Identity, export_rank};
 use crate::k8s::Object;
 use crate::mesh::Cause;
 use crate::mesh::config::duration_ms;
-use crate::mesh::proxy::UpstreamTls;
+use crate::mesh::proxy::{Pool, UpstreamTls};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -126,44 +126,102 @@ fn best(rules: &[&DestinationRule], id: &Identity) -> Option<Applied> {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Policy {
     pub tls: Option<(Value, Cause)>,
-    pub connection_pool: Value,
-    pub not_modelled: Option<Cause>,
+    pub connection_pool: Option<(Value, Cause)>,
+    /// `loadBalancer.simple: PASSTHROUGH`: where the client wanted to go.
+    pub passes_through: bool,
+    /// A tunnel for what is not HTTP.
+    pub tunnel: Option<Cause>,
+    load_balancer: Option<(Value, Cause)>,
+    /// A field that is not modelled for anything that goes through the cluster.
+    unknown: Option<Cause>,
 }
 
 impl Applied {
     /// The policy for a port, of a subset or of the whole host.
     pub fn policy_for(&self, port: u16, subset: Option<&Subset>) -> Policy {
-        let mut policy = level(&self.policy, port, &self.policy_object, "spec.trafficPolicy");
-        if let Some(subset) = subset {
-            let own = level(&subset.policy, port, &subset.cause.object, &format!("{}.trafficPolicy", subset.cause.field));
-            policy.tls = own.tls.or(policy.tls);
-            policy.not_modelled = own.not_modelled.or(policy.not_modelled);
-            if !own.connection_pool.is_null() {
-                policy.connection_pool = own.connection_pool;
-            }
-        }
-        policy
+        let policy = level(&self.policy, port, &self.policy_object, "spec.trafficPolicy");
+        let Some(subset) = subset else { return policy.settled() };
+        let own = level(&subset.policy, port, &subset.cause.object, &format!("{}.trafficPolicy", subset.cause.field));
+        let both = Policy {
+            tls: own.tls.or(policy.tls),
+            connection_pool: own.connection_pool.or(policy.connection_pool),
+            load_balancer: own.load_balancer.or(policy.load_balancer),
+            tunnel: own.tunnel.or(policy.tunnel),
+            unknown: own.unknown.or(policy.unknown),
+            passes_through: false,
+        };
+        both.settled()
     }
 }
 
 fn level(policy: &Value, port: u16, object: &str, path: &str) -> Policy {
     let settings = policy.get("portLevelSettings").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let own = settings.iter().position(|s| s.pointer("/port/number").and_then(Value::as_u64) == Some(u64::from(port)));
-    let (source, path) = match own {
+    let (source, below) = match own {
         Some(i) => (&settings[i], format!("{path}.portLevelSettings[{i}]")),
         None => (policy, path.to_string()),
     };
-    let tls = source.get("tls").filter(|t| t.is_object()).cloned();
-    let cause = |name: &str, text: &str| Cause::new(object, &format!("{path}.{name}"), text);
-    let unknown = ["tunnel", "proxyProtocol"].into_iter().find(|k| policy.get(k).is_some_and(|v| !v.is_null()));
+    let told = |path: &str, name: &str, text: &str| Cause::new(object, format!("{path}.{name}"), text);
+    let of = |name: &str, text: &str| {
+        let value = source.get(name).filter(|v| v.is_object()).cloned();
+        value.map(|v| (v, told(&below, name, text)))
+    };
+    let whole = |name: &str| policy.get(name).filter(|v| v.is_object());
+    let tls = of("tls", "The DestinationRule decides how the proxy speaks to this host.");
+    let revoked = tls.as_ref().filter(|(t, _)| t.get("caCrl").and_then(Value::as_str).is_some_and(|c| !c.is_empty()));
+    let revoked = revoked.map(|(_, cause)| cause.within("caCrl").saying("Lists of revoked certificates are not modelled."));
+    let header = || whole("proxyProtocol").map(|_| told(path, "proxyProtocol", "The PROXY protocol is not modelled."));
     Policy {
-        tls: tls.map(|t| (t, cause("tls", "The DestinationRule decides how the proxy speaks to this host."))),
-        connection_pool: source.get("connectionPool").cloned().unwrap_or(Value::Null),
-        not_modelled: unknown.map(|k| cause(k, "This field is not modelled.")),
+        connection_pool: of("connectionPool", "The DestinationRule limits what may be open to this host at the same time."),
+        load_balancer: of("loadBalancer", "This way of choosing among several endpoints is not modelled."),
+        tunnel: whole("tunnel").map(|_| told(path, "tunnel", "Tunnels are not modelled.")),
+        unknown: revoked.or_else(header),
+        tls,
+        passes_through: false,
     }
 }
 
 impl Policy {
+    fn settled(mut self) -> Policy {
+        let simple = self.load_balancer.as_ref().and_then(|(v, _)| v.get("simple")?.as_str());
+        self.passes_through = simple == Some("PASSTHROUGH");
+        self
+    }
+
+    /// A field that could decide and is not modelled. How endpoints are chosen only matters when there are several.
+    pub fn not_modelled(&self, endpoints: usize) -> Option<Cause> {
+        let choice = self.load_balancer.as_ref().filter(|_| endpoints > 1).and_then(|(value, cause)| {
+            let names = ["consistentHash", "localityLbSetting", "warmup", "warmupDurationSecs"];
+            let name = names.into_iter().find(|n| value.get(n).is_some_and(|v| !v.is_null()))?;
+            Some(cause.within(name))
+        });
+        self.unknown.clone().or(choice)
+    }
+
+    fn pool_number(&self, pointer: &str) -> Option<u64> {
+        let number = self.connection_pool.as_ref()?.0.pointer(pointer)?.as_u64();
+        number.filter(|n| *n > 0)
+    }
+
+    /// What limits requests at the same time; `None` without limits.
+    pub fn pool(&self) -> Option<Pool> {
+        let (_, cause) = self.connection_pool.as_ref()?;
+        let most = u64::from(u32::MAX);
+        let pool = Pool {
+            connections: self.pool_number("/tcp/maxConnections").unwrap_or(most),
+            pending: self.pool_number("/http/http1MaxPendingRequests").unwrap_or(most),
+            requests: self.pool_number("/http/http2MaxRequests").unwrap_or(most),
+            cause: cause.clone(),
+        };
+        (!pool.is_endless()).then_some(pool)
+    }
+
+    /// `connectionPool.http.useClientProtocol`.
+    pub fn uses_client_protocol(&self) -> bool {
+        let pool = self.connection_pool.as_ref();
+        pool.and_then(|(v, _)| v.pointer("/http/useClientProtocol")?.as_bool()).unwrap_or(false)
+    }
+
     /// TLS that the proxy opens, `None` for plain text. `gateway`: credentialName counts there; on sidecars it does not.
     pub fn upstream_tls(&self, gateway: bool) -> Option<UpstreamTls> {
         let (tls, cause) = self.tls.as_ref()?;
@@ -186,11 +244,12 @@ impl Policy {
 
     /// `connectionPool.tcp.connectTimeout` in milliseconds.
     pub fn connect_timeout_ms(&self) -> Option<u64> {
-        self.connection_pool.pointer("/tcp/connectTimeout").and_then(Value::as_str).and_then(duration_ms)
+        self.connection_pool.as_ref()?.0.pointer("/tcp/connectTimeout").and_then(Value::as_str).and_then(duration_ms)
     }
 
     /// `connectionPool.http.h2UpgradePolicy: UPGRADE`.
     pub fn upgrades_to_http2(&self) -> bool {
-        self.connection_pool.pointer("/http/h2UpgradePolicy").and_then(Value::as_str) == Some("UPGRADE")
+        let pool = self.connection_pool.as_ref();
+        pool.and_then(|(v, _)| v.pointer("/http/h2UpgradePolicy")?.as_str()) == Some("UPGRADE")
     }
 }

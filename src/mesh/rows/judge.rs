@@ -196,8 +196,12 @@ pub fn traces(shared: &Shared, row: &Row, step: &Step, nth: u64) -> Vec<Trace> {
 /// What is wrong with a step of a row under the release of the shared world.
 pub fn step_faults(shared: &Shared, row: &Row, step: &Step) -> Vec<String> {
     let version = shared.release.line.as_str();
-    if step.burst.is_some() {
-        return vec!["requests at the same time are not modelled".into()];
+    if let Some(count) = step.burst {
+        let model = shared.model(row, step);
+        let outside = shared.outside(row, step);
+        let inputs = Inputs { outside: &outside, now: Time::LOGICAL_START, seed: Seed(1), nth: 0 };
+        let pod = step.pod(model.snapshot());
+        return share_faults(step, model.trace_burst(&pod, &step.request(), &inputs, count as usize));
     }
     if let Some(count) = step.repeat {
         return share_faults(step, (0..count).flat_map(|nth| traces(shared, row, step, nth)).collect());

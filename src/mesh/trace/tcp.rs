@@ -45,6 +45,9 @@ pub fn passthrough(place: &Place, target: (IpAddr, u16)) -> Cluster {
         auto_mtls: false,
         tls: None,
         connect_timeout_ms: 10_000,
+        client_protocol: false,
+        pool: None,
+        tunnel: None,
         cause: place.proxy.policy.clone(),
         shaped_by: None,
         not_modelled: None,
@@ -84,8 +87,8 @@ pub fn hop(ctx: &mut Ctx<'_>, at: &At<'_>, to: &[Weighted], wire: Wire) -> Got {
             return end(ctx, at, Entry { flags: "NC".into(), ..entry }, Outcome::NoCluster, gate, cause);
         }
     };
-    if let Some(cause) = cluster.not_modelled {
-        return Got::not_modelled(cause);
+    if let Some(cause) = cluster.not_modelled.as_ref().or(cluster.tunnel.as_ref()) {
+        return Got::not_modelled(cause.clone());
     }
     ctx.hops[at.hop].cluster = Some(cluster.name.clone());
     ctx.note_choice(&chosen.cause);
@@ -123,6 +126,11 @@ fn splice(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, cluster: &Cluster, m
     let wrapped = wrap(ctx, at.place, cluster, &to, &mut wire);
     ctx.hops[at.hop].endpoint = Some(socket(to.address, to.port));
     entry.upstream_host = socket(to.address, to.port);
+    if ctx.full(at.place, cluster) {
+        let cause = cluster.pool.as_ref().map_or_else(|| cluster.cause.clone(), |p| p.cause.clone());
+        let entry = Entry { flags: "UO".into(), ..entry };
+        return end(ctx, at, entry, Outcome::Overflow, gate, cause);
+    }
     let source = (at.place.ip, ctx.port());
     let got = network::reach(ctx, source, to.address, to.port, wire);
     let failed = |text: &str, entry: Entry| Entry { flags: "UF,URX".into(), transport_failure: text.into(), ..entry };

@@ -76,7 +76,12 @@ pub fn forward(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, mut message: 
     };
     let path = way(ctx, &cluster.name, &cluster.host);
     ctx.leaves_by(path, &job.route.cause);
-    let tried = tries(ctx, job, cluster, to, &message);
+    let Some(waited) = ctx.wait(at.place, cluster) else {
+        return full(ctx, job, Entry { upstream_host: socket(to.address, to.port), ..entry }, &message, cluster);
+    };
+    let mut tried = tries(ctx, job, cluster, to, &message);
+    tried.got.ms += waited;
+    ctx.gave_back(at.place, cluster, tried.got.ms);
     if let Some(cause) = mirror::send(ctx, job, &message) {
         return Got::not_modelled(cause);
     }
@@ -92,6 +97,20 @@ fn no_cluster(ctx: &mut Ctx<'_>, job: &Job<'_>, entry: Entry, message: &Message,
         details: "cluster_not_found",
         outcome: Outcome::NoCluster,
         cause: why::no_cluster(ctx, job.at.place, name, cause),
+    };
+    answer(ctx, job.at, entry, message, own)
+}
+
+/// The cluster's pool is full: see [`crate::mesh::trace::burst`].
+fn full(ctx: &mut Ctx<'_>, job: &Job<'_>, entry: Entry, message: &Message, cluster: &Cluster) -> Got {
+    let own = Own {
+        status: 503,
+        body: "upstream connect error or disconnect/reset before headers. reset reason: overflow",
+        extra: vec![("x-envoy-overloaded", "true".into())],
+        flags: "UO",
+        details: "upstream_reset_before_response_started{overflow}",
+        outcome: Outcome::Overflow,
+        cause: cluster.pool.as_ref().map_or_else(|| cluster.cause.clone(), |p| p.cause.clone()),
     };
     answer(ctx, job.at, entry, message, own)
 }
@@ -156,7 +175,11 @@ pub fn dressed(ctx: &mut Ctx<'_>, job: &Job<'_>, cluster: &Cluster, to: &Target,
             by_client: false,
         });
     }
-    let version = if cluster.http2 { HttpVersion::Http2 } else { HttpVersion::Http11 };
+    let version = match (cluster.client_protocol, cluster.http2) {
+        (true, _) => message.version,
+        (false, true) => HttpVersion::Http2,
+        (false, false) => HttpVersion::Http11,
+    };
     Wire { layers, http: Some(Message { version, ..message.clone() }) }
 }
 
