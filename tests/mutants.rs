@@ -1,6 +1,7 @@
 //! Every leaf of the lesson's solution, deleted, altered or moved by a generator, applied to a world of its own: what the API says,
 //! what requests come to, whether the lesson's checks notice, whether the cause names the changed field, and whether `explain --fix`
-//! mends it there. `tests/data/mutants.txt` holds a line for each; EGRESS_LAB_BLESS=1 writes it anew.
+//! mends it there. `tests/data/mutants.txt` holds a line for each; EGRESS_LAB_BLESS=1 writes it anew. A sample of them is tried each
+//! time, all of them with EGRESS_LAB_LONG=1; what the file claims of all is held each time.
 
 mod generate;
 mod judge;
@@ -18,6 +19,8 @@ use judge::{Judge, Line};
 use std::sync::Arc;
 
 const LESSON: &str = "control-external-egress";
+/// One of so many mutants is tried in an ordinary run.
+const SAMPLE: usize = 5;
 /// The step whose solution the mutants are mutants of.
 const STEP: &str = "route-through-the-gateway";
 const KEPT: &str = "tests/data/mutants.txt";
@@ -103,12 +106,23 @@ async fn each_mutant_of_the_solution_is_judged_as_the_file_says() {
         let work = tried(judge.clone(), world.clone(), step.clone(), name, mutant);
         async move { tokio::spawn(work).await.expect("a verdict") }
     };
+    let bless = std::env::var_os("EGRESS_LAB_BLESS").is_some();
+    let every = if bless || std::env::var_os("EGRESS_LAB_LONG").is_some() { 1 } else { SAMPLE };
+    let kept = std::fs::read_to_string(KEPT).expect("the kept verdicts");
+    let mutants: Vec<_> = mutants.collect();
+    if !bless {
+        let lines = kept.lines().filter(|line| !line.starts_with('#')).count();
+        assert_eq!(lines, mutants.len(), "a line for each mutant");
+    }
+    let mutants = mutants.into_iter().step_by(every);
     let lines: Vec<Line> = futures::stream::iter(mutants.map(one).collect::<Vec<_>>()).buffered(3).collect().await;
-    let text = judge::report(&lines);
-    if std::env::var_os("EGRESS_LAB_BLESS").is_some() {
-        std::fs::write(KEPT, &text).expect("the file can be written");
+    if bless {
+        std::fs::write(KEPT, judge::report(&lines)).expect("the file can be written");
     }
     let kept = std::fs::read_to_string(KEPT).expect("the kept verdicts");
-    assert!(kept == text, "{}", judge::differences(&kept, &text));
-    judge::hold(&lines);
+    let sampled: Vec<&str> = kept.lines().filter(|line| !line.starts_with('#')).step_by(every).collect();
+    let now: Vec<&str> = lines.iter().map(|line| line.text.as_str()).collect();
+    assert!(sampled == now, "{}", judge::differences(&sampled.join("\n"), &now.join("\n")));
+    judge::hold(&kept);
+    println!("slowest search for a repair: {} ms", lines.iter().map(|l| l.fix_ms).max().unwrap_or(0));
 }

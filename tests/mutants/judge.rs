@@ -251,7 +251,7 @@ pub fn report(lines: &[Line]) -> String {
         count(Kind::Unequal, true),
     );
     lines.iter().for_each(|line| {
-        out.push_str(line.text.trim_end());
+        out.push_str(&line.text);
         out.push('\n');
     });
     out
@@ -263,17 +263,16 @@ pub fn differences(kept: &str, now: &str) -> String {
     diff.unified_diff().context_radius(0).to_string()
 }
 
-/// What the issue of these tests is: nearly all verdicts are right, and most mistakes are mended where they are.
-pub fn hold(lines: &[Line]) {
-    let share = |part: usize, whole: usize| part as f64 / whole.max(1) as f64;
+/// What the file has to show: nearly all verdicts are right, and most mistakes are mended where they are.
+pub fn hold(kept: &str) {
+    let lines: Vec<&str> = kept.lines().filter(|line| !line.starts_with('#')).collect();
+    let most = |what: &str, part: usize, whole: usize, percent: usize| {
+        assert!(part * 100 >= whole * percent, "{part} of {whole} {what}, not {percent} %");
+    };
     assert!(lines.len() > 150, "{} mutants", lines.len());
-    let right = lines.iter().filter(|l| l.right).count();
-    assert!(share(right, lines.len()) >= 0.95, "{right} of {} verdicts are right", lines.len());
-    let unequal: Vec<&Line> = lines.iter().filter(|l| l.kind == Kind::Unequal).collect();
-    let named = unequal.iter().filter(|l| l.right).count();
-    assert!(share(named, unequal.len()) >= 0.95, "{named} of {} unequal ones fail with their field named", unequal.len());
-    let fixed = unequal.iter().filter(|l| l.fixed == Some(true)).count();
-    assert!(share(fixed, unequal.len()) >= 0.85, "{fixed} of {} are mended", unequal.len());
-    let slowest = lines.iter().map(|l| l.fix_ms).max().unwrap_or(0);
-    println!("{} mutants, {} unequal, {named} named, {fixed} mended, slowest search {slowest} ms", lines.len(), unequal.len());
+    let verdict = |line: &&&str| line.get(9..13) == Some("ok  ");
+    most("verdicts are right", lines.iter().filter(verdict).count(), lines.len(), 95);
+    let unequal: Vec<&str> = lines.iter().copied().filter(|line| line.starts_with("unequal")).collect();
+    most("unequal ones fail with their field named", unequal.iter().filter(verdict).count(), unequal.len(), 95);
+    most("are mended where they are", unequal.iter().filter(|line| line.contains("; fix ok  ")).count(), unequal.len(), 85);
 }
