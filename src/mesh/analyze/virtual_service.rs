@@ -265,11 +265,5 @@ fn claim(spec: &Value) -> Option<&str> {
     let matches = items(&spec["http"]).iter().flat_map(|rule| items(&rule["match"]));
     let headers = matches.flat_map(|m| [&m["headers"], &m["withoutHeaders"]]);
     let names = headers.filter_map(Value::as_object).flatten().map(|(name, _)| name.as_str());
-    names.into_iter().find(|name| is_claim(name))
-}
-
-/// `@request.auth.claims.x` or `@request.auth.claims[x]` (S: pkg/jwt ToRoutingClaim).
-pub fn is_claim(name: &str) -> bool {
-    let Some(rest) = name.to_lowercase().strip_prefix("@request.auth.claims").map(String::from) else { return false };
-    rest.starts_with('.') && rest.len() > 1 || rest.starts_with('[') && rest.ends_with(']') && rest.len() > 2
+    names.into_iter().find(|name| crate::mesh::validate::is_claim(name))
 }

@@ -19,23 +19,27 @@ pub fn validate(namespace: &str, list: &Value, owner: Owner, found: &mut Validat
     let mut seen = BTreeSet::new();
     for entry in &entries {
         let key = if *entry == "." { namespace } else { entry };
-        if !seen.insert(key) {
+        if seen.contains(key) {
             found.error(match key == *entry {
                 true => format!("duplicate entries in exportTo for entry {entry}"),
                 false => format!("duplicate entries in exportTo: . and current namespace {namespace}"),
             });
-        } else if !matches!(key, "." | "*" | "~") && !names::is_label(key) {
+        } else if *entry == "~" && owner != Owner::ServiceEntry {
+            found.error("exportTo ~ (none) is not allowed for Istio configuration objects");
+        } else if matches!(key, "." | "*" | "~") || names::is_label(key) {
+            seen.insert(key);
+        } else {
             found.error("only .,*, or a valid DNS 1123 label is allowed as exportTo entry");
-        } else if owner == Owner::Selecting && key != namespace {
+        }
+    }
+    if owner == Owner::Selecting && !seen.is_empty() {
+        if !seen.contains(namespace) {
             found.error("destination rule with workload selector cannot have exportTo beyond current namespace");
+        } else if seen.len() > 1 {
+            found.error("destination rule with workload selector cannot have multiple entries in exportTo");
         }
     }
     let several = entries.len() > 1;
     found.error_if(several && seen.contains("*"), "cannot have both public (*) and non-public exportTo values for a resource");
-    if seen.contains("~") {
-        match owner {
-            Owner::ServiceEntry => found.error_if(several, "cannot export service entry to no one (~) and someone"),
-            _ => found.error("exportTo ~ (none) is not allowed for Istio configuration objects"),
-        }
-    }
+    found.error_if(several && seen.contains("~"), "cannot export service entry to no one (~) and someone");
 }

@@ -1,7 +1,7 @@
 //! ServiceEntry (S: pkg/config/validation/validation.go ValidateServiceEntry).
 
 use super::names::{self, Class};
-use super::{Validation, export, filled, items, text, texts};
+use super::{Validation, export, filled, items, selector, text, texts, workload};
 use crate::k8s::Object;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -15,13 +15,16 @@ pub fn validate(object: &Object, found: &mut Validation) {
         "" => "NONE",
         given => given,
     };
+    if !selector::workloads(&spec["workloadSelector"], "service entry", found) {
+        return;
+    }
     let (selects, endpoints) = (!spec["workloadSelector"].is_null(), items(&spec["endpoints"]));
     if selects && filled(&spec["endpoints"]) {
         found.error("only one of WorkloadSelector or Endpoints is allowed in Service Entry");
     }
     hosts(spec, resolution, found);
     addresses(spec, resolution, found);
-    ports(spec, resolution, found);
+    ports(object, resolution, found);
     match resolution {
         "NONE" => {
             found.error_if(!endpoints.is_empty(), "no endpoints should be provided for resolution type none");
@@ -29,11 +32,12 @@ pub fn validate(object: &Object, found: &mut Validation) {
                 found.warn("workloadSelector should not be set when resolution mode is NONE");
             }
         }
-        "STATIC" => endpoints
-            .iter()
-            .for_each(|e| endpoint(e, spec, &|a| names::is_ip(a), "endpoint address", "is not a valid IP address", found)),
+        "STATIC" => {
+            let names: BTreeSet<&str> = items(&spec["ports"]).iter().map(|p| text(&p["name"])).collect();
+            endpoints.iter().for_each(|e| workload::endpoint(e, Some(&names), false, found));
+        }
         "DNS" | "DNS_ROUND_ROBIN" => dns(spec, resolution, endpoints, found),
-        "DYNAMIC_DNS" => dynamic(spec, endpoints, found),
+        "DYNAMIC_DNS" => dynamic(object, endpoints, found),
         _ => (),
     }
     let classes: Vec<Option<Class>> = items(&spec["ports"]).iter().map(|p| names::protocol(text(&p["protocol"]))).collect();
@@ -70,7 +74,11 @@ fn addresses(spec: &Value, resolution: &str, found: &mut Validation) {
     }
 }
 
-fn ports(spec: &Value, resolution: &str, found: &mut Validation) {
+fn ports(object: &Object, resolution: &str, found: &mut Validation) {
+    let spec = object.spec();
+    // Addresses are allocated unless there is nothing to resolve or the label forbids it.
+    let refused = object.label("networking.istio.io/enable-autoallocate-ip").is_some_and(|v| v.eq_ignore_ascii_case("false"));
+    let allocates = resolution != "NONE" && !refused;
     let (mut seen_names, mut seen_numbers) = (BTreeSet::new(), BTreeSet::new());
     for port in items(&spec["ports"]) {
         let (name, number) = (text(&port["name"]), port["number"].as_i64().unwrap_or(0));
@@ -84,7 +92,7 @@ fn ports(spec: &Value, resolution: &str, found: &mut Validation) {
             found.check(names::port(target));
         }
         let protocol = text(&port["protocol"]);
-        if !filled(&spec["addresses"]) && resolution == "NONE" && (protocol.is_empty() || protocol == "TCP") {
+        if !filled(&spec["addresses"]) && !allocates && (protocol.is_empty() || protocol == "TCP") {
             found.warn(ADDRESSES);
         }
         found.check(names::port_name(name));
@@ -96,52 +104,56 @@ fn ports(spec: &Value, resolution: &str, found: &mut Validation) {
 }
 
 fn dns(spec: &Value, resolution: &str, endpoints: &[Value], found: &mut Validation) {
-    if endpoints.is_empty() {
-        for host in texts(&spec["hosts"]) {
-            if let Err(error) = names::fqdn(host) {
-                found.error(format!(
-                    "hosts must be FQDN or contain only prefix wildcards if no endpoints are provided for resolution mode \
-                     {resolution}, {error}"
-                ));
-            }
-        }
+    if endpoints.is_empty()
+        && let Some(error) = texts(&spec["hosts"]).into_iter().find_map(|host| names::fqdn(host).err())
+    {
+        found.error(format!(
+            "hosts must be FQDN or contain only prefix wildcards if no endpoints are provided for resolution mode {resolution}, {error}"
+        ));
     }
     if resolution == "DNS_ROUND_ROBIN" && endpoints.len() > 1 {
         found.error("there must only be 0 or 1 endpoint for resolution mode DNS_ROUND_ROBIN");
     }
-    let good = |address: &str| names::fqdn(address).is_ok() || names::is_ip(address);
-    endpoints.iter().for_each(|e| endpoint(e, spec, &good, "endpoint address", "is not a valid FQDN or an IP address", found));
-}
-
-fn endpoint(endpoint: &Value, spec: &Value, good: &dyn Fn(&str) -> bool, what: &str, complaint: &str, found: &mut Validation) {
-    let address = text(&endpoint["address"]);
-    let elsewhere = address.is_empty() && filled(&endpoint["network"]);
-    if !elsewhere && !address.starts_with("unix://") && !good(address) {
-        found.error(format!("{what} {address:?} {complaint}"));
-    }
-    let known: Vec<&str> = items(&spec["ports"]).iter().map(|p| text(&p["name"])).collect();
-    for (name, number) in endpoint["ports"].as_object().into_iter().flatten() {
-        if !known.contains(&name.as_str()) {
-            found.error(format!("endpoint port {name} is not defined by the service entry"));
+    let known: BTreeSet<&str> = items(&spec["ports"]).iter().map(|p| text(&p["name"])).collect();
+    for endpoint in endpoints {
+        let address = text(&endpoint["address"]);
+        if !names::is_ip(address) && names::fqdn(address).is_err() {
+            found.error(format!("endpoint address {address:?} is not a valid FQDN or an IP address"));
         }
-        found.check(names::port_name(name));
-        found.check(names::port(number.as_i64().unwrap_or(0)));
+        names::labels(&endpoint["labels"]).into_iter().for_each(|e| found.listed(e));
+        workload::endpoint_ports(endpoint, Some(&known), found);
+    }
+    let tcp = |port: &Value| {
+        matches!(text(&port["protocol"]).to_ascii_uppercase().as_str(), "TCP" | "HTTPS" | "TLS" | "MONGO" | "REDIS" | "MYSQL")
+    };
+    let several = texts(&spec["hosts"]).len() > 1;
+    if several && filled(&spec["addresses"]) && items(&spec["ports"]).iter().any(tcp) {
+        found.warn("service entry can not have more than one host specified simultaneously with address and tcp port");
     }
 }
 
-fn dynamic(spec: &Value, endpoints: &[Value], found: &mut Validation) {
-    let mode = "for resolution mode DYNAMIC_DNS";
-    if texts(&spec["hosts"]).iter().any(|host| !host.starts_with('*')) {
-        found.error(format!("host must be wildcarded {mode}"));
+fn dynamic(object: &Object, endpoints: &[Value], found: &mut Validation) {
+    let spec = object.spec();
+    let hosts = texts(&spec["hosts"]);
+    found.error_if(hosts.is_empty(), "at least one wildcard host must be provided for resolution type DYNAMIC_DNS");
+    for _ in hosts.iter().filter(|host| !host.starts_with('*')) {
+        found.error("host must be wildcarded for resolution mode DYNAMIC_DNS");
     }
-    if filled(&spec["addresses"]) {
-        found.error(format!("addresses cannot be set {mode}"));
-    }
-    if !endpoints.is_empty() {
-        found.error(format!("endpoints cannot be set {mode}"));
-    }
+    found.error_if(
+        filled(&spec["addresses"]),
+        "addresses cannot be set for resolution type DYNAMIC_DNS. HTTP route domains will only be generatedfrom the hosts field values",
+    );
+    found.error_if(
+        !endpoints.is_empty(),
+        "endpoints cannot be set for resolution type DYNAMIC_DNS. Destination IP address determined from hostsfield values",
+    );
     let allowed = |protocol: &str| matches!(protocol.to_ascii_uppercase().as_str(), "HTTP" | "TLS" | "GRPC" | "HTTP2");
-    if items(&spec["ports"]).iter().any(|port| !allowed(text(&port["protocol"]))) {
-        found.error(format!("only HTTP, TLS, GRPC, and HTTP2 protocols are supported {mode}"));
+    for _ in items(&spec["ports"]).iter().filter(|port| !allowed(text(&port["protocol"]))) {
+        found.error("only HTTP, TLS, GRPC, and HTTP2 protocols are supported for resolution type DYNAMIC_DNS");
     }
+    let waypoint = object.label("istio.io/use-waypoint").is_some_and(|v| !v.is_empty() && !v.eq_ignore_ascii_case("none"));
+    found.error_if(
+        text(&spec["location"]) == "MESH_INTERNAL" && waypoint,
+        "location MESH_INTERNAL with resolution type DYNAMIC_DNS is not supported when using waypoints",
+    );
 }

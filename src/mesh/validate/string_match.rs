@@ -1,51 +1,92 @@
 //! exact, prefix and regex matches.
 
-use super::{Validation, text};
+use super::Validation;
 use serde_json::Value;
 
 const MAX_REGEX: usize = 1024;
 
-/// Checks one; `place` is the field's name as the errors give it. Only the URI may have an empty prefix.
+/// Checks one; `place` is the field's name as the errors give it.
 pub fn validate(found: &mut Validation, matcher: &Value, place: &str) {
-    let Some(members) = matcher.as_object() else { return };
-    for (kind, value) in members {
-        let value = text(value);
-        if value.is_empty() {
-            if !(kind == "prefix" && place == "uri") {
-                found.error(format!("{place:?}: {kind} string match should not be empty"));
-            }
-        } else if kind == "regex" {
-            regex(found, value, place);
-        }
+    if matcher["prefix"].as_str() == Some("") {
+        found.error(format!("{place:?}: prefix string match should not be empty"));
+    }
+    only_regex(found, matcher, place);
+}
+
+/// Checks one that may have an empty prefix.
+pub fn only_regex(found: &mut Validation, matcher: &Value, place: &str) {
+    match matcher["regex"].as_str() {
+        None => (),
+        Some("") => found.error(format!("{place:?}: regex string match should not be empty")),
+        Some(pattern) => found.check(regex(pattern, place)),
     }
 }
 
 /// Checks a regular expression in Istio's dialect.
-pub fn regex(found: &mut Validation, pattern: &str, place: &str) {
+///
+/// # Errors
+/// Istio's sentence, with Go's complaint for the commonest mistakes.
+pub fn regex(pattern: &str, place: &str) -> Result<(), String> {
     if pattern.len() > MAX_REGEX {
-        return found.error(format!("{place:?}: regex is too large, max length allowed is {MAX_REGEX}"));
+        return Err(format!("{place:?}: regex is too large, max length allowed is {MAX_REGEX}"));
     }
-    if regex::Regex::new(pattern).is_err() {
-        found.error(format!(
-            "{place:?}: error parsing regexp: {}; Istio uses RE2 style regex-based match \
-             (https://github.com/google/re2/wiki/Syntax)",
-            complaint(pattern)
-        ));
+    match complaint_of(pattern) {
+        None => Ok(()),
+        Some(complaint) => Err(format!(
+            "{place:?}: error parsing regexp: {complaint}; Istio uses RE2 style regex-based match \
+             (https://github.com/google/re2/wiki/Syntax)"
+        )),
     }
+}
+
+/// Go's complaint about a pattern, `None` when it is one.
+pub fn complaint_of(pattern: &str) -> Option<String> {
+    // Looking around, possessive repetition and doubled repetition are this engine's or no one's.
+    let doubled = ["**", "++", "*+", "+*", "?*", "?+"].iter().find(|r| plain(pattern).contains(*r));
+    if let Some(operator) = doubled {
+        return Some(format!("invalid nested repetition operator: `{operator}`"));
+    }
+    regex::Regex::new(pattern).is_err().then(|| complaint(pattern))
+}
+
+/// The pattern without escaped characters and classes.
+fn plain(pattern: &str) -> String {
+    let (mut out, mut class, mut chars) = (String::new(), false, pattern.chars());
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => {
+                chars.next();
+                out.push('\u{1}');
+            }
+            '[' if !class => class = true,
+            ']' if class => {
+                class = false;
+                out.push('\u{1}');
+            }
+            _ if class => (),
+            c => out.push(c),
+        }
+    }
+    out
 }
 
 /// What RE2 says of the commonest mistakes, else a plain text.
 fn complaint(pattern: &str) -> String {
-    let count = |c: char| pattern.matches(c).count();
+    let bare = plain(pattern);
+    let count = |c: char| bare.matches(c).count();
+    let looks = ["(?=", "(?!", "(?<=", "(?<!"].iter().find_map(|l| Some((pattern.find(l)?, *l)));
     match () {
-        () if pattern.starts_with(['*', '+', '?']) => format!("missing argument to repetition operator: `{}`", &pattern[..1]),
+        () if looks.is_some() => {
+            let (_, operator) = looks.unwrap_or((0, ""));
+            format!("invalid or unsupported Perl syntax: `{operator}`")
+        }
+        () if pattern.ends_with('\\') && !pattern.ends_with("\\\\") => "trailing backslash at end of expression: ``".into(),
+        () if bare.starts_with(['*', '+', '?']) => format!("missing argument to repetition operator: `{}`", &bare[..1]),
+        () if pattern.matches('[').count() > pattern.matches(']').count() => {
+            format!("missing closing ]: `{}`", &pattern[pattern.rfind('[').unwrap_or(0)..])
+        }
         () if count('(') > count(')') => format!("missing closing ): `{pattern}`"),
         () if count(')') > count('(') => format!("unexpected ): `{pattern}`"),
-        () if count('[') > count(']') => format!("missing closing ]: `{}`", &pattern[pattern.find('[').unwrap_or(0)..]),
-        () if pattern.contains("(?!") || pattern.contains("(?=") || pattern.contains("(?<") => {
-            let at = pattern.find("(?").unwrap_or(0);
-            format!("invalid or unsupported Perl syntax: `{}`", pattern[at..].chars().take(3).collect::<String>())
-        }
-        () => format!("invalid expression: `{pattern}`"),
+        () => format!("invalid escape sequence: `{pattern}`"),
     }
 }

@@ -19,11 +19,10 @@ import (
 )
 
 type answer struct {
-	File     string   `json:"file"`
-	Index    int      `json:"index"`
-	Kind     string   `json:"kind"`
-	Decode   string   `json:"decode,omitempty"`
-	Text     string   `json:"text,omitempty"`
+	// Why the object could not be read at all.
+	Decode string `json:"decode,omitempty"`
+	// The webhook's text after "configuration is invalid: ".
+	Text     string   `json:"text"`
 	Errors   []string `json:"errors"`
 	Warnings []string `json:"warnings"`
 }
@@ -55,7 +54,6 @@ func judge(raw []byte) (a answer) {
 		return a
 	}
 	gvk := obj.GroupVersionKind()
-	a.Kind = gvk.Kind
 	s, found := collections.PilotGatewayAPI().FindByGroupKind(resource.FromKubernetesGVK(&gvk))
 	if !found {
 		s, found = collections.Pilot.FindByGroupKind(resource.FromKubernetesGVK(&gvk))
@@ -87,7 +85,7 @@ func main() {
 			os.Exit(2)
 		}
 		reader := yaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text)))
-		for index := 0; ; index++ {
+		for {
 			doc, err := reader.Read()
 			if err == io.EOF {
 				break
@@ -98,16 +96,12 @@ func main() {
 			}
 			raw, err := yaml.ToJSON(doc)
 			if err != nil {
-				fmt.Fprintln(os.Stderr, name, index, err)
+				fmt.Fprintln(os.Stderr, name, err)
 				os.Exit(2)
 			}
-			if bytes.Equal(bytes.TrimSpace(raw), []byte("null")) {
-				index--
-				continue
+			if !bytes.Equal(bytes.TrimSpace(raw), []byte("null")) {
+				_ = encoder.Encode(judge(raw))
 			}
-			a := judge(raw)
-			a.File, a.Index = name, index
-			_ = encoder.Encode(a)
 		}
 	}
 }
