@@ -28,7 +28,9 @@ const KINDS: &[(&str, &str, &str, &str)] = &[
     ("networking.istio.io", "v1alpha3", "EnvoyFilter", "envoyfilters"),
     ("security.istio.io", "v1", "AuthorizationPolicy", "authorizationpolicies"),
     ("security.istio.io", "v1", "PeerAuthentication", "peerauthentications"),
+    ("security.istio.io", "v1", "RequestAuthentication", "requestauthentications"),
     ("telemetry.istio.io", "v1", "Telemetry", "telemetries"),
+    ("extensions.istio.io", "v1alpha1", "WasmPlugin", "wasmplugins"),
     ("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions"),
     ("admissionregistration.k8s.io", "v1", "MutatingWebhookConfiguration", "mutatingwebhookconfigurations"),
     ("apps", "v1", "ReplicaSet", "replicasets"),
@@ -36,7 +38,7 @@ const KINDS: &[(&str, &str, &str, &str)] = &[
     ("", "v1", "Event", "events"),
 ];
 /// The kinds at the start of [`KINDS`] that every evaluation reads; the others only when a check names them.
-const ALWAYS: usize = 17;
+const ALWAYS: usize = 19;
 /// Lists read at the same time.
 const AT_ONCE: usize = 4;
 /// Bytes kept of each output of a command.

@@ -20,6 +20,7 @@ impl Model {
         for _ in 0..=limit {
             let trace = self.trace(pod, &request, &inputs);
             assumptions.extend(self.assumed(pod, &request, &inputs));
+            assumptions.extend(self.assumed_of_policies(&trace, &inputs));
             let next = match &trace.reply {
                 Reply::Response(response) => next(&request, response),
                 Reply::Failure(_) => None,

@@ -34,6 +34,8 @@ pub struct Options {
     pub last_known_mesh: Option<String>,
     /// What could not be read: nothing can be said for certain then, and every trace answers with the first of them.
     pub unknown: Vec<Cause>,
+    /// The objects hold no Secrets because nobody read them: one that is not there may be all the same.
+    pub secrets_unread: bool,
     pub facts: Facts,
 }
 
@@ -44,6 +46,7 @@ impl Default for Options {
             revision: String::new(),
             last_known_mesh: None,
             unknown: Vec::new(),
+            secrets_unread: false,
             facts: Facts::default(),
         }
     }

@@ -1,6 +1,7 @@
 //! What decides about a connection besides routing: authorization, peer and request authentication, network policies, extensions.
 //! All of it is read once per model ([`Policies`]) and sorted out once per proxy ([`Guard`]).
 
+mod assumed;
 pub mod attach;
 pub mod authorize;
 pub mod certificates;
@@ -136,3 +137,6 @@ fn stop(verdict: Verdict) -> Option<Stop> {
         Verdict::Unknown(cause) => Some(Stop::NotModelled(cause)),
     }
 }
+
+#[cfg(test)]
+mod tests;

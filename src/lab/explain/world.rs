@@ -103,6 +103,7 @@ impl World {
     ) -> anyhow::Result<World> {
         let cluster::Seen { snapshot, denied } = cluster::read(client, &asker.namespace).await?;
         let mut options = options(&snapshot, Some(asker), version);
+        options.secrets_unread = true;
         options.unknown = denied.iter().map(Denied::cause).collect();
         Ok(World {
             name: name.into(),

@@ -155,7 +155,7 @@ pub fn proxy(base: &Base, id: &Identity, snapshot: &Snapshot, offer: &Offer<'_>)
         if let Some(mut listener) = listener(&builder, port, &servers, &mut routes) {
             for chain in listener.chains.iter_mut().filter(|c| c.terminates == Some(Terminate::Own)) {
                 let server = servers.iter().find(|s| s.server.ends_tls() && server_names(s.server) == chain.sni);
-                chain.own = server.map(|s| Arc::new(certificates::own(s, &id.namespace, snapshot)));
+                chain.own = server.map(|s| Arc::new(certificates::own(s, &id.namespace, snapshot, base.secrets_unread)));
             }
             listeners.push(listener);
         }

@@ -35,6 +35,8 @@ pub struct Base {
     /// PILOT_SCOPE_GATEWAY_TO_NAMESPACE of istiod.
     pub scoped_gateways: bool,
     pub index: Index,
+    /// See [`Options::secrets_unread`].
+    pub secrets_unread: bool,
     /// What decides besides routing.
     pub policies: Arc<Policies>,
 }
@@ -48,6 +50,7 @@ impl Base {
         let written = snapshot.list(NETWORKING, "VirtualService").map(|o| rules::virtual_service(o));
         let gateways = snapshot.list(NETWORKING, "Gateway").map(|o| gateway(o));
         let mut base = Base {
+            secrets_unread: options.secrets_unread,
             policies: Arc::new(Policies::read(snapshot, &root, &config)),
             config,
             services: registry::all(snapshot).into_iter().map(Arc::new).collect(),

@@ -8,6 +8,7 @@ use super::rules;
 use super::scope::Base;
 use crate::k8s::{Key, Object, Snapshot};
 use crate::mesh::Options;
+use crate::mesh::policy::Policies;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -26,6 +27,8 @@ pub enum Touches {
     Destination,
     Gateway,
     Sidecar,
+    /// What decides besides routing.
+    Policy,
     /// Anything: all objects are read again.
     Everything,
 }
@@ -42,6 +45,9 @@ pub fn touches(key: &Key, options: &Options) -> Touches {
         ("networking.istio.io", "DestinationRule") => Touches::Destination,
         ("networking.istio.io", "Gateway") => Touches::Gateway,
         ("networking.istio.io", "Sidecar") => Touches::Sidecar,
+        ("security.istio.io" | "telemetry.istio.io" | "extensions.istio.io", _)
+        | ("networking.istio.io", "EnvoyFilter")
+        | ("networking.k8s.io", "NetworkPolicy") => Touches::Policy,
         ("networking.istio.io", "WorkloadEntry")
         | ("", "Service" | "Pod" | "Endpoints")
         | ("discovery.k8s.io", "EndpointSlice") => Touches::Endpoints,
@@ -78,6 +84,9 @@ impl Base {
                 Touches::Rule => base.replace_rule(change.old.get(key), change.new.get(key)),
                 Touches::Destination => base.replace_destination(change.old.get(key), change.new.get(key)),
                 Touches::Gateway => base.replace_gateway(change.old.get(key), change.new.get(key)),
+                Touches::Policy => {
+                    base.policies = Arc::new(Policies::read(change.new, &base.root, &base.config));
+                }
                 Touches::Sidecar => {
                     base.sidecars = change.new.list("networking.istio.io", "Sidecar").cloned().collect();
                 }

@@ -48,7 +48,7 @@ pub struct Own {
 pub enum Found {
     Yes,
     No(Cause),
-    /// It is in files, which this program does not see.
+    /// It is where this program does not look: in files, or among Secrets that nobody read.
     Unknown,
 }
 
@@ -80,7 +80,7 @@ pub fn referred(tls: Option<&Value>) -> Written {
 }
 
 /// The certificate of a server at a gateway in this namespace.
-pub fn own(bound: &Bound<'_>, namespace: &str, snapshot: &Snapshot) -> Own {
+pub fn own(bound: &Bound<'_>, namespace: &str, snapshot: &Snapshot, unread: bool) -> Own {
     let written = &bound.server.own;
     let client = written.client;
     let Some(first) = written.credentials.first() else {
@@ -91,6 +91,7 @@ pub fn own(bound: &Bound<'_>, namespace: &str, snapshot: &Snapshot) -> Own {
     let missing = written.credentials.iter().find_map(|n| Some((n, lacks(snapshot, namespace, &n.name, client)?)));
     let (named, found) = match missing {
         None => (first, Found::Yes),
+        Some((named, _)) if unread => (named, Found::Unknown),
         Some((named, text)) => (named, Found::No(bound.cause(&format!(".{}", named.field), &text))),
     };
     let secret = format!("Secret {namespace}/{}", named.name);
@@ -116,4 +117,11 @@ fn lacks(snapshot: &Snapshot, namespace: &str, name: &str, client: Client) -> Op
     (client == Client::Certificate && !ca).then(|| {
         format!("Neither Secret {namespace}/{name} nor {name}-cacert holds the CA that client certificates are checked with.")
     })
+}
+
+impl Own {
+    /// Whether the Secret was seen.
+    pub fn is_there(&self) -> bool {
+        self.found == Found::Yes
+    }
 }

@@ -142,10 +142,11 @@ fn own_certificate(ctx: &Ctx<'_>, layer: &Layer, chain: &FilterChain) -> Option<
         |why: TlsWhy, cause: &Cause| Some(Got::end(What::Tls { depth: 0, why }, Outcome::TlsFailed, At::Gateway, cause.clone()));
     let Some(own) = &chain.own else { return Some(Got::not_modelled(chain.cause.clone())) };
     match &own.found {
-        Found::Unknown => return Some(Got::not_modelled(own.cause.clone())),
         // Where nobody looked at the origins, nobody looked at Secrets either.
-        Found::No(cause) if !ctx.inputs.outside.is_assumed() => return failed(TlsWhy::Reset, cause),
-        Found::No(_) | Found::Yes => {}
+        Found::Unknown | Found::No(_) if ctx.inputs.outside.is_assumed() && !own.secret.is_empty() => {}
+        Found::Unknown => return Some(Got::not_modelled(own.cause.clone())),
+        Found::No(cause) => return failed(TlsWhy::Reset, cause),
+        Found::Yes => {}
     }
     let server = |text: &str| Cause::new(own.cause.object.clone(), own.cause.field.clone(), text);
     if layer.mesh {
