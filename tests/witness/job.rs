@@ -65,6 +65,7 @@ impl Base {
         let role = if proxy.gateway { "router" } else { "sidecar" };
         let node = format!("{role}~{ip}~{1}.{0}~{0}.svc.cluster.local", pod.namespace(), pod.name());
         let log = self.log(&name);
+        let domain = model.mesh_config().trust_domains.first().map_or("cluster.local", |d| d.as_str());
         let room = Room {
             node: &node,
             ip,
@@ -73,7 +74,7 @@ impl Base {
             resolver: ([127, 0, 0, 1].into(), 53),
             mark: room::MARK,
             connect_timeout_ms: Some(1000),
-            secrets: &self.keys.of(pod),
+            secrets: &self.keys.of(pod, domain),
         };
         let text = bootstrap::fixed(&Told { proxy: &proxy, mesh: model.mesh_config() }, &room).to_string();
         Some(Needed { name, admin, bootstrap: text })
@@ -96,7 +97,7 @@ impl Base {
         if let Reply::Failure(Failure::NotModelled { object, field }) = &trace.reply {
             return Err(format!("not modelled: {object} {field}"));
         }
-        if trace.record.outcome == Outcome::BlockedNetworkPolicy {
+        if model.snapshot().list("networking.k8s.io", "NetworkPolicy").next().is_some() {
             return Err("the room has no NetworkPolicies".into());
         }
         let resolved = model.resolve(&pod, &request.host, &outside);
@@ -241,7 +242,10 @@ fn drive(base: &Base, program: &Path, group: Vec<Job>, world: &origins::World, r
             let of = |l: &&egress_lab::outside::wire::LogLine| format!("{}/{}", l.namespace, l.pod) == *name;
             let model: Vec<String> = job.trace.logs.iter().filter(of).map(|l| l.text.clone()).collect();
             let is_loop = job.trace.record.outcome == Outcome::Loop;
-            wrong.extend(compare::line_differences(name, &model, &envoy.lines(model.len()), is_loop));
+            // A mirrored copy says where it comes from by the proxy's own address, which in this namespace is the loopback.
+            let own = format!("\"{},", job.from);
+            let real: Vec<String> = envoy.lines(model.len()).iter().map(|l| l.replace("\"127.0.0.1,", &own)).collect();
+            wrong.extend(compare::line_differences(name, &model, &real, (is_loop, compare::repeats_certificate(&seen))));
         }
         let proxied = !proxies.is_empty() && !job.trace.record.hops.is_empty();
         verdicts.push(Verdict { row: job.row.clone(), said: words(&seen), wrong, driven: true, proxied });

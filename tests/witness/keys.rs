@@ -69,9 +69,9 @@ impl Keys {
     }
 
     /// The secrets of a pod's proxy.
-    pub fn of(&self, pod: &Object) -> Secrets {
+    pub fn of(&self, pod: &Object, domain: &str) -> Secrets {
         let account = Some(pod.str_at(&["spec", "serviceAccountName"])).filter(|a| !a.is_empty()).unwrap_or("default");
-        let identity = format!("spiffe://cluster.local/ns/{}/sa/{account}", pod.namespace());
+        let identity = format!("spiffe://{domain}/ns/{}/sa/{account}", pod.namespace());
         let mut workloads = self.workloads.lock().expect("the certificates");
         let workload = workloads.entry(identity.clone()).or_insert_with(|| self.mesh.issue(&[identity]));
         Secrets {

@@ -29,13 +29,9 @@ pub fn route_match(of: &Matcher) -> Value {
     written
 }
 
-/// A regex that anything fulfils asks only for presence.
+/// What Istio writes as presence: nothing said, and the regex `*`, which is none.
 fn is_presence(of: &ValueMatch) -> bool {
-    match of {
-        ValueMatch::Present => true,
-        ValueMatch::Regex(r) => r == ".*" || r == "*",
-        ValueMatch::Exact(t) | ValueMatch::Prefix(t) => t.is_empty(),
-    }
+    matches!(of, ValueMatch::Present) || matches!(of, ValueMatch::Regex(r) if r == "*")
 }
 
 /// `StringMatcher`.

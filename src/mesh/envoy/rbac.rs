@@ -1,5 +1,6 @@
 //! Authorization as filters: DENY before ALLOW, one policy of Envoy's for each rule (Istio: security/authz/builder, security/authz/model).
-//! What a rule says about tokens is written as never true, since no token filter is written; CUSTOM and dry runs are not written.
+//! What a rule says about tokens is written as never true, since no token filter is written; of CUSTOM only those without a
+//! provider are, which deny; dry runs are not.
 
 use super::{Told, extension, put};
 use crate::mesh::policy::authorize::Action;
@@ -21,7 +22,10 @@ pub fn filters(told: &Told<'_>, http: bool) -> Vec<Value> {
         }
         Some(filter(json!({ "action": word, "policies": policies }), http))
     };
-    [(Action::Deny, "DENY"), (Action::Allow, "ALLOW")].into_iter().filter_map(one).collect()
+    let orphans: Map<String, Value> =
+        authorization.without_provider(http).into_iter().map(|(name, rule)| (name, policy(rule))).collect();
+    let custom = (!orphans.is_empty()).then(|| filter(json!({ "action": "DENY", "policies": orphans }), http));
+    custom.into_iter().chain([(Action::Deny, "DENY"), (Action::Allow, "ALLOW")].into_iter().filter_map(one)).collect()
 }
 
 fn filter(rules: Value, http: bool) -> Value {

@@ -162,6 +162,12 @@ impl Authorization {
         Some(policies.flat_map(|p| &p.on(http).rules).collect())
     }
 
+    /// The rules of CUSTOM policies whose provider does not exist, which deny: the name under which each does.
+    pub fn without_provider(&self, http: bool) -> Vec<(String, &Rule)> {
+        let orphans = self.of(Action::Custom).filter(|p| !self.providers.iter().any(|(name, _)| *name == p.provider));
+        orphans.flat_map(|p| &p.on(http).rules).map(|r| (format!("{}-deny-due-to-bad-CUSTOM-action", r.name), r)).collect()
+    }
+
     /// What CUSTOM policies say, before tokens are looked at.
     pub fn custom(&self, attempt: &Attempt<'_>) -> Verdict {
         let http = attempt.http.is_some();

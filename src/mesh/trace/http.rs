@@ -98,7 +98,8 @@ fn take(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, mut message: Message, 
         let flags = entry.flags.clone();
         let own = Own { status: 200, body: "", extra, flags: &flags, details: "cors_response", outcome, cause };
         entry.duration = delay;
-        return answer(ctx, at, entry, &message, own).after(delay);
+        name_cluster(ctx, at, &mut entry, route);
+        return at_once(ctx, at, entry, &message, own).after(delay);
     }
     let got = match &route.action {
         Action::Direct(status, body) => direct(ctx, at, Delayed { entry, delay }, &message, route, (*status, body)),
@@ -115,7 +116,7 @@ fn take(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, mut message: Message, 
                 outcome: Outcome::AnsweredByProxy,
                 cause: route.cause.clone(),
             };
-            written(answer(ctx, at, entry, &message, own).after(delay), &route.headers.response)
+            led(at_once(ctx, at, entry, &message, own).after(delay), &[&route.headers.response])
         }
         Action::Forward(targets) => {
             matching::rewrite(route, &mut message);
@@ -123,15 +124,28 @@ fn take(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, mut message: Message, 
         }
     };
     match said {
-        cors::Says::Adds(headers) => written(got, &Edits { set: headers, ..Edits::default() }),
+        cors::Says::Adds(headers) => permitted(got, headers),
         _ => got,
     }
 }
 
-/// An answer with edits of the route in it.
-fn written(mut got: Got, edits: &Edits) -> Got {
+/// The proxy's own answer with edits of the route in it.
+fn led(mut got: Got, edits: &[&Edits]) -> Got {
     if let What::Response(response) = &mut got.what {
-        edits::apply(&mut response.headers, edits);
+        edits::lead(&mut response.headers, edits);
+    }
+    got
+}
+
+/// An answer with the permissions of the CORS filter: in the place of the origin's own where it has them.
+fn permitted(mut got: Got, permissions: Vec<(String, String)>) -> Got {
+    if let What::Response(response) = &mut got.what {
+        for (name, value) in permissions {
+            match response.headers.iter_mut().find(|(n, _)| *n == name) {
+                Some((_, own)) => *own = value,
+                None => response.headers.push((name, value)),
+            }
+        }
     }
     got
 }
@@ -158,7 +172,7 @@ fn direct(ctx: &mut Ctx<'_>, at: &At<'_>, from: Delayed, message: &Message, rout
         outcome: if blocked { Outcome::BlockedRegistryOnly } else { Outcome::AnsweredByProxy },
         cause,
     };
-    written(answer(ctx, at, entry, message, own).after(delay), &route.headers.response)
+    led(at_once(ctx, at, entry, message, own).after(delay), &[&route.headers.response])
 }
 
 fn abort(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, message: &Message, fault: (u16, u64), route: &Route) -> Got {
@@ -168,7 +182,7 @@ fn abort(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, message: &Message, fa
     let own = Own { status: fault.0, body, extra: Vec::new(), flags, details, outcome: Outcome::AnsweredByProxy, cause };
     entry.duration = fault.1;
     name_cluster(ctx, at, &mut entry, route);
-    answer(ctx, at, entry, message, own).after(fault.1)
+    led(at_once(ctx, at, entry, message, own).after(fault.1), &[&route.headers.response])
 }
 
 /// A setting of the route's rule. The Gateway API has other names for some.
@@ -256,7 +270,7 @@ fn no_route(ctx: &mut Ctx<'_>, at: &At<'_>, entry: Entry, message: &Message) -> 
     let cause = why::no_route(ctx, at.place, at.config, message);
     let (flags, details) = ("NR", "route_not_found");
     let own = Own { status: 404, body: "", extra: Vec::new(), flags, details, outcome: Outcome::NoRoute, cause };
-    answer(ctx, at, entry, message, own)
+    at_once(ctx, at, entry, message, own)
 }
 
 /// A policy ends the request, before the route does anything; the line names the route and its cluster all the same.
@@ -273,11 +287,7 @@ fn stopped(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, message: &Message, 
         Stop::Token(no) => (no.status, no.body, vec![("www-authenticate", no.challenge)], no.details, no.cause),
     };
     let own = Own { status, body, extra, flags: "", details: &details, outcome: Outcome::BlockedPolicy, cause };
-    let mut got = answer(ctx, at, entry, message, own);
-    if let (What::Response(response), true) = (&mut got.what, message.body_len > 0 && message.version == HttpVersion::Http11) {
-        response.headers.push(("connection".into(), "close".into()));
-    }
-    got
+    at_once(ctx, at, entry, message, own)
 }
 
 /// A filter that ends a request before it is routed has looked the route's cluster up: the line names it, if there is one.
@@ -289,6 +299,17 @@ fn name_cluster(ctx: &mut Ctx<'_>, at: &At<'_>, entry: &mut Entry, route: &Route
         entry.cluster.clone_from(&chosen.cluster);
         ctx.hops[at.hop].cluster = Some(chosen.cluster.clone());
     }
+}
+
+/// Ends the request here when its head has come: of its body nothing counts, and the connection cannot be used again.
+fn at_once(ctx: &mut Ctx<'_>, at: &At<'_>, entry: Entry, message: &Message, own: Own<'_>) -> Got {
+    let mut got = answer(ctx, at, Entry { received: 0, ..entry }, message, own);
+    if let (What::Response(r), true) = (&mut got.what, message.body_len > 0 && message.version == HttpVersion::Http11)
+        && !r.headers.iter().any(|(n, _)| n == "connection")
+    {
+        r.headers.push(("connection".into(), "close".into()));
+    }
+    got
 }
 
 /// Ends the request here with the proxy's own answer.

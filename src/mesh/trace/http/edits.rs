@@ -31,8 +31,17 @@ pub fn request(route: &Route, chosen: &Weighted, alone: bool, message: &mut Mess
     }
     let wanted = route.rewrite.authority.as_ref().or_else(|| authority(rule)).or_else(|| authority(own));
     if let Some(wanted) = wanted {
-        message.authority.clone_from(wanted);
+        let before = std::mem::replace(&mut message.authority, wanted.clone());
+        message.set("x-envoy-original-host", &before);
     }
+}
+
+/// Edits of an answer that the proxy makes itself: they stand before everything else but a `location`.
+pub fn lead(headers: &mut Vec<(String, String)>, edits: &[&Edits]) {
+    let mut own: Vec<(String, String)> = headers.iter().filter(|(n, _)| n == "location").cloned().collect();
+    edits.iter().for_each(|e| apply(&mut own, e));
+    headers.retain(|(n, _)| n != "location");
+    headers.splice(0..0, own);
 }
 
 /// The edits of an answer in their order.

@@ -1,6 +1,6 @@
 //! From a route to an upstream and back: choice of cluster and endpoint, tries, timeouts, the answer or the failure.
 
-use super::{At, Own, answer, edits, hand_on, mirror, rule_part, way};
+use super::{At, Own, answer, at_once, edits, hand_on, led, mirror, rule_part, way};
 use crate::base::outcome::{At as Gate, Outcome, TlsBy};
 use crate::mesh::proxy::{Cluster, Route, Weighted};
 use crate::mesh::trace::log::{self, Entry};
@@ -68,6 +68,7 @@ pub fn forward(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, mut message: 
     }
     ctx.hops[at.hop].cluster = Some(cluster.name.clone());
     entry.cluster.clone_from(&cluster.name);
+    entry.authority.clone_from(&message.authority);
     ctx.note_choice(&chosen.cause);
     let asks = Asks { dialled: at.connection.target, host: Some(&message.authority), http: true, hop: at.hop };
     let to = match target(ctx, at.place, cluster, &asks) {
@@ -88,6 +89,20 @@ pub fn forward(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, mut message: 
     settle(ctx, job, entry, message, (cluster, &chosen, tried))
 }
 
+/// An answer of the router itself: the route's edits of answers are in it, too.
+fn own_answer(ctx: &mut Ctx<'_>, job: &Job<'_>, entry: Entry, message: &Message, own: Own<'_>) -> Got {
+    let got = answer(ctx, job.at, entry, message, own);
+    edited(ctx, job, got)
+}
+
+fn edited(ctx: &Ctx<'_>, job: &Job<'_>, got: Got) -> Got {
+    let chosen = choose(ctx, job.targets).cloned();
+    match &chosen {
+        Some(chosen) => led(got, &edits::response(job.route, chosen, job.targets.len() == 1)),
+        None => led(got, &[&job.route.headers.response]),
+    }
+}
+
 fn no_cluster(ctx: &mut Ctx<'_>, job: &Job<'_>, entry: Entry, message: &Message, cause: &Cause, name: &str) -> Got {
     let own = Own {
         status: if job.route.missing_is_500 { 500 } else { 503 },
@@ -98,7 +113,8 @@ fn no_cluster(ctx: &mut Ctx<'_>, job: &Job<'_>, entry: Entry, message: &Message,
         outcome: Outcome::NoCluster,
         cause: why::no_cluster(ctx, job.at.place, name, cause),
     };
-    answer(ctx, job.at, entry, message, own)
+    let got = at_once(ctx, job.at, entry, message, own);
+    edited(ctx, job, got)
 }
 
 /// The cluster's pool is full: see [`crate::mesh::trace::burst`].
@@ -112,7 +128,7 @@ fn full(ctx: &mut Ctx<'_>, job: &Job<'_>, entry: Entry, message: &Message, clust
         outcome: Outcome::Overflow,
         cause: cluster.pool.as_ref().map_or_else(|| cluster.cause.clone(), |p| p.cause.clone()),
     };
-    answer(ctx, job.at, entry, message, own)
+    own_answer(ctx, job, entry, message, own)
 }
 
 fn no_address(ctx: &mut Ctx<'_>, job: &Job<'_>, entry: Entry, message: &Message, at: (&Cluster, Missing)) -> Got {
@@ -131,7 +147,8 @@ fn no_address(ctx: &mut Ctx<'_>, job: &Job<'_>, entry: Entry, message: &Message,
         outcome: Outcome::NoHealthyUpstream,
         cause: why::no_address(ctx, cluster, missing),
     };
-    answer(ctx, job.at, entry, message, own)
+    let got = at_once(ctx, job.at, entry, message, own);
+    edited(ctx, job, got)
 }
 
 /// The request with the TLS that the cluster asks for around it.
@@ -180,7 +197,13 @@ pub fn dressed(ctx: &mut Ctx<'_>, job: &Job<'_>, cluster: &Cluster, to: &Target,
         (false, true) => HttpVersion::Http2,
         (false, false) => HttpVersion::Http11,
     };
-    Wire { layers, http: Some(Message { version, ..message.clone() }) }
+    let mut message = Message { version, ..message.clone() };
+    // HTTP/1.1 frames an empty body of methods that may have one.
+    let may_have_body = !matches!(message.method.as_str(), "GET" | "HEAD" | "DELETE" | "TRACE" | "CONNECT");
+    if version == HttpVersion::Http11 && may_have_body && message.body_len == 0 && message.header("content-length").is_none() {
+        message.set("content-length", "0");
+    }
+    Wire { layers, http: Some(message) }
 }
 
 /// The first try and the retries that the route allows.
@@ -208,7 +231,7 @@ fn tries(ctx: &mut Ctx<'_>, job: &Job<'_>, cluster: &Cluster, first: Target, mes
         spent += limit.map_or(cost, |limit| cost.min(limit));
         let again = match &got.what {
             What::NotModelled(_) => false,
-            _ if late => true,
+            _ if late => retries.on_reset,
             What::Refused | What::Dropped => retries.on_connect_failure,
             What::Tls { depth: 0, .. } => retries.on_connect_failure,
             What::Response(r) => retries.on_5xx && r.status >= 500 || retries.statuses.contains(&r.status),
@@ -295,7 +318,7 @@ fn too_late(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, message: &Messag
         outcome: Outcome::TimedOut,
         cause,
     };
-    Got { at: Gate::Origin, ..answer(ctx, job.at, entry, message, own).after(ms + job.delay) }
+    Got { at: Gate::Origin, ..own_answer(ctx, job, entry, message, own).after(ms + job.delay) }
 }
 
 /// What Envoy writes for a failed connection: the reason in the body, in the details, and the transport's own words.
@@ -352,7 +375,6 @@ pub fn beyond(got: &Got) -> Gate {
 
 fn failed(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, message: &Message, end: (&Cluster, Tried)) -> Got {
     let (cluster, tried) = end;
-    let at = job.at;
     let (reason, detail, transport) = words(&tried.got.what);
     let connection = matches!(tried.got.what, What::Refused | What::Dropped | What::Tls { .. });
     let facts = &ctx.model.options().facts;
@@ -375,5 +397,5 @@ fn failed(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, message: &Message,
     let own = Own { status: 503, body: &body, extra: Vec::new(), flags, details: &details, outcome: tried.got.outcome, cause };
     let ms = tried.got.ms + 1 + job.delay;
     let gate = beyond(&tried.got);
-    Got { at: gate, ..answer(ctx, at, entry, message, own).after(ms) }
+    Got { at: gate, ..own_answer(ctx, job, entry, message, own).after(ms) }
 }
