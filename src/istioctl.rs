@@ -3,10 +3,17 @@
 mod analyze;
 mod api;
 mod args;
+mod describe;
+mod forward;
 mod generate;
+mod go_sort;
 mod help;
 mod install;
 mod options;
+mod pods;
+mod proxy_config;
+mod proxy_status;
+mod table;
 mod uninstall;
 mod version;
 
@@ -99,7 +106,12 @@ async fn dispatch(context: &Context, io: &mut Io, argv: &[String]) -> Result<(),
         ["manifest", "install" | "apply", rest @ ..] => install::run(context, io, rest).await,
         ["uninstall", rest @ ..] => uninstall::run(context, io, rest).await,
         ["version", rest @ ..] => version::run(context, io, rest).await,
-        ["x" | "experimental", "precheck", ..] => precheck(context, io).await,
+        ["proxy-status" | "ps", rest @ ..] | ["x" | "experimental" | "exp", "proxy-status" | "ps", rest @ ..] => {
+            proxy_status::run(context, io, rest).await
+        }
+        ["x" | "experimental" | "exp", "describe" | "des", rest @ ..] => describe::run(context, io, rest).await,
+        ["proxy-config" | "pc", rest @ ..] => proxy_config::run(context, io, rest).await,
+        ["x" | "experimental" | "exp", "precheck", ..] => precheck(context, io).await,
         _ => help::unknown(&words),
     }
 }
@@ -157,6 +169,16 @@ async fn confirmed(io: &mut Io, question: &str) -> bool {
     }
     let answer = String::from_utf8_lossy(&line).trim().to_lowercase();
     matches!(answer.as_str(), "y" | "yes")
+}
+
+/// What Go says about a file that cannot be read.
+fn file_words(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "no such file or directory".into(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".into(),
+        std::io::ErrorKind::IsADirectory => "is a directory".into(),
+        _ => error.to_string(),
+    }
 }
 
 /// All of standard input as text.

@@ -1,6 +1,7 @@
 //! The mesh model: Istio objects to proxy configuration (`compile`), one request to a `Trace` (`trace`), injection, validation,
 //! what an installation consists of. Values in, values out: no I/O, no clock, no async.
 
+pub mod admin;
 pub mod analyze;
 pub mod capture;
 pub mod compare;

@@ -12,7 +12,7 @@ pub mod world;
 
 use crate::base::clock::Time;
 use crate::k8s::{Key, Object, Snapshot};
-use crate::outside::wire::{DnsAnswer, Exchange, Request};
+use crate::outside::wire::{DnsAnswer, Exchange, Reply, Request};
 use std::sync::Arc;
 
 /// How a world's time passes (design 3).
@@ -149,6 +149,15 @@ pub trait Program: Send + Sync {
     fn ready(&self, pod: &Object, container: &str, state: &Snapshot) -> Result<(), String>;
     /// Lines that the container logs when it starts.
     fn start_logs(&self, pod: &Object, container: &str, state: &Snapshot, now: Time) -> Vec<String>;
+    /// The request to a port of its own pod that a command consists of (`pilot-agent request GET stats`); [`Program::printed`] says
+    /// what it prints of the answer.
+    fn request(&self, _container: &str, _argv: &[String]) -> Option<Request> {
+        None
+    }
+    /// What a command that consists of a request prints.
+    fn printed(&self, _reply: &Reply) -> ExecAnswer {
+        ExecAnswer { stdout: Vec::new(), stderr: Vec::new(), exit_code: 0 }
+    }
     /// Answers a command run in the container by exec, `None` to let the node's own shell and tools answer.
     fn exec(&self, pod: &Object, container: &str, argv: &[String], state: &Snapshot) -> Option<ExecAnswer>;
 }

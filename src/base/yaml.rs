@@ -3,6 +3,7 @@
 //! Reading follows sigs.k8s.io/yaml (YAML 1.1 booleans, leading-zero octals, last duplicate key wins, merge keys applied);
 //! writing follows its emitter (sorted keys, compact lists, its quoting and its folding of long lines).
 
+mod order;
 mod places;
 mod scalar;
 mod write;

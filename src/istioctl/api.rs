@@ -1,6 +1,7 @@
 //! The few requests that istioctl makes.
 
 use super::Stop;
+use crate::base::clock::{Clock, SystemClock, Time};
 use crate::k8s::Object;
 use serde_json::{Map, Value};
 
@@ -122,6 +123,23 @@ fn keep_armed(wanted: &Object, live: &Object) -> Value {
     wanted
 }
 
+/// What a path of the API holds, `None` when there is nothing.
+///
+/// # Errors
+/// Whatever the server or the connection says.
+pub async fn read(client: &kube::Client, path: &str) -> Result<Option<Value>, Stop> {
+    match request(client, "GET", path, None).await {
+        Ok(value) => Ok(Some(value)),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+        Err(error) => Err(stop(&error)),
+    }
+}
+
+/// The present moment: certificates are held against it.
+pub fn now() -> Time {
+    SystemClock.now()
+}
+
 /// One request; the body is JSON, a PATCH a merge patch.
 pub async fn request(client: &kube::Client, method: &str, path: &str, body: Option<&Value>) -> Result<Value, kube::Error> {
     let content = if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
@@ -153,7 +171,7 @@ fn path(object: &Object) -> Result<String, Stop> {
 }
 
 /// Percent-encodes what may not stand in a query value.
-fn encode(text: &str) -> String {
+pub fn encode(text: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b'/');
     text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
 }

@@ -11,6 +11,12 @@ const VERBS: &[(&str, &str)] = &[
     ("manifest generate", "Prints the objects of an installation; flags as install"),
     ("uninstall", "Removes Istio: --purge, -y"),
     ("version", "Prints the versions of client, control plane and proxies: --remote=false, -o json|yaml"),
+    (
+        "proxy-config",
+        "Shows what a proxy was told: clusters, listeners, routes, endpoints, bootstrap, secret, ecds, all, log; POD or --file, -o",
+    ),
+    ("proxy-status", "Shows which proxies have what istiod sent; POD compares one: -n NS, -v 1"),
+    ("x describe", "Tells which Istio objects affect a pod or service: pod NAME, service NAME"),
     ("x precheck", "Says whether Istio can be installed"),
 ];
 
@@ -25,10 +31,6 @@ const NOT_HERE: &[&str] = &[
     "kube-inject",
     "manifest",
     "options",
-    "proxy-config",
-    "pc",
-    "proxy-status",
-    "ps",
     "remote-clusters",
     "tag",
     "validate",
@@ -36,6 +38,7 @@ const NOT_HERE: &[&str] = &[
     "ztunnel-config",
     "x",
     "experimental",
+    "exp",
     "d",
     "dash",
     "zc",
@@ -106,7 +109,8 @@ pub fn unknown(words: &[&str]) -> Result<(), Stop> {
         return Err(Stop::usage(format!("unknown flag: {}", words.first().unwrap_or(&""))));
     };
     if NOT_HERE.contains(verb) {
-        let depth = if matches!(*verb, "x" | "experimental" | "proxy-config" | "pc" | "manifest" | "dashboard") { 2 } else { 1 };
+        let depth =
+            if matches!(*verb, "x" | "experimental" | "exp" | "proxy-config" | "pc" | "manifest" | "dashboard") { 2 } else { 1 };
         let name = plain.iter().take(depth).copied().collect::<Vec<_>>().join(" ");
         return Err(Stop::failed(not_simulated(&format!("istioctl {name}"))));
     }

@@ -243,8 +243,20 @@ async fn mistakes_and_other_verbs_get_one_useful_answer() {
         ("profile list", 64, "Error: unknown command \"profile\" for \"istioctl\""),
         ("operator init", 64, "Use istioctl install"),
         ("x wait --for=distribution x", 64, "Error: unknown command \"wait\" for \"istioctl x\""),
-        ("proxy-config routes deploy/x", 1, "not simulated here: istioctl proxy-config routes"),
-        ("proxy-status", 1, "not simulated here: istioctl proxy-status"),
+        (
+            "proxy-config routes deploy/x",
+            1,
+            "Error: failed retrieving: deployments.apps \"x\" not found in the \"default\" namespace",
+        ),
+        ("pc listeners", 1, "Error: listener requires pod name or --file parameter"),
+        ("pc listners x", 64, "Error: unknown command \"listners\" for \"istioctl proxy-config\""),
+        ("pc clusters --file none.json", 1, "Error: open none.json: no such file or directory"),
+        ("proxy-status", 1, "Error: no running Istio pods in \"istio-system\""),
+        ("ps -o wide", 1, "Error: output format \"wide\" not supported"),
+        ("x describe pod none", 1, "Error: pods \"none\" not found"),
+        ("x des nosuch y", 1, "Error: unknown resource type \"nosuch\""),
+        ("x envoy-stats y", 1, "not simulated here: istioctl x envoy-stats"),
+        ("ztunnel-config all", 1, "not simulated here: istioctl ztunnel-config"),
         ("uninstall -y", 1, "Error: at least one of the --revision (or -r), --filename (or -f) or --purge flags must be set"),
         ("version --remote=false", 0, "client version: 1.30.0\n"),
         (
@@ -313,4 +325,30 @@ async fn the_closed_action_installs_without_asking() {
     assert!(printed.is_ok_and(|text| text.ends_with("✔ Installation complete\n")));
     let refused = install_action(&context, "nothing", &[]).await;
     assert!(refused.is_err_and(|text| text.contains("profile \"nothing\" not found")));
+}
+
+/// Dumps of the sandbox's proxies, and what Istio's own istioctl printed of them (tests/peers/views.sh keeps both equal): the first line
+/// of each file is the command, the rest its output.
+#[tokio::test]
+async fn tables_of_kept_dumps_are_istioctls() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/istioctl");
+    let mut names: Vec<_> = std::fs::read_dir(&folder).expect("the folder").map(|e| e.expect("an entry").path()).collect();
+    names.sort();
+    let read = |path: &std::path::Path| std::fs::read_to_string(path).expect("a text");
+    let is = |path: &std::path::Path, end: &str| path.extension().is_some_and(|e| e == end);
+    let dumps: Vec<(String, String)> = names
+        .iter()
+        .filter(|path| is(path, "json"))
+        .map(|path| (path.file_name().expect("a name").to_string_lossy().into_owned(), read(path)))
+        .collect();
+    let files: Vec<(&str, &str)> = dumps.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let mut seen = 0;
+    for path in names.iter().filter(|path| is(path, "txt")) {
+        let text = read(path);
+        let (line, expected) = text.split_once('\n').expect("a command and its output");
+        let (_, printed) = istioctl_with(&server(true, true), line, "", &files).await;
+        assert_eq!(printed, expected, "{line}");
+        seen += 1;
+    }
+    assert!(seen >= 30, "{seen} commands");
 }

@@ -49,7 +49,7 @@ pub fn endpoints(told: &Told<'_>) -> Vec<Value> {
 }
 
 /// A message with its type: `google.protobuf.Any` as JSON.
-fn typed(name: &str, value: Value) -> Value {
+pub fn typed(name: &str, value: Value) -> Value {
     let mut all = Map::from_iter([("@type".to_string(), json!(format!("type.googleapis.com/{name}")))]);
     if let Value::Object(members) = value {
         all.extend(members);
@@ -58,12 +58,12 @@ fn typed(name: &str, value: Value) -> Value {
 }
 
 /// A named filter or extension.
-fn extension(name: &str, kind: &str, config: Value) -> Value {
+pub fn extension(name: &str, kind: &str, config: Value) -> Value {
     json!({ "name": name, "typed_config": typed(kind, config) })
 }
 
 /// A duration as protobuf's JSON writes it: `10s`, `1.500s`.
-fn duration(ms: u64) -> String {
+pub fn duration(ms: u64) -> String {
     match ms % 1000 {
         0 => format!("{}s", ms / 1000),
         rest => format!("{}.{rest:03}s", ms / 1000),
@@ -71,12 +71,12 @@ fn duration(ms: u64) -> String {
 }
 
 /// Resources come over the stream to istiod.
-fn from_ads() -> Value {
+pub fn from_ads() -> Value {
     json!({ "ads": {}, "initial_fetch_timeout": "0s", "resource_api_version": "V3" })
 }
 
 /// An address with its port.
-fn socket(address: &str, port: u16) -> Value {
+pub fn socket(address: &str, port: u16) -> Value {
     json!({ "socket_address": { "address": address, "port_value": port } })
 }
 

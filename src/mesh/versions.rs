@@ -14,6 +14,8 @@ pub struct Release {
     pub line: String,
     /// The image tag, which is also what `istioctl version` prints: `1.30.0`.
     pub tag: String,
+    /// The Envoy line that this release's proxies are built from: `1.38`.
+    pub envoy: String,
     /// The default image registry path, without the image's name.
     pub hub: String,
     /// Default of istiod's ENABLE_NATIVE_SIDECARS: `true`, `false` or `auto` (every kubelet at least 1.33).

@@ -67,6 +67,11 @@ if "$program" check --world installed --step install-istio > "$work/judged"; the
   exit 1
 fi
 
+. "$here/views.sh"
+echo "-- proxy views"
+"$peer" install --set profile=demo --set meshConfig.outboundTrafficPolicy.mode=REGISTRY_ONLY -y < /dev/null > /dev/null
+proxy_views || { echo "istioctl: our tables are not istioctl's"; exit 1; }
+
 if command -v kubectl > /dev/null; then
   echo "-- istioctl manifest generate | kubectl apply --server-side"
   serve applied

@@ -82,8 +82,29 @@ fn is_timestamp(text: &str) -> bool {
     let parts: Vec<&str> = date.split('-').collect();
     let digits = |s: &str, max: usize| !s.is_empty() && s.len() <= max && s.chars().all(|c| c.is_ascii_digit());
     let date_ok = matches!(parts[..], [y, m, d] if y.len() == 4 && digits(y, 4) && digits(m, 2) && digits(d, 2));
-    date_ok
-        && (time.is_empty() || (time.len() > 1 && time[1..].contains(':') && time[1..].starts_with(|c: char| c.is_ascii_digit())))
+    date_ok && (time.is_empty() || is_time(&time[1..], !time.starts_with(' ')))
+}
+
+/// `15:4:5`, with a fraction if there is one; a zone follows where one is `zoned`.
+fn is_time(text: &str, zoned: bool) -> bool {
+    let end = text.find(|c: char| !c.is_ascii_digit() && !matches!(c, ':' | '.')).unwrap_or(text.len());
+    let (clock, zone) = text.split_at(end);
+    let digits = |s: &str, max: usize| !s.is_empty() && s.len() <= max && s.chars().all(|c| c.is_ascii_digit());
+    let parts: Vec<&str> = clock.split(':').collect();
+    let clock_ok = match parts[..] {
+        [h, m, s] => {
+            let (s, fraction) = s.split_once('.').unwrap_or((s, "0"));
+            [h, m, s].iter().all(|part| digits(part, 2)) && digits(fraction, usize::MAX)
+        }
+        _ => false,
+    };
+    let offset = |z: &str| z.split_once(':').is_some_and(|(h, m)| h.len() == 2 && m.len() == 2 && digits(h, 2) && digits(m, 2));
+    let zone_ok = match (zoned, zone) {
+        (true, "Z") | (false, "") => true,
+        (true, zone) => zone.strip_prefix(['+', '-']).is_some_and(offset),
+        (false, _) => false,
+    };
+    clock_ok && zone_ok
 }
 
 struct Look {

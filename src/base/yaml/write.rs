@@ -1,5 +1,6 @@
 //! The writer: block style with sorted keys, as `kubectl get -o yaml` prints it.
 
+use super::order;
 use super::scalar::{Style, style};
 use serde_json::Value;
 
@@ -50,7 +51,9 @@ impl Writer {
     }
 
     fn mapping(&mut self, map: &serde_json::Map<String, Value>, at: usize) {
-        for (key, value) in map {
+        let mut members: Vec<(&String, &Value)> = map.iter().collect();
+        members.sort_by(|a, b| order::keys(a.0, b.0));
+        for (key, value) in members {
             self.indent(at);
             self.key(key);
             self.put(":");

@@ -260,7 +260,7 @@ fn parts(seed: Seed, bend: Bend) -> Parts {
         dataplane: Box::new(MeshNetwork::new(seed, bend)),
         webhooks: istiod::webhooks(),
         controllers: istiod::controllers(),
-        programs: istiod::programs(Arc::new(|_, path, _| proxy_ports::admin(path))),
+        programs: istiod::programs(),
     }
 }
 

@@ -301,8 +301,11 @@ fn command(pod: &Object, name: &str, ip: Option<&str>, start: &Start, env: &Env<
         .ok_or_else(|| Refusal::bad(format!("container {name} is not valid for pod {}", start.pod)))?;
     let image = container.known().ok_or_else(|| Refusal::bad(crate::base::not_simulated(container.image())))?;
     let word = start.command[0].as_str();
-    let program =
-        env.programs.iter().any(|p| p.runs(container.image()) && p.exec(&with_ip, name, &start.command, env.state).is_some());
+    let program = env
+        .programs
+        .iter()
+        .filter(|p| p.runs(container.image()))
+        .any(|p| p.request(name, &start.command).is_some() || p.exec(&with_ip, name, &start.command, env.state).is_some());
     if space::command_path(image, word).is_none() && !program {
         let why = match word.contains('/') {
             true => format!("stat {word}: no such file or directory"),

@@ -4,11 +4,15 @@ use super::{Bend, proxy_ports};
 use crate::base::clock::Time;
 use crate::base::seed::Seed;
 use crate::k8s::{Key, Object, Snapshot};
+use crate::mesh::admin::{self, Desk, Memories, Memory, Page, Push};
 use crate::mesh::{self, Inputs, Model, Options, Trace};
 use crate::outside::wire::{DnsAnswer, Exchange, Failure, HttpVersion, Reply, Request, Response, Scheme};
 use crate::outside::{Faults, Outside};
 use crate::sandbox::{Changes, Dataplane};
 use std::any::Any;
+
+/// Kinds about which istiod tells proxies nothing.
+const IDLE_KINDS: &[&str] = &["Event", "Lease", "ReplicaSet", "Secret", "ServiceAccount", "ControllerRevision", "Job", "CronJob"];
 
 /// [`Dataplane`] by the mesh model.
 pub(super) struct MeshNetwork {
@@ -16,12 +20,51 @@ pub(super) struct MeshNetwork {
     model: Model,
     outside: Outside,
     bend: Bend,
+    memories: Memories,
+    push: Push,
+    /// The configuration changed since the network was used last: the proxies are told when it is used next.
+    pushed: bool,
 }
 
 impl MeshNetwork {
     pub(super) fn new(seed: Seed, bend: Bend) -> MeshNetwork {
         let model = Model::compile(&Default::default(), &Options::default());
-        MeshNetwork { seed, model, outside: Outside::standard(), bend }
+        let push = Push { at: Time::LOGICAL_START, nth: 0 };
+        MeshNetwork { seed, model, outside: Outside::standard(), bend, memories: Memories::default(), push, pushed: true }
+    }
+
+    /// What the admin port of the pod's proxy answers.
+    pub(super) fn page(&mut self, pod: &Object, method: &str, target: &str, now: Time) -> Page {
+        let name = format!("{}/{}", pod.namespace(), pod.name());
+        let memory = self.memories.of(&name);
+        let mut after = memory.clone();
+        let desk = self.desk(pod, &memory, now);
+        let page = admin::answer(&desk, &mut after, method, target);
+        if let Some(kept) = self.memories.change(&name).filter(|_| after.levels != memory.levels) {
+            kept.levels = after.levels;
+        }
+        page
+    }
+
+    fn desk<'a>(&'a self, pod: &'a Object, memory: &'a Memory, now: Time) -> Desk<'a> {
+        Desk { model: &self.model, outside: &self.outside, pod, memory, push: self.push, now, seed: self.seed }
+    }
+
+    /// The model of the moment.
+    pub(super) fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// When the proxies were told last.
+    pub(super) fn push(&self) -> Push {
+        self.push
+    }
+
+    /// Tells the proxies what changed.
+    fn tell(&mut self, now: Time) {
+        if std::mem::take(&mut self.pushed) {
+            self.push = Push { at: now, nth: self.push.nth + 1 };
+        }
     }
 
     /// What a network that does not obey the mesh would answer (see [`Bend`]).
@@ -50,6 +93,11 @@ impl Dataplane for MeshNetwork {
             options.last_known_mesh = accepted_mesh(changes.snapshot).or(options.last_known_mesh);
         }
         self.model = self.model.update(changes.snapshot, changes.changed, &options);
+        let idle = |key: &Key| IDLE_KINDS.contains(&key.kind.kind.as_str());
+        self.pushed |= !changes.changed.iter().all(idle) || changes.changed.is_empty();
+        let lives =
+            |name: &str| name.split_once('/').is_some_and(|(ns, pod)| changes.snapshot.find("", "Pod", ns, pod).is_some());
+        self.memories.keep(lives);
     }
 
     fn resolve(&self, pod: &Object, name: &str) -> DnsAnswer {
@@ -57,7 +105,8 @@ impl Dataplane for MeshNetwork {
     }
 
     fn exchange(&mut self, pod: &Object, request: &Request, now: Time, nth: u64) -> Exchange {
-        if let Some(reply) = proxy_ports::reply(self, pod, request) {
+        self.tell(now);
+        if let Some(reply) = proxy_ports::reply(self, pod, request, now) {
             return Exchange { reply, delay_ms: 1, logs: Vec::new() };
         }
         let inputs = Inputs { outside: &self.outside, now, seed: self.seed, nth };
@@ -65,15 +114,27 @@ impl Dataplane for MeshNetwork {
         if self.bend.bends(trace.record.outcome) {
             trace = self.bent(trace, request);
         }
+        self.memories.note(&trace);
         Exchange { reply: trace.reply, delay_ms: trace.delay_ms, logs: trace.logs }
     }
 
     fn admin(&self, pod: &Object, path: &str) -> Option<String> {
-        mesh::capture::proxy_container(pod).and_then(|_| proxy_ports::admin(path))
+        mesh::capture::proxy_container(pod)?;
+        let memory = self.memories.of(&format!("{}/{}", pod.namespace(), pod.name()));
+        let page = admin::answer(&self.desk(pod, &memory, self.push.at), &mut memory.clone(), "GET", path);
+        (page.status == 200).then_some(page.body)
     }
 
     fn fork(&self) -> Box<dyn Dataplane> {
-        Box::new(MeshNetwork { seed: self.seed, model: self.model.clone(), outside: self.outside.clone(), bend: self.bend })
+        Box::new(MeshNetwork {
+            seed: self.seed,
+            model: self.model.clone(),
+            outside: self.outside.clone(),
+            bend: self.bend,
+            memories: self.memories.clone(),
+            push: self.push,
+            pushed: self.pushed,
+        })
     }
 
     fn as_any(&mut self) -> &mut dyn Any {

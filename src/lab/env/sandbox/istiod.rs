@@ -4,8 +4,6 @@ mod loops;
 mod programs;
 mod webhook;
 
-pub use programs::Admin;
-
 use crate::k8s::{Object, Snapshot};
 use crate::sandbox::{Controller, Program, Webhook};
 use serde_json::Value;
@@ -24,9 +22,9 @@ pub fn controllers() -> Vec<Arc<dyn Controller>> {
     vec![Arc::new(loops::RootCertificate), Arc::new(loops::WebhookConfigurations)]
 }
 
-/// What the images pilot and proxyv2 do. `admin` answers the proxies' admin port, as the data plane does.
-pub fn programs(admin: Admin) -> Vec<Arc<dyn Program>> {
-    vec![Arc::new(programs::Pilot), Arc::new(programs::Proxy { admin })]
+/// What the images pilot and proxyv2 do.
+pub fn programs() -> Vec<Arc<dyn Program>> {
+    vec![Arc::new(programs::Pilot), Arc::new(programs::Proxy)]
 }
 
 /// Whether an image is the one of that name, whatever its registry, tag and digest.

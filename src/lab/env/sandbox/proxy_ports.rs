@@ -4,19 +4,20 @@
 
 use super::dataplane::MeshNetwork;
 use super::istiod;
+use crate::base::clock::Time;
 use crate::k8s::Object;
+use crate::mesh::admin::{self, Page};
 use crate::mesh::capture;
 use crate::outside::wire::{Failure, HttpVersion, Reply, Request, Response, Scheme};
-use crate::sandbox::Dataplane;
 
 /// An answer of the proxy's own ports; `None`: the request is for something else.
-pub(super) fn reply(network: &MeshNetwork, pod: &Object, request: &Request) -> Option<Reply> {
+pub(super) fn reply(network: &mut MeshNetwork, pod: &Object, request: &Request, now: Time) -> Option<Reply> {
     let own = request.address.is_some_and(|ip| ip.is_loopback()) || request.host == "localhost";
     if !own {
         return None;
     }
     if let Some(tag) = istiod::runs_in(pod).filter(|_| matches!(request.port, 8080 | 15010 | 15012 | 15014 | 15017)) {
-        return Some(control_plane(&tag, pod, request));
+        return Some(control_plane(network, &tag, pod, request));
     }
     if !matches!(request.port, 15000 | 15004 | 15020 | 15021 | 15090) || capture::proxy_container(pod).is_none() {
         return None;
@@ -26,23 +27,44 @@ pub(super) fn reply(network: &MeshNetwork, pod: &Object, request: &Request) -> O
         return Some(Reply::Failure(Failure::EmptyReply));
     }
     let path = request.path.split('?').next().unwrap_or("");
-    let body = match (request.port, request.method.as_str(), path) {
-        (15020 | 15021, "GET" | "HEAD", "/healthz/ready") if is_ready(pod) => Some(String::new()),
-        (15020 | 15021, "GET" | "HEAD", "/healthz/ready") => return Some(Reply::Response(unready(request))),
-        (15000, "GET", "/ready") if !is_ready(pod) => return Some(Reply::Response(unready(request))),
-        (15000, "GET", _) => network.admin(pod, &request.path),
-        _ => None,
-    };
-    Some(body.map_or_else(|| unknown("the proxy", pod, request), |body| Reply::Response(ok(request, body))))
+    match (request.port, request.method.as_str(), path) {
+        (15020 | 15021, "GET" | "HEAD", "/healthz/ready") if is_ready(pod) => Some(Reply::Response(ok(request, String::new()))),
+        (15020 | 15021, "GET" | "HEAD", "/healthz/ready") => Some(Reply::Response(unready(request))),
+        (15000, "GET", "/ready") if !is_ready(pod) => Some(Reply::Response(unready(request))),
+        (15020 | 15090, "GET", "/stats/prometheus") => {
+            Some(paged(network.page(pod, "GET", "/stats/prometheus", now), pod, request))
+        }
+        (15000, method, _) => Some(paged(network.page(pod, method, &request.path, now), pod, request)),
+        _ => Some(unknown("the proxy", pod, request)),
+    }
 }
 
-/// A page of the proxy's admin port 15000 that is imitated; readiness was looked at before.
-pub(super) fn admin(path: &str) -> Option<String> {
-    (path.split('?').next() == Some("/ready")).then(|| "LIVE\n".to_string())
+/// A page of the admin port as Envoy sends it.
+fn paged(page: Page, pod: &Object, request: &Request) -> Reply {
+    if page.not_simulated {
+        return unknown("the proxy", pod, request);
+    }
+    let reason = match page.status {
+        200 => "OK",
+        400 => "Bad Request",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        _ => "",
+    };
+    let body = if request.method == "HEAD" { Vec::new() } else { page.body.into_bytes() };
+    let headers = [
+        ("content-type", page.kind),
+        ("cache-control", "no-cache, max-age=0"),
+        ("x-content-type-options", "nosniff"),
+        ("server", "envoy"),
+        ("transfer-encoding", "chunked"),
+    ];
+    let headers = headers.map(|(name, value)| (name.to_string(), value.to_string())).to_vec();
+    Reply::Response(Response { status: page.status, reason: reason.into(), headers, body, ..ok(request, String::new()) })
 }
 
 /// What istiod answers on its ports; `tag` is its image's.
-fn control_plane(tag: &str, pod: &Object, request: &Request) -> Reply {
+fn control_plane(network: &MeshNetwork, tag: &str, pod: &Object, request: &Request) -> Reply {
     if request.scheme == Scheme::Tcp {
         return Reply::Failure(Failure::EmptyReply);
     }
@@ -50,8 +72,32 @@ fn control_plane(tag: &str, pod: &Object, request: &Request) -> Reply {
         (8080, "GET" | "HEAD", "ready") => Reply::Response(ok(request, String::new())),
         // Version, commit and state of the sources, as istiod joins them.
         (15014, "GET", "version") => Reply::Response(ok(request, format!("{tag}-sandbox-Clean"))),
+        (8080 | 15014, "GET", path) if path.starts_with("debug/") => {
+            match admin::istiod::page(network.model(), network.push(), path) {
+                Some(page) if page.not_simulated => unknown("istiod", pod, request),
+                Some(page) => Reply::Response(plain(page, request)),
+                None => Reply::Response(plain(missing(), request)),
+            }
+        }
         _ => unknown("istiod", pod, request),
     }
+}
+
+/// What Go's server says about a path that it does not have.
+fn missing() -> Page {
+    Page { status: 404, kind: "text/plain; charset=utf-8", body: "404 page not found\n".into(), not_simulated: false }
+}
+
+/// A page of istiod as Go sends it.
+fn plain(page: Page, request: &Request) -> Response {
+    let reason = match page.status {
+        200 => "OK",
+        404 => "Not Found",
+        _ => "Bad Request",
+    };
+    let headers = vec![("Content-Type".into(), page.kind.into()), ("Content-Length".into(), page.body.len().to_string())];
+    let body = if request.method == "HEAD" { Vec::new() } else { page.body.into_bytes() };
+    Response { status: page.status, reason: reason.into(), headers, body, ..ok(request, String::new()) }
 }
 
 fn unknown(whose: &str, pod: &Object, request: &Request) -> Reply {
@@ -118,7 +164,7 @@ mod tests {
             connect_timeout_ms: None,
             insecure: false,
         };
-        match reply(&MeshNetwork::new(Seed(1), Bend::Honest), pod, &request) {
+        match reply(&mut MeshNetwork::new(Seed(1), Bend::Honest), pod, &request, Time::LOGICAL_START) {
             Some(Reply::Response(response)) => format!("{} {}", response.status, String::from_utf8_lossy(&response.body)),
             Some(Reply::Failure(Failure::NotModelled { object, .. })) => format!("not simulated: {object}"),
             Some(Reply::Failure(failure)) => format!("{failure:?}"),
@@ -134,7 +180,8 @@ mod tests {
             (&proxy(true), 15000, "/ready", "200 LIVE\n"),
             (&proxy(false), 15000, "/ready", "503 "),
             (&proxy(true), 15021, "/healthz/ready", "200 "),
-            (&proxy(true), 15000, "/nosuch", "not simulated: GET 15000/nosuch of the proxy"),
+            (&proxy(true), 15000, "/memory", "not simulated: GET 15000/memory of the proxy"),
+            (&proxy(true), 15000, "/logging", "405 Method GET not allowed, POST required."),
             (&proxy(true), 8080, "/ready", "somebody else's"),
             (&istiod, 15014, "//version", "200 1.30.0-sandbox-Clean"),
             (&istiod, 8080, "/ready", "200 "),

@@ -3,6 +3,7 @@
 use super::{DEPTH, Flight, Frame, Process};
 use crate::base::clock::Time;
 use crate::base::io::Stream;
+use crate::sandbox::ExecAnswer;
 use crate::sandbox::node::space::Space;
 use crate::sandbox::node::spec;
 use crate::sandbox::node::tools::{self, Chunk, Ran, Streams};
@@ -39,13 +40,7 @@ impl Process {
     }
 
     pub(super) fn run(&mut self, space: &mut Space<'_, '_>, call: &Call, collected: Option<Vec<u8>>) {
-        let program = {
-            let env = &*space.env;
-            env.programs.iter().find_map(|p| match p.runs(image_of(space)) {
-                true => p.exec(space.pod, space.container, &call.argv, env.state),
-                false => None,
-            })
-        };
+        let program = program(space, call);
         let ran = match program {
             Some(answer) => Ran {
                 chunks: [(Stream::Out, answer.stdout), (Stream::Err, answer.stderr)]
@@ -155,4 +150,19 @@ impl Process {
 
 fn image_of<'s>(space: &'s Space<'_, '_>) -> &'s str {
     spec::container(space.pod, space.container).map_or("", |c| c.spec["image"].as_str().unwrap_or(""))
+}
+
+/// What the image's own program answers to a command, asking the network where it has to.
+fn program(space: &mut Space<'_, '_>, call: &Call) -> Option<ExecAnswer> {
+    let (pod, container) = (space.pod, space.container);
+    let image = image_of(space).to_string();
+    for program in space.env.programs.iter().filter(|p| p.runs(&image)) {
+        if let Some(request) = program.request(container, &call.argv) {
+            return Some(program.printed(&space.env.exchange(pod, &request).reply));
+        }
+        if let Some(answer) = program.exec(pod, container, &call.argv, space.env.state) {
+            return Some(answer);
+        }
+    }
+    None
 }

@@ -5,20 +5,15 @@ use crate::base::clock::Time;
 use crate::base::not_simulated;
 use crate::k8s::{Object, Snapshot};
 use crate::mesh::versions;
+use crate::outside::wire::{Failure, HttpVersion, Reply, Request, Scheme};
 use crate::sandbox::{ExecAnswer, Program};
 use serde_json::Value;
-use std::sync::Arc;
-
-/// Answers a path of a proxy's admin port; `None` where the pod has no proxy or the path is not known.
-pub type Admin = Arc<dyn Fn(&Object, &str, &Snapshot) -> Option<String> + Send + Sync>;
 
 /// Image pilot: istiod.
 pub struct Pilot;
 
 /// Image proxyv2: sidecars, gateways, and the init container that prepares the pod's network.
-pub struct Proxy {
-    pub admin: Admin,
-}
+pub struct Proxy;
 
 impl Program for Pilot {
     fn runs(&self, image: &str) -> bool {
@@ -40,6 +35,14 @@ impl Program for Pilot {
             lines[1] = "ConfigMap istio-system/istio not found, using the default mesh configuration".to_string();
         }
         lines.iter().map(|line| agent_line(now, line)).collect()
+    }
+
+    fn request(&self, _container: &str, argv: &[String]) -> Option<Request> {
+        asked(argv, "pilot-discovery", 8080)
+    }
+
+    fn printed(&self, reply: &Reply) -> ExecAnswer {
+        answered(reply)
     }
 
     fn exec(&self, _pod: &Object, _container: &str, argv: &[String], _state: &Snapshot) -> Option<ExecAnswer> {
@@ -68,39 +71,64 @@ impl Program for Proxy {
         lines.iter().map(|line| agent_line(now, line)).collect()
     }
 
-    fn exec(&self, pod: &Object, _container: &str, argv: &[String], state: &Snapshot) -> Option<ExecAnswer> {
+    fn request(&self, _container: &str, argv: &[String]) -> Option<Request> {
+        asked(argv, "pilot-agent", 15000)
+    }
+
+    fn printed(&self, reply: &Reply) -> ExecAnswer {
+        answered(reply)
+    }
+
+    fn exec(&self, _pod: &Object, _container: &str, argv: &[String], _state: &Snapshot) -> Option<ExecAnswer> {
         match argv.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-            ["pilot-agent", "request", method, path] => Some(self.request(pod, method, path, state)),
             ["pilot-agent", "wait", ..] => Some(print(String::new())),
             ["pilot-agent", ..] | ["envoy", ..] => Some(refuse(argv)),
-            ["curl", rest @ ..] => self.curl(pod, rest, state),
             _ => None,
         }
     }
 }
 
-impl Proxy {
-    /// `pilot-agent request GET config_dump`: the path goes to the admin port 15000.
-    fn request(&self, pod: &Object, method: &str, path: &str, state: &Snapshot) -> ExecAnswer {
-        let path = format!("/{}", path.trim_start_matches('/'));
-        match (self.admin)(pod, &path, state) {
-            Some(body) if method.eq_ignore_ascii_case("GET") => print(body),
-            _ => fail(&not_simulated(&format!("pilot-agent request {method} {path}"))),
-        }
-    }
+/// `PROGRAM request METHOD PATH [BODY]`: a request to a port of the pod itself (S: pilot/pkg/request/command.go).
+fn asked(argv: &[String], program: &str, port: u16) -> Option<Request> {
+    let words: Vec<&str> = argv.iter().map(String::as_str).filter(|word| *word != "--").collect();
+    let (method, path) = match words.as_slice() {
+        [name, "request", method, path] | [name, "request", method, path, _] if *name == program => (*method, *path),
+        _ => return None,
+    };
+    let path = format!("/{}", path.strip_prefix('/').unwrap_or(path));
+    Some(Request {
+        scheme: Scheme::Http,
+        version: HttpVersion::Http11,
+        method: method.to_uppercase(),
+        host: "localhost".into(),
+        port,
+        path,
+        headers: vec![("User-Agent".into(), "Go-http-client/1.1".into())],
+        sni: None,
+        body_len: 0,
+        address: Some([127, 0, 0, 1].into()),
+        from_proxy_user: false,
+        max_time_ms: None,
+        connect_timeout_ms: None,
+        insecure: false,
+    })
+}
 
-    /// curl to the proxy's own admin or readiness port; `None` for everything else, which the pod's curl does.
-    fn curl(&self, pod: &Object, args: &[&str], state: &Snapshot) -> Option<ExecAnswer> {
-        let quiet = |arg: &&&str| matches!(**arg, "-s" | "-sS" | "-S" | "--silent" | "--show-error");
-        let rest: Vec<&str> = args.iter().filter(|arg| !quiet(arg)).copied().collect();
-        let [url] = rest.as_slice() else { return None };
-        let address = url.strip_prefix("http://").unwrap_or(url);
-        let (host, path) = address.split_once('/').unwrap_or((address, ""));
-        match host.split_once(':')? {
-            ("localhost" | "127.0.0.1", "15000") => Some(self.request(pod, "GET", path, state)),
-            ("localhost" | "127.0.0.1", "15021") if path == "healthz/ready" => Some(print(String::new())),
-            _ => None,
+/// The answer's body; a status of 400 and more, 404 excepted, is an error.
+fn answered(reply: &Reply) -> ExecAnswer {
+    match reply {
+        Reply::Response(response) => {
+            let body = String::from_utf8_lossy(&response.body);
+            match response.status > 399 && response.status != 404 {
+                true => fail(&format!("Error: received unsuccessful status code {}: {body}", response.status)),
+                false => print(format!("{body}\n")),
+            }
         }
+        Reply::Failure(Failure::NotModelled { object, field }) => fail(&not_simulated(&format!("{object} {field}"))),
+        Reply::Failure(Failure::ConnectionRefused { address, port }) => {
+            fail(&format!("Error: dial tcp {address}:{port}: connect: connection refused"))
+        }
+        Reply::Failure(_) => fail("Error: EOF"),
     }
 }
 

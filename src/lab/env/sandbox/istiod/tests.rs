@@ -3,6 +3,7 @@ mod world;
 use super::*;
 use crate::base::clock::Time;
 use crate::mesh::install::{InstallOptions, render};
+use crate::outside::wire::{HttpVersion, Reply, Response};
 use crate::sandbox::{Action, Admission, Review};
 use serde_json::json;
 
@@ -68,7 +69,7 @@ fn the_loops_make_certificates_and_arm_the_webhooks() {
 
 #[test]
 fn the_proxy_is_ready_once_it_had_an_istiod() {
-    let programs = programs(Arc::new(|_, _, _| None));
+    let programs = programs();
     let proxy = programs.iter().find(|p| p.runs("registry.istio.io/release/proxyv2:1.30.0")).expect("proxyv2 is known");
     let fresh = pod("default", "test", "test", "istio/proxyv2:1.30.0", false);
     assert!(proxy.ready(&fresh, "istio-proxy", &world(true)).is_ok());
@@ -80,18 +81,35 @@ fn the_proxy_is_ready_once_it_had_an_istiod() {
 }
 
 #[test]
-fn the_admin_port_answers_in_the_proxys_container_only_for_its_own_addresses() {
-    let programs = programs(Arc::new(|_, path, _| (path == "/clusters").then(|| "a cluster".to_string())));
-    let run = |line: &str| {
+fn requests_of_istios_own_commands_go_to_their_pods_ports() {
+    let programs = programs();
+    let asked = |nth: usize, line: &str| {
         let argv: Vec<String> = line.split(' ').map(str::to_string).collect();
-        programs[1].exec(&pod("default", "t", "t", "istio/proxyv2:1", true), "istio-proxy", &argv, &world(true))
+        programs[nth].request("any", &argv).map(|r| format!("{} {}:{}{}", r.method, r.host, r.port, r.path))
     };
-    for line in ["pilot-agent request GET clusters", "pilot-agent request GET /clusters", "curl -s localhost:15000/clusters"] {
-        assert_eq!(run(line).map(|a| a.stdout), Some(b"a cluster".to_vec()), "{line}");
-    }
-    assert_eq!(run("curl http://www.wikipedia.org/"), None);
-    let unknown = run("pilot-agent request GET nothing").expect("an answer");
-    assert_eq!((unknown.exit_code, unknown.stderr.is_empty()), (1, false));
+    assert_eq!(asked(1, "pilot-agent request GET clusters").as_deref(), Some("GET localhost:15000/clusters"));
+    assert_eq!(
+        asked(1, "pilot-agent request post /logging?level=info").as_deref(),
+        Some("POST localhost:15000/logging?level=info")
+    );
+    assert_eq!(asked(0, "pilot-discovery request GET /debug/mesh").as_deref(), Some("GET localhost:8080/debug/mesh"));
+    assert_eq!(asked(1, "curl localhost:15000/clusters"), None, "the pod's own curl asks");
+    assert_eq!(asked(1, "pilot-agent request GET"), None);
+    let answer = |status: u16, body: &str| {
+        let response = Response {
+            version: HttpVersion::Http11,
+            status,
+            reason: String::new(),
+            headers: Vec::new(),
+            body: body.as_bytes().to_vec(),
+            peer: None,
+        };
+        let printed = programs[1].printed(&Reply::Response(response));
+        (printed.exit_code, String::from_utf8_lossy(&[printed.stdout, printed.stderr].concat()).into_owned())
+    };
+    assert_eq!(answer(200, "LIVE\n"), (0, "LIVE\n\n".into()));
+    assert_eq!(answer(404, "invalid path. "), (0, "invalid path. \n".into()));
+    assert_eq!(answer(405, "no"), (1, "Error: received unsuccessful status code 405: no\n".into()));
 }
 
 #[test]
