@@ -183,6 +183,14 @@ impl Model {
         of_host.filter_map(|s| s.port(port)).any(|p| !p.endpoints.is_empty())
     }
 
+    /// What a program in the pod gets when it asks for a name: [`Model::resolve`], unless a NetworkPolicy drops the question.
+    pub fn looks_up(&self, pod: &Object, name: &str, outside: &Outside) -> DnsAnswer {
+        match trace::firewall::blocks_names(self, pod, name) {
+            Some(_) => DnsAnswer::TimedOut,
+            None => self.resolve(pod, name, outside),
+        }
+    }
+
     /// What the pod's resolver answers for a name: search domains, cluster zone, then the public DNS.
     pub fn resolve(&self, pod: &Object, name: &str, outside: &Outside) -> DnsAnswer {
         resolve::resolve(&self.inner.snapshot, pod.namespace(), pod, name, outside)

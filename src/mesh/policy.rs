@@ -68,7 +68,7 @@ impl Policies {
             peers: Peers::read(&by_age(snapshot, "PeerAuthentication"), root),
             tokens: by_age(snapshot, "RequestAuthentication"),
             network: Network::read(snapshot),
-            telemetry: Telemetries::read(snapshot),
+            telemetry: Telemetries::read(snapshot, config),
             extensions: Extensions::read(snapshot),
         }
     }

@@ -25,6 +25,8 @@ const BUILT_IN: &str = "envoy";
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Telemetries {
     resources: BTreeMap<String, Vec<Arc<Object>>>,
+    /// What is written where no resource says anything: `accessLogFile`.
+    legacy: Arc<Vec<Sink>>,
 }
 
 /// Which side of a proxy writes.
@@ -72,24 +74,24 @@ impl Sink {
 
 impl Telemetries {
     /// Reads the resources of a moment.
-    pub fn read(snapshot: &Snapshot) -> Telemetries {
+    pub fn read(snapshot: &Snapshot, config: &MeshConfig) -> Telemetries {
         let mut all: Vec<&Arc<Object>> = snapshot.list("telemetry.istio.io", "Telemetry").collect();
         all.sort_by_key(|o| (o.str_at(&["metadata", "creationTimestamp"]), o.name(), o.namespace()));
         let mut resources: BTreeMap<String, Vec<Arc<Object>>> = BTreeMap::new();
         for object in all {
             resources.entry(object.namespace().to_string()).or_default().push(object.clone());
         }
-        Telemetries { resources }
+        Telemetries { resources, legacy: Arc::new(legacy(config)) }
     }
 
     /// What a proxy writes.
     pub fn logging(&self, id: &Identity, base: &Base) -> Logging {
         let levels = self.levels(id, &base.root);
         if levels.is_empty() && base.config.default_log_providers.is_empty() {
-            let sinks = Arc::new(legacy(base));
-            return Logging { client: sinks.clone(), server: sinks };
+            return Logging { client: self.legacy.clone(), server: self.legacy.clone() };
         }
-        Logging { client: Arc::new(sinks(&levels, Side::Client, base)), server: Arc::new(sinks(&levels, Side::Server, base)) }
+        let side = |side| sinks(&levels, side, base).map_or_else(|| self.legacy.clone(), Arc::new);
+        Logging { client: side(Side::Client), server: side(Side::Server) }
     }
 
     /// The resources that say something about access logs, the widest first: mesh, namespace, workload.
@@ -104,9 +106,9 @@ impl Telemetries {
 }
 
 /// `accessLogFile` and what belongs to it.
-fn legacy(base: &Base) -> Vec<Sink> {
-    match base.config.logs_to_the_container() {
-        true => vec![Sink { format: of_mesh(&base.config, &base.config.object), filter: None }],
+fn legacy(config: &MeshConfig) -> Vec<Sink> {
+    match config.logs_to_the_container() {
+        true => vec![Sink { format: of_mesh(config, &config.object), filter: None }],
         false => Vec::new(),
     }
 }
@@ -119,8 +121,8 @@ fn of_mesh(config: &MeshConfig, object: &str) -> Format {
     }
 }
 
-/// One side's logs by what Telemetry says; an empty list of providers means the mesh's own setting.
-fn sinks(levels: &[&Object], side: Side, base: &Base) -> Vec<Sink> {
+/// One side's logs by what Telemetry says; `None`, the mesh's own setting, when no provider of the list is one.
+fn sinks(levels: &[&Object], side: Side, base: &Base) -> Option<Vec<Sink>> {
     let merged = merge::merge(levels, &base.config.default_log_providers, side);
     let mut named = 0;
     let mut sinks = Vec::new();
@@ -131,7 +133,7 @@ fn sinks(levels: &[&Object], side: Side, base: &Base) -> Vec<Sink> {
             sinks.push(Sink { format, filter: spec.filter.as_ref().map(|(text, cause)| Filter::new(text, cause)) });
         }
     }
-    if named == 0 { legacy(base) } else { sinks }
+    (named > 0).then_some(sinks)
 }
 
 /// A provider that can log: the format when it writes to the container's output, `Some(None)` when it logs elsewhere.

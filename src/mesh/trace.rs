@@ -256,7 +256,7 @@ fn dial_address(ctx: &Ctx<'_>, request: &Request) -> Result<IpAddr, Unresolved> 
     if let Some(address) = request.address {
         return Ok(address);
     }
-    if let Some(cause) = firewall::blocks_names(ctx, ctx.client, &request.host) {
+    if let Some(cause) = firewall::blocks_names(ctx.model, ctx.client, &request.host) {
         return Err((DnsAnswer::TimedOut, Some(cause)));
     }
     match ctx.model.resolve(ctx.client, &request.host, ctx.inputs.outside) {
@@ -311,7 +311,7 @@ fn leave_pod(ctx: &mut Ctx<'_>, request: &Request, ip: IpAddr, wire: Wire) -> Go
 fn datagram(ctx: &mut Ctx<'_>, pod: &Object, to: (IpAddr, u16)) -> Got {
     let own = pod.str_at(&["status", "podIP"]).parse().ok();
     if let Some(cause) = firewall::blocks(ctx, own, to, Protocol::Udp) {
-        return Got::end(What::Dropped, Outcome::BlockedNetworkPolicy, At::Network, cause);
+        return Got::end(What::Closed, Outcome::BlockedNetworkPolicy, At::Network, cause);
     }
     let text = "Only TCP is redirected to the sidecar; a datagram leaves the pod as it is.";
     let field = if capture::has_sidecar(pod) { "spec.initContainers[istio-init].args" } else { "spec.containers" };

@@ -9,6 +9,7 @@ use super::gateway::{Gateway, Server};
 use super::rules::VirtualService;
 use crate::k8s::{Object, Snapshot, object};
 use crate::mesh::policy::certificates;
+
 use serde_json::Value;
 use std::collections::BTreeMap;
 

@@ -3,6 +3,7 @@
 use crate::mesh::compile::registry::{contains, network};
 use regex::Regex;
 use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
 
 /// How a text must be.
 #[derive(Debug, Clone)]
@@ -13,7 +14,26 @@ pub enum Text {
     /// Not empty; for headers: present.
     Any,
     /// Fits as a whole.
-    Pattern(Regex),
+    Pattern(Arc<Pattern>),
+}
+
+/// A regular expression that is compiled when it is first needed: most policies of a mesh never are.
+#[derive(Debug)]
+pub struct Pattern {
+    source: String,
+    compiled: OnceLock<Option<Regex>>,
+}
+
+impl Pattern {
+    /// As it is written.
+    pub fn as_str(&self) -> &str {
+        &self.source
+    }
+
+    /// Whether a text fits; nothing fits what is no pattern.
+    pub fn is_match(&self, text: &str) -> bool {
+        self.compiled.get_or_init(|| Regex::new(&self.source).ok()).as_ref().is_some_and(|r| r.is_match(text))
+    }
 }
 
 impl PartialEq for Text {
@@ -38,9 +58,9 @@ impl Text {
         }
     }
 
-    /// A pattern that must fit as a whole; one that is no pattern fits only itself.
+    /// A pattern that must fit as a whole.
     pub fn pattern(pattern: &str) -> Text {
-        Regex::new(&format!("^(?:{pattern})$")).map_or_else(|_| Text::Exact(pattern.into()), Text::Pattern)
+        Text::Pattern(Arc::new(Pattern { source: format!("^(?:{pattern})$"), compiled: OnceLock::new() }))
     }
 
     /// A principal: the value after `spiffe://`.

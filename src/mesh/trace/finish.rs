@@ -57,7 +57,9 @@ pub fn finish(mut ctx: Ctx<'_>, request: &Request, address: IpAddr, got: Got) ->
     };
     let exit_code = match &reply {
         Reply::Response(_) => 0,
-        Reply::Failure(_) if matches!(request.scheme, Scheme::Tcp | Scheme::Udp) && got.outcome == Outcome::Delivered => 0,
+        // Who sends a datagram is not told what became of it.
+        Reply::Failure(_) if request.scheme == Scheme::Udp => 0,
+        Reply::Failure(_) if request.scheme == Scheme::Tcp && got.outcome == Outcome::Delivered => 0,
         Reply::Failure(f) => f.exit_code(),
     };
     let logs = match log_lines(&mut ctx) {

@@ -3,7 +3,7 @@
 use super::Ctx;
 use crate::k8s::{Object, Snapshot};
 use crate::mesh::policy::network::{End, Flow, Protocol};
-use crate::mesh::{Cause, resolve};
+use crate::mesh::{Cause, Model, resolve};
 use serde_json::json;
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -30,12 +30,12 @@ pub fn blocks(ctx: &Ctx<'_>, from: Option<IpAddr>, to: (IpAddr, u16), protocol: 
 }
 
 /// Who keeps the pod from asking the name server for a name; `None` for names that need no asking.
-pub fn blocks_names(ctx: &Ctx<'_>, pod: &Object, name: &str) -> Option<Cause> {
-    let network = &ctx.model.base().policies.network;
+pub fn blocks_names(model: &Model, pod: &Object, name: &str) -> Option<Cause> {
+    let network = &model.base().policies.network;
     if network.is_empty() || name.parse::<IpAddr>().is_ok() || name == "localhost" || name == pod.name() {
         return None;
     }
-    let snapshot = ctx.model.snapshot();
+    let snapshot = model.snapshot();
     let server = name_server(snapshot);
     let ip = |p: &Object| p.str_at(&["status", "podIP"]).parse().ok();
     let flow = Flow {

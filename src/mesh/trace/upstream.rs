@@ -77,7 +77,7 @@ fn addresses(ctx: &Ctx<'_>, place: &Place, cluster: &Cluster) -> (Vec<(Target, u
         match &endpoint.host {
             EndpointHost::Address(ip) => all.push((at(*ip, endpoint.mtls), weight)),
             EndpointHost::Name(name) => {
-                if let Some(cause) = firewall::blocks_names(ctx, &place.pod, name) {
+                if let Some(cause) = firewall::blocks_names(ctx.model, &place.pod, name) {
                     missing = Missing::Blocked(cause);
                     continue;
                 }
@@ -116,7 +116,7 @@ fn dynamic(ctx: &Ctx<'_>, place: &Place, cluster: &Cluster, asks: &Asks<'_>) -> 
     let listener = opened_by.and_then(|name| place.proxy.listeners.iter().find(|l| l.name == *name));
     let own = listener.is_some_and(|l| l.cause.object == cluster.cause.object) && !place.proxy.gateway;
     let Some(host) = asks.host else { return Err(Missing::Empty) };
-    if let Some(cause) = firewall::blocks_names(ctx, &place.pod, bare_host(host).trim_end_matches('.')) {
+    if let Some(cause) = firewall::blocks_names(ctx.model, &place.pod, bare_host(host).trim_end_matches('.')) {
         return Err(Missing::Blocked(cause));
     }
     let secure = cluster.tls.is_some();

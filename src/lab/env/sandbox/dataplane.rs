@@ -101,7 +101,7 @@ impl Dataplane for MeshNetwork {
     }
 
     fn resolve(&self, pod: &Object, name: &str) -> DnsAnswer {
-        self.model.resolve(pod, name, &self.outside)
+        self.model.looks_up(pod, name, &self.outside)
     }
 
     fn exchange(&mut self, pod: &Object, request: &Request, now: Time, nth: u64) -> Exchange {
