@@ -9,6 +9,7 @@ pub mod egress;
 pub mod gateway;
 pub mod gateway_api;
 pub mod gateway_http;
+pub mod gateway_merge;
 pub mod hosts;
 pub mod http_parts;
 pub mod index;
@@ -22,3 +23,6 @@ pub mod sidecar;
 pub mod slice;
 pub mod update;
 pub mod workloads;
+
+#[cfg(test)]
+mod fields;

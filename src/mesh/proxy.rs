@@ -57,6 +57,8 @@ pub struct FilterChain {
     /// The certificate of a gateway's own, where the server names one.
     pub own: Option<Arc<Own>>,
     pub filter: Filter,
+    /// What decides about its connections and is not modelled.
+    pub not_modelled: Option<Cause>,
     pub cause: Cause,
 }
 

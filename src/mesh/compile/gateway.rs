@@ -1,12 +1,12 @@
 //! Gateways: which resources open which listeners on a gateway's pod (Istio: model/gateway.go, core/gateway.go).
 
 use super::clusters;
-use super::gateway_http;
 use super::listeners::bare;
-use super::registry::target_port;
+use super::registry::{network, target_port};
 use super::routes::Builder;
 use super::rules::{VirtualService, overlaps, strings};
 use super::scope::{Base, Identity, Offer, gateway_scope};
+use super::{gateway_http, gateway_merge};
 use crate::k8s::{Object, Snapshot};
 use crate::mesh::Cause;
 use crate::mesh::policy::certificates;
@@ -39,11 +39,30 @@ pub struct Server {
     /// `tls.mode`; `None` without `tls`.
     pub tls_mode: Option<String>,
     pub https_redirect: bool,
+    /// The first setting of TLS that is not modelled.
+    pub unknown_tls: Option<&'static str>,
+    /// The address to listen on; empty: any.
+    pub bind: String,
     /// Where it stands: `spec.servers[0]`, `spec.listeners[0]`.
     pub place: String,
     /// The certificate that the server brings itself.
     pub own: certificates::Written,
 }
+
+/// Settings of TLS that ends at a gateway which this program does not follow.
+const UNKNOWN_TLS: [&str; 11] = [
+    "serverCertificate",
+    "caCertificates",
+    "caCrl",
+    "caCertCredentialName",
+    "tlsCertificates",
+    "subjectAltNames",
+    "verifyCertificateSpki",
+    "verifyCertificateHash",
+    "minProtocolVersion",
+    "maxProtocolVersion",
+    "cipherSuites",
+];
 
 /// Reads a Gateway.
 pub fn gateway(object: &Object) -> Gateway {
@@ -58,6 +77,8 @@ pub fn gateway(object: &Object) -> Gateway {
             tls_mode: tls.map(|t| t.get("mode").and_then(Value::as_str).unwrap_or("PASSTHROUGH").to_string()),
             own: certificates::written(tls),
             https_redirect: tls.and_then(|t| t.get("httpsRedirect")?.as_bool()).unwrap_or(false),
+            unknown_tls: tls.and_then(|t| UNKNOWN_TLS.into_iter().find(|name| t.get(*name).is_some_and(|v| !v.is_null()))),
+            bind: text("/bind"),
             place: format!("spec.servers[{i}]"),
         }
     };
@@ -152,7 +173,8 @@ pub fn proxy(base: &Base, id: &Identity, snapshot: &Snapshot, offer: &Offer<'_>)
     let mut listeners = Vec::new();
     let mut routes = BTreeMap::new();
     for (port, servers) in by_target_port(base, id, snapshot) {
-        if let Some(mut listener) = listener(&builder, port, &servers, &mut routes) {
+        for (bind, accepted) in gateway_merge::accepted(&servers) {
+            let Some(mut listener) = listener(&builder, (bind, port), &accepted, &mut routes) else { continue };
             for chain in listener.chains.iter_mut().filter(|c| c.terminates == Some(Terminate::Own)) {
                 let server = servers.iter().find(|s| s.server.ends_tls() && server_names(s.server) == chain.sni);
                 chain.own = server.map(|s| Arc::new(certificates::own(s, &id.namespace, snapshot, base.secrets_unread)));
@@ -210,29 +232,32 @@ fn service_port(id: &Identity, snapshot: &Snapshot, number: u16) -> Option<u16> 
     })
 }
 
-/// One listener for all servers of a port. Servers that do not fit beside the first are left out; without any chain there is no
-/// listener.
-fn listener(b: &Builder<'_>, port: u16, servers: &[Bound<'_>], routes: &mut BTreeMap<String, RouteConfig>) -> Option<Listener> {
+/// One listener for all servers of a port and address; without any chain there is none.
+fn listener(
+    b: &Builder<'_>,
+    (bind, port): (&str, u16),
+    servers: &[&Bound<'_>],
+    routes: &mut BTreeMap<String, RouteConfig>,
+) -> Option<Listener> {
     let first = servers.first()?;
     let mut chains: Vec<FilterChain> = Vec::new();
-    let http: Vec<&Bound<'_>> = servers.iter().filter(|s| s.server.kind() == ServerKind::Http).collect();
-    if first.server.kind() == ServerKind::Http {
-        let name = format!("http.{port}");
-        routes.insert(name.clone(), gateway_http::config(b, &http));
-        chains.push(bare(Filter::Http(name), first.cause("", "This server of the Gateway opens the port for HTTP.")));
-    } else {
-        for bound in servers {
-            for chain in secure_chains(b, bound, routes) {
-                if !chains.iter().any(|have| have.sni.iter().any(|s| chain.sni.contains(s)) || have.sni == chain.sni) {
-                    chains.push(chain);
-                }
+    for bound in servers {
+        for chain in secure_chains(b, bound, routes) {
+            if !chains.iter().any(|have| have.sni.iter().any(|s| chain.sni.contains(s)) || have.sni == chain.sni) {
+                chains.push(chain);
             }
         }
     }
+    let http: Vec<&Bound<'_>> = servers.iter().copied().filter(|s| s.server.kind() == ServerKind::Http).collect();
+    if let Some(opens) = http.first() {
+        let name = if bind.is_empty() { format!("http.{port}") } else { format!("http.{port}.{bind}") };
+        routes.insert(name.clone(), gateway_http::config(b, &http));
+        chains.push(bare(Filter::Http(name), opens.cause("", "This server of the Gateway opens the port for HTTP.")));
+    }
     let cause = first.cause("", "This server of the Gateway opens the port.");
     (!chains.is_empty()).then(|| Listener {
-        name: format!("0.0.0.0_{port}"),
-        address: None,
+        name: format!("{}_{port}", if bind.is_empty() { "0.0.0.0" } else { bind }),
+        address: bind.parse().ok(),
         port,
         chains,
         default_chain: None,
@@ -242,7 +267,24 @@ fn listener(b: &Builder<'_>, port: u16, servers: &[Bound<'_>], routes: &mut BTre
 
 fn secure_chains(b: &Builder<'_>, bound: &Bound<'_>, routes: &mut BTreeMap<String, RouteConfig>) -> Vec<FilterChain> {
     let server = bound.server;
+    let unknown = server.unknown_tls.filter(|_| server.kind() != ServerKind::Passthrough);
+    let mut chains = server_chains(b, bound, routes);
+    if let Some(name) = unknown {
+        let cause = bound.cause(&format!(".tls.{name}"), "This setting of TLS is not modelled.");
+        chains.iter_mut().for_each(|c| c.not_modelled = Some(cause.clone()));
+    }
+    chains
+}
+
+fn server_chains(b: &Builder<'_>, bound: &Bound<'_>, routes: &mut BTreeMap<String, RouteConfig>) -> Vec<FilterChain> {
+    let server = bound.server;
     match server.kind() {
+        ServerKind::Passthrough if server.tls_mode.as_deref() == Some("AUTO_PASSTHROUGH") => {
+            let unknown = bound.cause(".tls.mode", "AUTO_PASSTHROUGH is not modelled.");
+            let chain =
+                bare(Filter::Tcp(Vec::new()), bound.cause("", "This server of the Gateway takes TLS by its server name."));
+            vec![FilterChain { transport: Transport::Tls, not_modelled: Some(unknown), ..chain }]
+        }
         ServerKind::Passthrough => passthrough_chains(b, bound),
         ServerKind::TerminatedHttp => {
             let name = format!("https.{}.{}.{}.{}", server.port, server.port_name, bound.gateway.name, bound.gateway.namespace);
@@ -298,7 +340,9 @@ fn passthrough_chains(b: &Builder<'_>, bound: &Bound<'_>) -> Vec<FilterChain> {
                 let cause =
                     Cause::new(&vs.object, &format!("spec.tls[{i}]"), "This TLS rule takes the connection at the gateway.");
                 let filter = Filter::Tcp(b.weighted(&vs.object, &rule.destinations, bound.server.port));
-                chains.push(FilterChain { sni: entry.sni_hosts.clone(), transport: Transport::Tls, ..bare(filter, cause) });
+                let networks = entry.destination_subnets.iter().filter_map(|n| network(n)).collect();
+                let sni = entry.sni_hosts.clone();
+                chains.push(FilterChain { sni, networks, transport: Transport::Tls, ..bare(filter, cause) });
             }
         }
     }

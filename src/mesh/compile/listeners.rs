@@ -4,7 +4,7 @@ use super::clusters;
 use super::egress::Egress;
 use super::registry::{From, Protocol, Resolution, Service, ServicePort, contains, network};
 use super::routes::Builder;
-use super::rules::{L4Rule, Match, VirtualService};
+use super::rules::{Match, VirtualService};
 use crate::mesh::Cause;
 use crate::mesh::proxy::{EndpointHost, Filter, FilterChain, Listener, Transport, Weighted};
 use std::collections::{HashMap, HashSet};
@@ -119,14 +119,14 @@ fn add(builder: &Builder<'_>, drafts: &mut Drafts, service: &Service, port: &Ser
         let own_address = matches!(place, Place::Address(_)) && bind.is_none();
         let mut chains = match port.protocol {
             Protocol::Tls => tls_chains(builder, service, port, own_address),
-            _ => vec![tcp_chain(builder, service, port)],
+            _ => tcp_chains(builder, service, port),
         };
         let address = match place {
             Place::Address(ip) => Some(ip),
             _ => None,
         };
         if let Place::Network(ip, bits) = place {
-            chains.iter_mut().for_each(|c| c.networks = vec![(ip, bits)]);
+            chains.iter_mut().filter(|c| c.networks.is_empty()).for_each(|c| c.networks = vec![(ip, bits)]);
         }
         if port.protocol == Protocol::Auto {
             let config = match service.vips.is_empty() {
@@ -176,6 +176,7 @@ pub fn bare(filter: Filter, cause: Cause) -> FilterChain {
         terminates: None,
         own: None,
         filter,
+        not_modelled: None,
         cause,
     }
 }
@@ -228,15 +229,28 @@ fn tls_chains(builder: &Builder<'_>, service: &Service, port: &ServicePort, own_
     chains
 }
 
-fn tcp_chain(builder: &Builder<'_>, service: &Service, port: &ServicePort) -> FilterChain {
-    let fits = |rule: &L4Rule| rule.matches.is_empty() || rule.matches.iter().any(|m| l4_applies(builder, m, port.number));
+/// The first TCP rule without subnets ends the search; those with subnets before it are for their destinations only.
+fn tcp_chains(builder: &Builder<'_>, service: &Service, port: &ServicePort) -> Vec<FilterChain> {
+    let mut chains = Vec::new();
     for vs in rules_for(builder, service) {
-        if let Some(i) = vs.tcp.iter().position(fits) {
-            let cause = Cause::new(&vs.object, &format!("spec.tcp[{i}]"), "This TCP rule takes the connection.");
-            return bare(Filter::Tcp(builder.weighted(&vs.object, &vs.tcp[i].destinations, port.number)), cause);
+        for (i, rule) in vs.tcp.iter().enumerate().filter(|(_, rule)| !rule.destinations.is_empty()) {
+            let fitting: Vec<&Match> = rule.matches.iter().filter(|m| l4_applies(builder, m, port.number)).collect();
+            let all = rule.matches.is_empty() || fitting.iter().any(|m| m.destination_subnets.is_empty());
+            if !all && fitting.is_empty() {
+                continue;
+            }
+            let cause = Cause::new(&*vs.object, format!("spec.tcp[{i}]"), "This TCP rule takes the connection.");
+            let chain = bare(Filter::Tcp(builder.weighted(&vs.object, &rule.destinations, port.number)), cause);
+            if all {
+                chains.push(chain);
+                return chains;
+            }
+            let networks = fitting.iter().flat_map(|m| &m.destination_subnets).filter_map(|n| network(n)).collect();
+            chains.push(FilterChain { networks, ..chain });
         }
     }
-    bare(straight(service, port), port.cause.clone())
+    chains.push(bare(straight(service, port), port.cause.clone()));
+    chains
 }
 
 /// What takes connections that nothing else does.

@@ -305,7 +305,11 @@ fn entry_services(object: &Object, snapshot: &Snapshot) -> Vec<Service> {
     let vips: Vec<_> = strings(object.at(&["spec", "addresses"])).iter().filter_map(|a| network(a)).collect();
     let hosts = strings(object.at(&["spec", "hosts"]));
     let workloads = entry_workloads(object, snapshot, resolution);
-    let not_modelled = workloads.iter().flatten().find_map(|w| w.not_modelled.clone());
+    let inside = object.str_at(&["spec", "location"]) == "MESH_INTERNAL";
+    let names = object.at(&["spec", "subjectAltNames"]).as_array().is_some_and(|n| !n.is_empty());
+    let identities = (inside && names && workloads.iter().flatten().any(|w| w.mtls))
+        .then(|| Cause::new(object.key().to_string(), "spec.subjectAltNames", "The identities of endpoints are not modelled."));
+    let not_modelled = workloads.iter().flatten().find_map(|w| w.not_modelled.clone()).or(identities);
     let one = |(nth, host): (usize, &String)| {
         let host = host.to_ascii_lowercase();
         let ports = object.at(&["spec", "ports"]).as_array().into_iter().flatten().enumerate();

@@ -29,6 +29,9 @@ pub fn injected(ctx: &mut Ctx<'_>, pod: &Arc<Object>, connection: Connection, mu
     let Some(place) = ctx.model.place(pod, Question::default()) else {
         return server::plain(ctx, pod, connection, wire);
     };
+    if let Some(cause) = own_ingress(ctx, pod) {
+        return Got::not_modelled(cause);
+    }
     let port = connection.target.1;
     let sni = wire.sni().map(String::from);
     let hop = ctx.hop(&place);
@@ -188,4 +191,12 @@ fn inbound_entry(ctx: &mut Ctx<'_>, connection: Connection, port: u16, message: 
         downstream_remote: connection.remote(),
         ..Entry::default()
     }
+}
+
+/// A Sidecar that says itself what the pod listens on.
+fn own_ingress(ctx: &Ctx<'_>, pod: &Object) -> Option<Cause> {
+    let sidecar = crate::mesh::compile::scope::pick_sidecar(ctx.model.base(), &crate::mesh::capture::identity(pod))?;
+    let some = sidecar.at(&["spec", "ingress"]).as_array().is_some_and(|all| !all.is_empty());
+    let text = "Ingress listeners of a Sidecar are not modelled.";
+    some.then(|| Cause::new(sidecar.key().to_string(), "spec.ingress", text))
 }

@@ -27,7 +27,9 @@ pub fn gateway(ctx: &mut Ctx<'_>, pod: &Arc<Object>, connection: Connection, wir
     if let Some(cause) = ctx.model.unmodelled_for(pod).or_else(|| place.proxy.not_modelled.first().cloned()) {
         return Got::not_modelled(cause);
     }
-    let Some(listener) = place.proxy.listeners.iter().find(|l| l.port == port) else {
+    let at = |address: Option<IpAddr>| place.proxy.listeners.iter().find(|l| l.port == port && l.address == address);
+    let any = || at(None).or_else(|| at(Some(IpAddr::from([0, 0, 0, 0]))));
+    let Some(listener) = at(Some(ip)).or_else(any) else {
         if let Some(cause) = place.proxy.guard.patches.open("GATEWAY") {
             return Got::not_modelled(cause.clone());
         }
@@ -56,6 +58,9 @@ pub fn gateway(ctx: &mut Ctx<'_>, pod: &Arc<Object>, connection: Connection, wir
         return Got::end(What::Reset, Outcome::NoFilterChain, At::Gateway, cause).after(1);
     };
     ctx.hops[hop].filter_chain.clone_from(&chain.name);
+    if let Some(cause) = &chain.not_modelled {
+        return Got::not_modelled(cause.clone());
+    }
     let mut wire = wire;
     let (mut ended, mut principal) = (None, None);
     if let Some(how) = chain.terminates {
