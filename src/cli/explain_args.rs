@@ -11,7 +11,7 @@ use std::path::PathBuf;
     blocked http://example.com/"
 )]
 pub struct Explain {
-    /// FROM (POD, WORKLOAD or NAMESPACE/NAME; test by default) and URL: http://, https:// or tcp://HOST:PORT
+    /// FROM (POD, WORKLOAD or NAMESPACE/NAME; test by default) and URL: http://, https://, tcp://HOST:PORT or udp://HOST:PORT
     #[arg(num_args = 0..=2, value_name = "[FROM] URL")]
     pub operands: Vec<String>,
     #[command(flatten)]

@@ -39,7 +39,11 @@ pub fn notes(world: &World) -> String {
 
 /// `GET http://www.wikipedia.org/ from default/test`.
 pub fn headline(from: &Client, ask: &Ask) -> String {
-    let what = if ask.url.starts_with("tcp://") { "connect" } else { &ask.method };
+    let what = match ask.url.split_once("://") {
+        Some(("tcp", _)) => "connect",
+        Some(("udp", _)) => "send",
+        _ => &ask.method,
+    };
     format!("{what} {} from {from}", ask.url)
 }
 

@@ -23,11 +23,29 @@ pub fn subjects<'s>(snapshot: &'s Snapshot, options: &'s Options) -> impl Iterat
     edited.chain(lessened).chain(snapshot.find("", "ConfigMap", &options.root_namespace, "istio"))
 }
 
-/// Every edit, in a fixed order.
-pub fn all(snapshot: &Snapshot, options: &Options, pools: &Pools) -> Vec<Candidate> {
+/// Objects that a search looks at in a large mesh.
+const SUBJECTS: usize = 200;
+
+/// The objects that have most to do with what is asked: those that causes name, then those with a host that is asked for or nearly
+/// so, then the others in their order.
+fn nearest<'s>(snapshot: &'s Snapshot, options: &'s Options, pools: &Pools, named: &[String]) -> Vec<&'s Arc<Object>> {
+    let mut all: Vec<&Arc<Object>> = subjects(snapshot, options).collect();
+    if all.len() > SUBJECTS {
+        all.sort_by_cached_key(|object| match named.contains(&object.key().to_string()) {
+            true => 0,
+            false if pools.is_near(object) => 1,
+            false => 2,
+        });
+        all.truncate(SUBJECTS);
+    }
+    all
+}
+
+/// Every edit of the objects nearest to what is asked, in a fixed order. `named`: the objects that causes name.
+pub fn all(snapshot: &Snapshot, options: &Options, pools: &Pools, named: &[String]) -> Vec<Candidate> {
     let mut found = Vec::new();
-    for object in subjects(snapshot, options) {
-        let mut of = Of { object, pools, within: None, found: &mut found };
+    for object in nearest(snapshot, options, pools, named) {
+        let mut of = Of { object, pools, within: None, found: &mut found, made: 0 };
         if object.kind() == "ConfigMap" {
             of.mesh_text();
             continue;
@@ -48,10 +66,18 @@ struct Of<'a> {
     pools: &'a Pools,
     within: Option<Path>,
     found: &'a mut Vec<Candidate>,
+    made: usize,
 }
+
+/// Edits of one object that are tried: an object of ten thousand hosts is not looked through to its end.
+const EACH: usize = 2_000;
 
 impl Of<'_> {
     fn push(&mut self, path: Path, change: Change, cost: u32) {
+        if self.made >= EACH {
+            return;
+        }
+        self.made += 1;
         let edit = Edit { within: self.within.clone(), ..Edit::new(&self.object.key(), path, change) };
         self.found.push(Candidate { edit, cost });
     }
@@ -278,6 +304,9 @@ fn length(value: &Value, list: &Path) -> usize {
     list.get(value).and_then(Value::as_array).map_or(0, Vec::len)
 }
 
+/// Bytes of a text that is compared letter by letter.
+const COMPARED: usize = 300;
+
 /// What changing a value costs: little for a slip of the pen, more for another word.
 fn distance(from: &Value, to: &Value) -> u32 {
     let text = |value: &Value| match value {
@@ -287,6 +316,9 @@ fn distance(from: &Value, to: &Value) -> u32 {
     let (a, b) = (text(from), text(to));
     if a.eq_ignore_ascii_case(&b) {
         return 5;
+    }
+    if a.len().max(b.len()) > COMPARED {
+        return 25;
     }
     let changes = similar::TextDiff::from_chars(a.as_str(), b.as_str());
     let ratio = changes.ratio();

@@ -1,6 +1,6 @@
 //! One edit of one object.
 
-use super::path::{Path, Seg};
+use super::path::Path;
 use crate::base::yaml;
 use crate::k8s::{Key, Object, Snapshot};
 use serde_json::Value;
@@ -115,9 +115,14 @@ impl Edit {
         }
     }
 
-    /// Whether the edit moves or renames its object.
-    pub fn rekeys(&self) -> bool {
-        self.path.0.first() == Some(&Seg::Key("metadata".into())) && matches!(self.change, Change::Set { .. })
+    /// Where an edit moves its object to, when it renames it or changes its namespace.
+    pub fn moved_to(&self) -> Option<Key> {
+        let Change::Set { to: Value::String(to), .. } = &self.change else { return None };
+        match self.path.to_string().as_str() {
+            "metadata.name" => Some(Key { name: to.clone(), ..self.object.clone() }),
+            "metadata.namespace" => Some(Key { namespace: to.clone(), ..self.object.clone() }),
+            _ => None,
+        }
     }
 }
 

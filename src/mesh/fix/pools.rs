@@ -76,7 +76,21 @@ impl Pools {
         pools.read_gateways(snapshot);
         pools.read_rules(snapshot);
         pools.read_words(snapshot);
+        for list in [&mut pools.gateways, &mut pools.gateway_names, &mut pools.namespaces, &mut pools.subsets] {
+            list.truncate(MOST);
+        }
+        pools.gateway_services.truncate(MOST);
+        pools.ports.truncate(MOST);
         pools
+    }
+
+    /// Whether an object has a host that is asked for, or one so like it that a slip of the pen may lie between them.
+    pub fn is_near(&self, object: &Object) -> bool {
+        let near = |text: &str| self.hosts.iter().any(|host| like(host, text));
+        super::path::leaves(object.spec(), &Default::default())
+            .iter()
+            .take(LEAVES)
+            .any(|(_, leaf)| leaf.as_str().is_some_and(near))
     }
 
     fn read_words(&mut self, snapshot: &Snapshot) {
@@ -116,7 +130,6 @@ impl Pools {
                 ports.filter_map(|p| p.get("port")?.as_u64()).for_each(|p| note(&mut self.ports, p as u16));
             }
         }
-        self.ports.truncate(12);
     }
 
     fn read_rules(&mut self, snapshot: &Snapshot) {
@@ -174,6 +187,18 @@ impl Pools {
             }
         }
     }
+}
+
+/// Values of one kind that are tried.
+const MOST: usize = 16;
+/// Leaves of an object that are compared with what is asked for.
+const LEAVES: usize = 400;
+
+/// The same host but for a few letters, or one of its domain.
+fn like(host: &str, text: &str) -> bool {
+    let short = text.len().abs_diff(host.len()) <= 3 && text.len() < 300;
+    let domain = host.split_once('.').map_or(host, |(_, domain)| domain);
+    text.ends_with(domain) || (short && similar::TextDiff::from_chars(host, text).ratio() > 0.85)
 }
 
 fn note<T: PartialEq>(list: &mut Vec<T>, value: T) {

@@ -5,7 +5,7 @@ use super::edit::{Change, Edit};
 use super::guard::Guard;
 use super::pools::Pools;
 use super::{Answer, Question, Repair, Wish};
-use crate::k8s::{Object, Snapshot};
+use crate::k8s::{Key, Object, Snapshot};
 use crate::mesh::{Model, Record, validate};
 use std::sync::Arc;
 
@@ -62,7 +62,8 @@ impl<'q> Search<'q> {
 
     fn candidates(&self, snapshot: &Snapshot) -> Vec<Candidate> {
         let pools = Pools::of(&Question { snapshot, inputs: self.question.inputs, ..*self.question });
-        let mut all = candidates::all(snapshot, self.question.options, &pools);
+        let named: Vec<String> = self.before.iter().flatten().map(|record| record.cause.object.to_string()).collect();
+        let mut all = candidates::all(snapshot, self.question.options, &pools, &named);
         for candidate in &mut all {
             candidate.cost -= self.hinted(&candidate.edit).min(candidate.cost);
         }
@@ -125,9 +126,9 @@ impl<'q> Search<'q> {
             return None;
         }
         self.left = self.left.checked_sub(1)?;
-        let model = Model::compile(&snapshot, self.question.options);
         let mut tried = Tried { cost: candidate.cost, edits: before.to_vec(), snapshot, held: 0, reach: 0 };
         tried.edits.push(candidate.edit.clone());
+        let model = self.model(&tried);
         for wish in self.question.wishes {
             let records = records(self.question, &model, wish);
             if (wish.holds)(&records) {
@@ -139,11 +140,21 @@ impl<'q> Search<'q> {
         Some(tried)
     }
 
+    /// The mesh after the edits: only what they touch is compiled anew.
+    fn model(&self, tried: &Tried) -> Model {
+        let mut keys: Vec<Key> = Vec::new();
+        for edit in &tried.edits {
+            keys.push(edit.object.clone());
+            keys.extend(edit.moved_to());
+        }
+        self.base.update(&tried.snapshot, &keys, self.question.options)
+    }
+
     fn repair_of(&self, tried: &Tried, guard: &Guard) -> Option<Repair> {
         if tried.held < self.question.wishes.len() {
             return None;
         }
-        let model = Model::compile(&tried.snapshot, self.question.options);
+        let model = self.model(tried);
         if guard.opens(self.question, &model) {
             return None;
         }

@@ -146,3 +146,23 @@ fn what_no_field_mends_is_said_so_within_the_limit() {
     assert!(matches!(ask(&world), Answer::Nothing { tried } if tried <= TRIES));
     assert_eq!(ask(&self::world()), Answer::Fine);
 }
+
+/// Two thousand other hosts stand beside the misspelt one.
+#[test]
+fn a_slip_is_found_in_a_large_mesh() {
+    let mut world = world();
+    let mut entry = (**world.list("networking.istio.io", "ServiceEntry").next().expect("one")).clone();
+    for n in 0..2_000 {
+        let mut other = entry.clone();
+        other.0["metadata"]["name"] = json!(format!("a-{n:04}"));
+        other.0["spec"]["hosts"] = json!([format!("host-{n}.example.com")]);
+        world.put(Arc::new(other));
+    }
+    entry.0["spec"]["hosts"] = json!(["www.wikipedai.org"]);
+    world.put(Arc::new(entry));
+    let Answer::Repairs(all) = ask(&world) else { panic!("no repair") };
+    assert_eq!(
+        all[0].edits[0].to_string(),
+        "ServiceEntry default/wikipedia-egress spec.hosts[0]: set it to www.wikipedia.org (now www.wikipedai.org)"
+    );
+}

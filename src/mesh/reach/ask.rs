@@ -12,7 +12,7 @@ const MAX_PARTS: usize = 1_000;
 /// A URL and the options of curl that change what goes over the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ask {
-    /// `http://`, `https://` or `tcp://HOST:PORT`; without a scheme it is http.
+    /// `http://`, `https://`, `tcp://HOST:PORT` or `udp://HOST:PORT`; without a scheme it is http.
     pub url: String,
     pub method: String,
     /// Names and values; `Host` replaces the URL's.
@@ -55,9 +55,10 @@ impl Ask {
         if self.headers.len() + self.resolve.len() + self.connect_to.len() > MAX_PARTS {
             return Err(format!("more than {MAX_PARTS} headers and overrides"));
         }
-        let mut request = match self.url.strip_prefix("tcp://") {
-            Some(rest) => connection(rest)?,
-            None => request_for(&self.url, &self.method, AGENT).ok_or_else(|| bad_url(&self.url))?,
+        let mut request = match self.url.split_once("://") {
+            Some(("tcp", rest)) => connection("tcp", rest)?,
+            Some(("udp", rest)) => Request { scheme: Scheme::Udp, ..connection("udp", rest)? },
+            _ => request_for(&self.url, &self.method, AGENT).ok_or_else(|| bad_url(&self.url))?,
         };
         if request.port == 0 || request.host.contains(|c: char| c.is_whitespace() || c.is_control() || c == '*') {
             return Err(bad_url(&self.url));
@@ -69,7 +70,7 @@ impl Ask {
             request.headers.retain(|(have, _)| !have.eq_ignore_ascii_case(name));
             request.headers.push((name.clone(), value.clone()));
         }
-        if self.http10 && request.scheme != Scheme::Tcp {
+        if self.http10 && !matches!(request.scheme, Scheme::Tcp | Scheme::Udp) {
             request.version = HttpVersion::Http10;
         }
         request.insecure = self.insecure;
@@ -122,13 +123,16 @@ impl Ask {
 }
 
 fn bad_url(url: &str) -> String {
-    format!("{url} is not a URL that explain reads: http://, https:// or tcp://, a host, perhaps a port (1 to 65535) and a path")
+    format!(
+        "{url} is not a URL that explain reads: http://, https://, tcp:// or udp://, a host, perhaps a port (1 to 65535) and a path"
+    )
 }
 
 /// `HOST:PORT` of a bare connection.
-fn connection(text: &str) -> Result<Request, String> {
+fn connection(scheme: &str, text: &str) -> Result<Request, String> {
     let text = text.trim_end_matches('/');
-    let bad = || format!("tcp://{text}: a bare connection needs a host and a port (1 to 65535), tcp://db.example.com:5432");
+    let bad =
+        || format!("{scheme}://{text}: a bare connection needs a host and a port (1 to 65535), {scheme}://db.example.com:5432");
     let (host, port) = text.rsplit_once(':').filter(|(host, _)| !host.is_empty()).ok_or_else(bad)?;
     let port: u16 = port.parse().ok().filter(|p| *p > 0).ok_or_else(bad)?;
     let base = request_for(&format!("http://{host}:{port}/"), "GET", AGENT).ok_or_else(bad)?;
@@ -162,6 +166,7 @@ mod tests {
             ("https://a.example:8443", Scheme::Https, "a.example", 8443, "/"),
             ("tcp://db.example:5432", Scheme::Tcp, "db.example", 5432, "/"),
             ("http://[::1]:8080/", Scheme::Http, "::1", 8080, "/"),
+            ("udp://198.51.100.7:53", Scheme::Udp, "198.51.100.7", 53, "/"),
             ("tcp://[fd00::1]:22", Scheme::Tcp, "fd00::1", 22, "/"),
         ] {
             let request = Ask::get(url).request().unwrap();
