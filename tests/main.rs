@@ -3,6 +3,7 @@
 mod architecture;
 mod corpus;
 mod hostile;
+mod injection;
 mod kubectl;
 mod mutants;
 mod probe;
@@ -10,6 +11,7 @@ mod program;
 mod properties;
 mod pty;
 mod real;
+mod releases;
 mod screen;
 mod seed;
 mod serve;

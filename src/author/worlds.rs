@@ -18,8 +18,10 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 /// Worlds of the sandbox.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Sandboxes {
+    /// The Istio release that every world imitates; "" for the default.
+    pub istio: String,
     /// The network of every world, honest unless a test bends it.
     pub bend: Bend,
 }
@@ -27,7 +29,7 @@ pub struct Sandboxes {
 impl Bench for Sandboxes {
     fn start<'a>(&'a self, lesson: &'a Arc<Lesson>, seed: Seed) -> BoxFuture<'a, Result<Box<dyn World>, String>> {
         Box::pin(async move {
-            let env = Sandbox::in_process(Make::instant(seed), self.bend);
+            let env = Sandbox::in_process(Make::instant(seed), self.bend).imitating(&self.istio);
             let files = MemoryFiles::default();
             start::prepare(&env.client(), lesson, &files).await.map_err(text)?;
             Ok(Box::new(ForkWorld::new(env, files, lesson.clone(), seed)) as Box<dyn World>)

@@ -160,7 +160,7 @@ mod tests {
     }
 
     fn judged(snapshot: &Snapshot, check: &CompiledCheck) -> Holds {
-        judge(&Model::compile(snapshot, &Options::default()), snapshot, check)
+        judge(&Model::compile(snapshot, &Options::of_objects(snapshot)), snapshot, check)
     }
 
     #[test]

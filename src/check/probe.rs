@@ -66,7 +66,7 @@ impl<'a> Prober<'a> {
             ctx,
             reader,
             snapshot,
-            model: Model::compile(snapshot, &Options { secrets_unread: true, ..Options::default() }),
+            model: Model::compile(snapshot, &Options { secrets_unread: true, ..Options::of_objects(snapshot) }),
             gateways: workload::gateways(snapshot),
             services: workload::gateway_services(snapshot),
             seen: HashMap::new(),

@@ -115,6 +115,9 @@ pub struct Run {
     /// The world's seed
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// The Istio release to imitate: 1.26 or 1.30
+    #[arg(long, value_name = "VERSION", default_value = "", hide_default_value = true)]
+    pub istio: String,
     #[command(flatten)]
     pub from_dir: From,
 }
@@ -132,6 +135,9 @@ pub struct Prove {
     /// A JUnit report on standard output
     #[arg(long, conflicts_with = "json")]
     pub junit: bool,
+    /// The Istio release to imitate: 1.26 or 1.30
+    #[arg(long, value_name = "VERSION", default_value = "", hide_default_value = true)]
+    pub istio: String,
     #[command(flatten)]
     pub from_dir: From,
 }

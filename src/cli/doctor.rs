@@ -69,7 +69,7 @@ fn self_test() -> Row {
     let watch = Stopwatch::start();
     let asked = runtime().map_err(|t| t.sentence).and_then(|runtime| {
         runtime.block_on(async {
-            let world = throw_away(Seed(1)).await.map_err(|e| e.to_string())?;
+            let world = throw_away(Seed(1), "").await.map_err(|e| e.to_string())?;
             crate::lab::objects::node_count(&world.env.client()).await.map_err(|e| e.to_string())
         })
     });

@@ -6,6 +6,7 @@ use crate::author::worlds::Sandboxes;
 use crate::base::seed::Seed;
 use crate::lab::headless::{self, StepRun};
 use crate::lesson::model::Lesson;
+use crate::mesh::versions;
 use std::sync::Arc;
 
 pub(super) fn run(a: &args::Run) -> End {
@@ -14,8 +15,9 @@ pub(super) fn run(a: &args::Run) -> End {
         None => lesson.steps.len(),
         Some(step) => lessons::step_index(&lesson, step)? + 1,
     };
+    release(&a.istio)?;
     let runtime = runtime()?;
-    let report = runtime.block_on(headless::run(lesson.clone(), Seed(a.seed), last, |step| {
+    let report = runtime.block_on(headless::run(lesson.clone(), (Seed(a.seed), &a.istio), last, |step| {
         if !a.json {
             print(&line(&lesson, step));
         }
@@ -29,6 +31,14 @@ pub(super) fn run(a: &args::Run) -> End {
         print(&format!("{passed} of {} steps passed in {} ms\n", report.steps.len(), report.elapsed_ms));
     }
     Ok(if report.passed { GOOD } else { FAILED })
+}
+
+/// Whether a release can be imitated.
+pub(super) fn release(istio: &str) -> Result<(), Trouble> {
+    match versions::find(istio) {
+        Some(_) => Ok(()),
+        None => Err(Trouble::usage(format!("--istio is {}, not {istio}", versions::lines().join(" or ")))),
+    }
 }
 
 fn line(lesson: &Lesson, step: &StepRun) -> String {
@@ -53,8 +63,10 @@ pub(super) fn prove(a: &args::Prove) -> End {
     if let Some(step) = a.step.iter().find(|step| !wanted.iter().any(|lesson| lesson.step(step).is_some())) {
         return Err(Trouble::usage(format!("no lesson has a step {step} (`list --json` shows the ids)")));
     }
+    release(&a.istio)?;
     let runtime = runtime()?;
-    let report = runtime.block_on(prove::prove_steps(&Sandboxes::default(), &wanted, &a.step));
+    let bench = Sandboxes { istio: a.istio.clone(), ..Sandboxes::default() };
+    let report = runtime.block_on(prove::prove_steps(&bench, &wanted, &a.step));
     runtime.shutdown_background();
     match (a.json, a.junit) {
         (true, _) => print(&format!("{}\n", serde_json::to_string_pretty(&report).unwrap_or_default())),

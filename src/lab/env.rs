@@ -15,6 +15,10 @@ pub struct Checkpoint(pub u64);
 pub trait Environment: Send + Sync {
     /// `sandbox`, `context:NAME`: status bar and reports.
     fn name(&self) -> String;
+    /// The Istio release that installing brings here (`1.26`); "" for the default. A cluster has what it has.
+    fn istio(&self) -> String {
+        String::new()
+    }
     /// The API server's address as kubectl shows it.
     fn url(&self) -> Option<String>;
     /// A client for the learner's own actions. Speaks HTTPS.

@@ -45,9 +45,14 @@ pub struct StepRun {
 ///
 /// # Errors
 /// The world cannot be made or served.
-pub async fn run(lesson: Arc<Lesson>, seed: Seed, steps: usize, mut told: impl FnMut(&StepRun)) -> anyhow::Result<Report> {
+pub async fn run(
+    lesson: Arc<Lesson>,
+    (seed, istio): (Seed, &str),
+    steps: usize,
+    mut told: impl FnMut(&StepRun),
+) -> anyhow::Result<Report> {
     let watch = Stopwatch::start();
-    let served = throw_away(seed).await?;
+    let served = throw_away(seed, istio).await?;
     let env: Arc<dyn Environment> = served.env.clone();
     let files: Arc<dyn Files> = Arc::new(MemoryFiles::default());
     start::prepare(&env.client(), &lesson, &*files).await?;

@@ -108,7 +108,7 @@ impl Prompt {
         let istioctl = crate::istioctl::Context {
             client: env.client(),
             namespace: "default".into(),
-            version: String::new(),
+            version: env.istio(),
             readiness: crate::istioctl::Readiness::default(),
         };
         Prompt { kubectl, istioctl, files, editor, env, clock }

@@ -8,6 +8,7 @@ use super::compile::update::{Change, Touches, touches};
 use super::config::MeshConfig;
 use super::proxy::{EndpointHost, Proxy};
 use super::trace::{self, Place, burst};
+use super::versions;
 use super::{Cause, Facts, Record, Trace, resolve};
 use crate::base::clock::Time;
 use crate::base::seed::Seed;
@@ -53,6 +54,17 @@ impl Default for Options {
 }
 
 impl Options {
+    /// The default, as the release that is installed in these objects has it.
+    pub fn of_objects(snapshot: &Snapshot) -> Options {
+        Options::default().as_installed(snapshot)
+    }
+
+    /// The same with the facts of the release that is installed in these objects; the default release's where none is.
+    pub fn as_installed(self, snapshot: &Snapshot) -> Options {
+        let facts = versions::installed(snapshot, &self).map(|release| release.facts).unwrap_or_default();
+        Options { facts, ..self }
+    }
+
     /// An object of the control plane by its plain name (`istio`, `istiod`): that of the revision.
     pub fn of_revision(&self, name: &str) -> String {
         match self.revision.as_str() {

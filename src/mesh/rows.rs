@@ -2,6 +2,8 @@
 
 mod bytes;
 mod file;
+mod gates;
+mod injection;
 mod installed;
 mod judge;
 mod refusals;

@@ -1,5 +1,7 @@
 //! What differs between the Istio releases that this program imitates: one table, `assets/istio/versions.json`.
 
+use crate::k8s::Snapshot;
+use crate::mesh::Options;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -102,6 +104,14 @@ pub fn find(version: &str) -> Option<Release> {
     Some(Release { line, ..release })
 }
 
+/// The release of the istiod that the objects hold, by its image's tag; `None` without one, or when it is not imitated.
+pub fn installed(snapshot: &Snapshot, options: &Options) -> Option<Release> {
+    let istiod = snapshot.find("apps", "Deployment", &options.root_namespace, &options.of_revision("istiod"))?;
+    let image = istiod.0.pointer("/spec/template/spec/containers/0/image")?.as_str()?;
+    let tag = image.rsplit('/').next()?.rsplit_once(':')?.1;
+    find(tag).filter(|_| !tag.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,5 +129,21 @@ mod tests {
         assert_eq!(find("").map(|r| r.line).as_deref(), Some("1.30"));
         assert_eq!(find("1.2"), None);
         assert_eq!(find("1.300"), None);
+    }
+
+    #[test]
+    fn the_installed_release_is_that_of_istiods_image() {
+        let with = |image: &str| -> Snapshot {
+            let istiod = serde_json::json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "istiod", "namespace": "istio-system"},
+                "spec": {"template": {"spec": {"containers": [{"name": "discovery", "image": image}]}}}});
+            std::iter::once(crate::k8s::Object(istiod)).collect()
+        };
+        let line = |image: &str| installed(&with(image), &Options::default()).map(|r| r.line);
+        assert_eq!(line("docker.io/istio/pilot:1.26.8").as_deref(), Some("1.26"));
+        assert_eq!(line("my.registry:5000/pilot:1.30.2-distroless").as_deref(), Some("1.30"));
+        assert_eq!(line("my.registry:5000/pilot"), None);
+        assert_eq!(line("docker.io/istio/pilot:1.18.0"), None);
+        assert!(!Options::of_objects(&with("docker.io/istio/pilot:1.26.8")).facts.hides_transport_failure);
+        assert_eq!(Options::of_objects(&Snapshot::default()), Options::default());
     }
 }

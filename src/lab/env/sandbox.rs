@@ -203,14 +203,14 @@ pub struct ThrowAway {
     pub env: Arc<Sandbox>,
 }
 
-/// Makes a throw-away world.
+/// Makes a throw-away world that imitates this Istio release ("" for the default).
 ///
 /// # Errors
 /// No port, or the temporary folder cannot be written.
-pub async fn throw_away(seed: Seed) -> Result<ThrowAway, serve::Error> {
+pub async fn throw_away(seed: Seed, istio: &str) -> Result<ThrowAway, serve::Error> {
     let options = Serve { port: 0, seed, instant: true, real_time: false };
     let served = serve_new(&Paths::from_environment(), options).await?;
-    Ok(ThrowAway { env: Arc::new(served.sandbox) })
+    Ok(ThrowAway { env: Arc::new(served.sandbox.imitating(istio)) })
 }
 
 impl Served {
@@ -237,6 +237,8 @@ pub struct Sandbox {
     kubeconfig: Option<PathBuf>,
     /// The folder of an unsaved world, removed with it.
     scratch: Option<Scratch>,
+    /// The Istio release that `istioctl install` brings; "" for the default.
+    istio: String,
     /// The newest probe base: the revision it was made from, and the frozen world with the control workloads in it.
     base: tokio::sync::Mutex<Option<(u64, Handle)>>,
 }
@@ -273,7 +275,13 @@ impl Sandbox {
     /// An environment on a world that runs already, without a socket.
     pub fn on(handle: Handle) -> Sandbox {
         let client = kube::Client::new(Local::new(handle.clone()), "default");
-        Sandbox { handle, client, server: None, kubeconfig: None, scratch: None, base: tokio::sync::Mutex::default() }
+        let (istio, base) = (String::new(), tokio::sync::Mutex::default());
+        Sandbox { handle, client, server: None, kubeconfig: None, scratch: None, istio, base }
+    }
+
+    /// The same, imitating this Istio release (`1.26`; "" for the default).
+    pub fn imitating(self, istio: &str) -> Sandbox {
+        Sandbox { istio: istio.into(), ..self }
     }
 
     /// The port, if it is served.
@@ -291,7 +299,7 @@ impl Sandbox {
     /// # Errors
     /// When the world is gone.
     pub async fn fork_instant(&self) -> anyhow::Result<Sandbox> {
-        Ok(Sandbox::on(self.fork_handle(Pace::Instant).await?))
+        Ok(Sandbox::on(self.fork_handle(Pace::Instant).await?).imitating(&self.istio))
     }
 
     /// Every object as text by its key, without versions and the times of managed fields: what "reset exactly" compares.
@@ -329,6 +337,10 @@ impl Sandbox {
 impl Environment for Sandbox {
     fn name(&self) -> String {
         "sandbox".into()
+    }
+
+    fn istio(&self) -> String {
+        self.istio.clone()
     }
 
     fn url(&self) -> Option<String> {

@@ -208,16 +208,10 @@ fn options(snapshot: &Snapshot, client: Option<&Client>, version: &str) -> Optio
     let revision = pod.and_then(|pod| revision(&pod)).or_else(|| only_revision(snapshot)).unwrap_or_default();
     let revision = if revision == "default" { String::new() } else { revision };
     let options = Options { revision, ..Options::default() };
-    let asked = if version.is_empty() { installed(snapshot, &options) } else { version.to_string() };
-    let release = versions::find(&asked).unwrap_or_else(versions::default_release);
-    Options { facts: release.facts, ..options }
-}
-
-/// The tag of the installed istiod's image, "" when there is none.
-fn installed(snapshot: &Snapshot, options: &Options) -> String {
-    let istiod = snapshot.find("apps", "Deployment", &options.root_namespace, &options.of_revision("istiod"));
-    let image = istiod.and_then(|d| d.0.pointer("/spec/template/spec/containers/0/image")?.as_str().map(String::from));
-    image.and_then(|image| Some(image.rsplit_once(':')?.1.to_string())).unwrap_or_default()
+    match versions::find(version).filter(|_| !version.is_empty()) {
+        Some(release) => Options { facts: release.facts, ..options },
+        None => options.as_installed(snapshot),
+    }
 }
 
 /// The revision that injected a pod.

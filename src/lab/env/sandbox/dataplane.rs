@@ -92,6 +92,10 @@ impl Dataplane for MeshNetwork {
         if changes.changed.is_empty() || changes.changed.iter().any(mesh) {
             options.last_known_mesh = accepted_mesh(changes.snapshot).or(options.last_known_mesh);
         }
+        let istiod = |key: &Key| key.kind.kind == "Deployment" && key.namespace == "istio-system";
+        if changes.changed.is_empty() || changes.changed.iter().any(istiod) {
+            options = options.as_installed(changes.snapshot);
+        }
         self.model = self.model.update(changes.snapshot, changes.changed, &options);
         let idle = |key: &Key| IDLE_KINDS.contains(&key.kind.kind.as_str());
         self.pushed |= !changes.changed.iter().all(idle) || changes.changed.is_empty();

@@ -23,7 +23,7 @@ const HEADSTART_MS: i64 = 6 * 60 * 1000;
 pub(super) async fn rebuild(target: &Sandbox, lesson: &Lesson, step: usize) -> anyhow::Result<()> {
     let now = SystemClock.now();
     let seed = target.handle().with(|world| world.seed()).await?;
-    let build = built(lesson, step, seed, now.plus_ms(-HEADSTART_MS)).await?;
+    let build = built(lesson, step, (seed, &target.istio()), now.plus_ms(-HEADSTART_MS)).await?;
     // The worlds live in tasks of their own: the one that was built is handed over whole.
     let fork = build.handle().with(|world| world.fork(world.revision(), Pace::Instant)).await?;
     let fork = fork.ok_or_else(|| anyhow::anyhow!("the state that was built is not kept"))?;
@@ -36,13 +36,18 @@ pub(super) async fn rebuild(target: &Sandbox, lesson: &Lesson, step: usize) -> a
 /// # Errors
 /// As [`rebuild`].
 pub async fn state_before(lesson: &Lesson, step: usize, seed: Seed) -> anyhow::Result<Vec<u8>> {
-    let build = built(lesson, step, seed, SystemClock.now().plus_ms(-HEADSTART_MS)).await?;
+    let build = built(lesson, step, (seed, ""), SystemClock.now().plus_ms(-HEADSTART_MS)).await?;
     let saved = build.handle().with(|world| world.save()).await?;
     Ok(serde_json::to_vec(&saved)?)
 }
 
-async fn built(lesson: &Lesson, step: usize, seed: Seed, start: crate::base::clock::Time) -> anyhow::Result<Arc<Sandbox>> {
-    let env = Arc::new(Sandbox::on(spawn(world_at(seed, Pace::Instant, start, Bend::Honest), None)));
+async fn built(
+    lesson: &Lesson,
+    step: usize,
+    (seed, istio): (Seed, &str),
+    start: crate::base::clock::Time,
+) -> anyhow::Result<Arc<Sandbox>> {
+    let env = Arc::new(Sandbox::on(spawn(world_at(seed, Pace::Instant, start, Bend::Honest), None)).imitating(istio));
     let files: Arc<dyn Files> = Arc::new(MemoryFiles::default());
     start::prepare(&env.client(), lesson, &*files).await?;
     let prompt = Prompt::new(env.clone(), files, None);

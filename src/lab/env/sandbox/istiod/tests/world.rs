@@ -194,10 +194,10 @@ async fn what_is_valid_is_stored_as_v1_and_other_kinds_are_not_simulated() {
         "spec": {"hosts": ["www.wikipedia.org"], "resolution": "STATIC"}});
     lab.ask("POST", "/apis/networking.istio.io/v1alpha3/namespaces/default/serviceentries", old).await.expect("created");
     assert_eq!(lab.get(&format!("{ISTIO}/serviceentries/w")).await["apiVersion"], "networking.istio.io/v1");
-    let policy =
-        json!({"apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy", "metadata": {"name": "x"}, "spec": {}});
-    let path = "/apis/security.istio.io/v1/namespaces/default/authorizationpolicies";
-    let (_, message) = lab.ask("POST", path, policy).await.expect_err("not simulated");
-    assert!(message.contains("not simulated here: AuthorizationPolicy"), "{message}");
+    let proxy =
+        json!({"apiVersion": "networking.istio.io/v1beta1", "kind": "ProxyConfig", "metadata": {"name": "x"}, "spec": {}});
+    let path = "/apis/networking.istio.io/v1beta1/namespaces/default/proxyconfigs";
+    let (_, message) = lab.ask("POST", path, proxy).await.expect_err("not simulated");
+    assert!(message.contains("not simulated here: ProxyConfig"), "{message}");
     assert_eq!(lab.get(path).await["items"], json!([]));
 }
