@@ -1,8 +1,14 @@
 //! What Istio's analyzers do not notice and a learner wants to know: findings with ids of our own, each with the object and field
 //! that is the cause and what to do next. Not proofs: a finding says what will surprise, not that someone erred.
 
+mod gateway;
 mod injection;
 mod mesh;
+mod other;
+mod policy;
+mod scope;
+mod service_entry;
+mod tls;
 mod view;
 
 use super::{Context, Input, Level};
@@ -48,7 +54,17 @@ pub struct Check {
 
 /// Every check, by theme.
 pub fn checks() -> impl Iterator<Item = &'static Check> {
-    [mesh::CHECKS, injection::CHECKS].into_iter().flatten()
+    let themes = [
+        mesh::CHECKS,
+        injection::CHECKS,
+        service_entry::CHECKS,
+        tls::CHECKS,
+        gateway::CHECKS,
+        scope::CHECKS,
+        policy::CHECKS,
+        other::CHECKS,
+    ];
+    themes.into_iter().flatten()
 }
 
 /// Where a check puts what it found.

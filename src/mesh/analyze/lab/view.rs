@@ -1,5 +1,4 @@
 //! What the checks look at.
-#![allow(dead_code)] // Checks to come use the rest.
 
 use crate::k8s::Object;
 use crate::mesh::analyze::{Context, items, selects, text, texts};
