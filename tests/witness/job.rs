@@ -12,6 +12,7 @@ use egress_lab::k8s::Object;
 use egress_lab::mesh::capture::{self, Capture};
 use egress_lab::mesh::envoy::Told;
 use egress_lab::mesh::envoy::bootstrap::{self, Room};
+use egress_lab::mesh::proxy::FilterChain;
 use egress_lab::mesh::{Inputs, Model, Trace};
 use egress_lab::outside::Outside;
 use egress_lab::outside::wire::{DnsAnswer, Failure, Reply, Request, Scheme};
@@ -41,6 +42,8 @@ pub struct Job {
     pub captured: bool,
     pub proxies: Vec<Needed>,
     pub trace: Trace,
+    /// Requests sent at the same time, when there are several.
+    pub burst: Vec<Trace>,
 }
 
 /// Where a run keeps its files, and what its proxies are given.
@@ -54,13 +57,17 @@ impl Base {
         self.folder.join(format!("{}.access", pod.replace('/', "_")))
     }
 
-    /// The bootstrap of a pod's proxy.
-    fn bootstrap(&self, model: &Model, pod: &Object, admin: u16) -> Option<Needed> {
+    /// The bootstrap of a pod's proxy; `None` without one, or when it listens nowhere. `Err`: why it cannot be written.
+    fn bootstrap(&self, model: &Model, pod: &Object, admin: u16) -> Option<Result<Needed, String>> {
         let proxy = model.proxy(pod)?;
         let ip: IpAddr = pod.str_at(&["status", "podIP"]).parse().ok()?;
         let name = format!("{}/{}", pod.namespace(), pod.name());
         if proxy.gateway && proxy.listeners.is_empty() {
             return None;
+        }
+        let lacks = |c: &FilterChain| c.own.as_ref().is_some_and(|own| !own.is_there());
+        if proxy.listeners.iter().flat_map(|l| &l.chains).any(lacks) {
+            return Some(Err("a certificate is missing: a fixed bootstrap cannot wait for it".into()));
         }
         let role = if proxy.gateway { "router" } else { "sidecar" };
         let node = format!("{role}~{ip}~{1}.{0}~{0}.svc.cluster.local", pod.namespace(), pod.name());
@@ -77,7 +84,7 @@ impl Base {
             secrets: &self.keys.of(pod, domain),
         };
         let text = bootstrap::fixed(&Told { proxy: &proxy, mesh: model.mesh_config() }, &room).to_string();
-        Some(Needed { name, admin, bootstrap: text })
+        Some(Ok(Needed { name, admin, bootstrap: text }))
     }
 
     /// What a step needs; `Err`: why it is not driven.
@@ -89,16 +96,21 @@ impl Base {
         if !matches!(request.scheme, Scheme::Http | Scheme::Https) {
             return Err("no HTTP".into());
         }
-        if step.repeat.is_some() || step.burst.is_some() {
-            return Err("more than one request".into());
+        if step.repeat.is_some() {
+            return Err("a share of many requests, which chance decides".into());
         }
         let inputs = Inputs { outside: &outside, now: Time::LOGICAL_START, seed: Seed(1), nth: 7 };
         let trace = model.trace(&pod, &request, &inputs);
+        let burst = step.burst.map_or(Vec::new(), |n| model.trace_burst(&pod, &request, &inputs, n as usize));
         if let Reply::Failure(Failure::NotModelled { object, field }) = &trace.reply {
             return Err(format!("not modelled: {object} {field}"));
         }
         if model.snapshot().list("networking.k8s.io", "NetworkPolicy").next().is_some() {
             return Err("the room has no NetworkPolicies".into());
+        }
+        let own_logs = model.snapshot().list("telemetry.istio.io", "Telemetry").next().is_some();
+        if own_logs || !model.mesh_config().default_log_providers.is_empty() {
+            return Err("the logs of Telemetry are not written out".into());
         }
         let resolved = model.resolve(&pod, &request.host, &outside);
         let to = match (request.address, request.host.parse(), resolved) {
@@ -117,16 +129,16 @@ impl Base {
         let captured = capture::outbound(&pod, to, request.port, request.from_proxy_user) == Capture::Taken;
         let mut proxies = Vec::new();
         if captured {
-            proxies.extend(self.bootstrap(&model, &pod, 15000));
+            proxies.extend(self.bootstrap(&model, &pod, 15000).transpose()?);
         }
         for (n, gateway) in room::gateways(model.snapshot()).iter().enumerate() {
-            proxies.extend(self.bootstrap(&model, gateway, 15100 + n as u16));
+            proxies.extend(self.bootstrap(&model, gateway, 15100 + n as u16).transpose()?);
         }
         let proxied = |pod: &str| proxies.iter().any(|p| p.name == pod);
         if let Some(other) = trace.record.hops.iter().find(|h| !proxied(&h.proxy)) {
             return Err(format!("passes {}, whose inbound side is not written out", other.proxy));
         }
-        Ok(Job { row: name.to_string(), model, outside, request, from, to, captured, proxies, trace })
+        Ok(Job { row: name.to_string(), model, outside, request, from, to, captured, proxies, trace, burst })
     }
 }
 
@@ -145,7 +157,7 @@ pub fn validate() {
             for step in row.requests.iter().filter(|s| s.is_in(&version)) {
                 let model = Model::compile(&shared.snapshot(&row, step), &shared.options());
                 for pod in model.snapshot().list("", "Pod") {
-                    let needed = base.bootstrap(&model, pod, 15000);
+                    let needed = base.bootstrap(&model, pod, 15000).and_then(Result::ok);
                     all.extend(needed.map(|n| (n.bootstrap, format!("row {} in {version}, {}", row.row, n.name))));
                 }
             }
@@ -236,21 +248,55 @@ fn drive(base: &Base, program: &Path, group: Vec<Job>, world: &origins::World, r
     let mut verdicts = Vec::new();
     for job in &group {
         room::apply(&room::rules(job));
-        let seen = client::send(&job.request, job.from, job.to, roots, &base.folder);
-        let mut wrong = compare::differences(&job.trace, &seen);
+        let (seen, mut wrong) = if job.burst.is_empty() {
+            let seen = client::send(&job.request, job.from, job.to, roots, &base.folder);
+            let wrong = compare::differences(&job.trace, &seen);
+            (seen, wrong)
+        } else {
+            at_the_same_time(base, job, roots)
+        };
         for (name, envoy) in &mut proxies {
             let of = |l: &&egress_lab::outside::wire::LogLine| format!("{}/{}", l.namespace, l.pod) == *name;
-            let model: Vec<String> = job.trace.logs.iter().filter(of).map(|l| l.text.clone()).collect();
+            let traces = if job.burst.is_empty() { std::slice::from_ref(&job.trace) } else { &job.burst };
+            let model: Vec<String> = traces.iter().flat_map(|t| &t.logs).filter(of).map(|l| l.text.clone()).collect();
             let is_loop = job.trace.record.outcome == Outcome::Loop;
             // A mirrored copy says where it comes from by the proxy's own address, which in this namespace is the loopback.
             let own = format!("\"{},", job.from);
             let real: Vec<String> = envoy.lines(model.len()).iter().map(|l| l.replace("\"127.0.0.1,", &own)).collect();
+            let (model, real) = if job.burst.is_empty() { (model, real) } else { (sorted(model), sorted(real)) };
             wrong.extend(compare::line_differences(name, &model, &real, (is_loop, compare::repeats_certificate(&seen))));
         }
         let proxied = !proxies.is_empty() && !job.trace.record.hops.is_empty();
         verdicts.push(Verdict { row: job.row.clone(), said: words(&seen), wrong, driven: true, proxied });
     }
     verdicts
+}
+
+fn sorted(lines: Vec<String>) -> Vec<String> {
+    let mut masked: Vec<String> = lines.iter().map(|l| compare::masked(l)).collect();
+    masked.sort();
+    masked
+}
+
+/// Sends a burst; which of its requests gets which answer is chance, so each kind of answer has to come as often as the model says.
+fn at_the_same_time(base: &Base, job: &Job, roots: &Path) -> (Seen, Vec<String>) {
+    let one = |n: usize| {
+        let folder = base.folder.join(n.to_string());
+        std::fs::create_dir_all(&folder).expect("a folder");
+        client::send(&job.request, job.from, job.to, roots, &folder)
+    };
+    let mut all: Vec<Seen> = std::thread::scope(|s| {
+        let threads: Vec<_> = (0..job.burst.len()).map(|n| s.spawn(move || one(n))).collect();
+        threads.into_iter().map(|t| t.join().expect("a client")).collect()
+    });
+    let mut wrong = Vec::new();
+    for trace in &job.burst {
+        match all.iter().position(|seen| compare::differences(trace, seen).is_empty()) {
+            Some(at) => drop(all.swap_remove(at)),
+            None => wrong.push(format!("no client saw {:?}", trace.record.status)),
+        }
+    }
+    (all.pop().unwrap_or_default(), wrong)
 }
 
 fn words(seen: &Seen) -> String {

@@ -3,6 +3,7 @@
 
 use super::{Told, clusters, endpoints, extension, listeners, socket, typed};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// Certificates in PEM.
@@ -49,12 +50,14 @@ pub fn fixed(told: &Told<'_>, room: &Room<'_>) -> Value {
     for cluster in &mut clusters {
         settle_cluster(room, cluster, &endpoints);
     }
+    let mut named = BTreeSet::new();
+    listeners.iter_mut().for_each(|l| walk(l, &mut |member| named.extend(credential(member))));
     let mark =
         json!({ "description": "not redirected", "level": 1, "name": 36, "int_value": room.mark, "state": "STATE_PREBIND" });
     let mut bootstrap = json!({
         "node": { "id": room.node, "cluster": "lab" },
         "admin": { "address": socket("127.0.0.1", room.admin_port) },
-        "static_resources": { "listeners": listeners, "clusters": clusters, "secrets": secrets(room.secrets) },
+        "static_resources": { "listeners": listeners, "clusters": clusters, "secrets": secrets(room.secrets, &named) },
         "cluster_manager": {
             "upstream_bind_config": { "source_address": { "address": room.ip.to_string(), "port_value": 0 }, "socket_options": [mark] },
         },
@@ -131,19 +134,26 @@ fn resolver(room: &Room<'_>) -> Value {
     extension("envoy.network.dns_resolver.cares", kind, config)
 }
 
+/// The name of a gateway's own certificate, where a member asks for one.
+fn credential(member: &Value) -> Option<String> {
+    let name = member.get("sds_config").and(member.get("name"))?.as_str()?;
+    name.starts_with("kubernetes://").then(|| name.to_string())
+}
+
 /// Every secret that a resource may name.
-fn secrets(of: &Secrets) -> Value {
+fn secrets(of: &Secrets, named: &BTreeSet<String>) -> Value {
     let inline = |text: &str| json!({ "inline_string": text });
     let pair = |name: &str, (certificate, key): &(String, String)| json!({ "name": name, "tls_certificate": { "certificate_chain": inline(certificate), "private_key": inline(key) } });
     let roots = |name: &str, pem: &str| json!({ "name": name, "validation_context": { "trusted_ca": inline(pem) } });
-    json!([
+    let own = named.iter().map(|n| if n.ends_with("-cacert") { roots(n, &of.public_roots) } else { pair(n, &of.own) });
+    let every = [
         pair("default", &of.workload),
         pair("file-cert:client", &of.workload),
-        pair("kubernetes://gateway", &of.own),
         roots("ROOTCA", &of.mesh_roots),
         roots("file-root:system", &of.public_roots),
         roots("file-root:private", &of.mesh_roots),
-    ])
+    ];
+    every.into_iter().chain(own).collect()
 }
 
 /// What the agent puts into every bootstrap beside the resources: stats at 15090 and readiness at 15021, listened for by the proxy itself.

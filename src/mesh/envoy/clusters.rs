@@ -1,7 +1,7 @@
 //! Clusters (Istio: core/cluster.go, cluster_builder.go, cluster_traffic_policy.go).
 
 use super::{Told, config_path, duration, dynamic, endpoints, from_ads, put, tls, typed};
-use crate::mesh::proxy::{Cluster, ClusterKind};
+use crate::mesh::proxy::{Cluster, ClusterKind, Pool};
 use serde_json::{Map, Value, json};
 
 /// The type of a cluster's options for HTTP, which is also their key.
@@ -18,7 +18,7 @@ pub fn cluster(_told: &Told<'_>, of: &Cluster) -> Value {
         "name": of.name,
         "type": kind(of.kind),
         "connect_timeout": duration(of.connect_timeout_ms),
-        "circuit_breakers": { "thresholds": [thresholds()] },
+        "circuit_breakers": { "thresholds": [thresholds(of.pool.as_ref())] },
         "common_lb_config": { "locality_weighted_lb_config": {} },
         "alt_stat_name": format!("{};", of.name),
         "metadata": metadata(of),
@@ -75,10 +75,15 @@ fn by_name(written: &mut Value, of: &Cluster) {
 }
 
 /// No limit that anybody reaches, unless a DestinationRule sets one.
-fn thresholds() -> Value {
-    let most = u32::MAX;
+fn thresholds(pool: Option<&Pool>) -> Value {
+    let most = u64::from(u32::MAX);
+    let limit = |of: fn(&Pool) -> u64| pool.map_or(most, |p| of(p).min(most));
     json!({
-        "max_connections": most, "max_pending_requests": most, "max_requests": most, "max_retries": most, "track_remaining": true,
+        "max_connections": limit(|p| p.connections),
+        "max_pending_requests": limit(|p| p.pending),
+        "max_requests": limit(|p| p.requests),
+        "max_retries": most,
+        "track_remaining": true,
     })
 }
 
@@ -108,7 +113,10 @@ fn service(of: &Cluster) -> Value {
 /// HTTP/2 towards the endpoints, names from the request for TLS that the proxy opens.
 fn http_options(of: &Cluster) -> Option<Value> {
     let mut options = Map::new();
-    if of.http2 {
+    if of.client_protocol {
+        let both = json!({ "http_protocol_options": {}, "http2_protocol_options": {} });
+        options.insert("use_downstream_protocol_config".into(), both);
+    } else if of.http2 {
         options.insert("explicit_http_config".into(), json!({ "http2_protocol_options": {} }));
     }
     if let Some(how) = of.tls.as_ref().filter(|t| !t.mesh) {
@@ -125,6 +133,9 @@ fn http_options(of: &Cluster) -> Option<Value> {
     }
     if options.is_empty() {
         return None;
+    }
+    if of.client_protocol {
+        return Some(Value::Object(options));
     }
     options.entry("explicit_http_config").or_insert_with(|| json!({ "http_protocol_options": {} }));
     Some(Value::Object(options))
@@ -149,7 +160,7 @@ pub fn built_in(told: &Told<'_>) -> Vec<Value> {
             "type": "ORIGINAL_DST",
             "connect_timeout": timeout,
             "lb_policy": "CLUSTER_PROVIDED",
-            "circuit_breakers": { "thresholds": [thresholds()] },
+            "circuit_breakers": { "thresholds": [thresholds(None)] },
             "typed_extension_protocol_options": { HTTP_OPTIONS: typed(HTTP_OPTIONS, options.clone()) },
             "alt_stat_name": format!("{name};"),
         })

@@ -111,7 +111,7 @@ fn chain(told: &Told<'_>, of: &Listener, chain: &FilterChain) -> Value {
     let mut written = json!({ "filters": filters });
     put(&mut written, "name", chain.name.as_ref().map(|n| json!(n)));
     put(&mut written, "filter_chain_match", conditions(chain));
-    put(&mut written, "transport_socket", chain.terminates.map(|how| tls::downstream(how, &chain.filter)));
+    put(&mut written, "transport_socket", chain.terminates.map(|how| tls::downstream(how, chain.own.as_deref(), &chain.filter)));
     let by_rule = matches!(chain.filter, Filter::Tcp(_)).then(|| super::made_by(&chain.cause.object)).flatten();
     let from_rule = by_rule.filter(|_| chain.cause.object.starts_with("VirtualService "));
     put(&mut written, "metadata", from_rule);

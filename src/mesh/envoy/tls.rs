@@ -1,6 +1,7 @@
 //! Transport sockets (Istio: core/cluster_tls.go, core/gateway.go, security/model). Certificates come by name from the agent (SDS).
 
 use super::{extension, put};
+use crate::mesh::policy::certificates::{Client, Own};
 use crate::mesh::proxy::{Cluster, Filter, Terminate, UpstreamTls};
 use serde_json::{Value, json};
 
@@ -95,18 +96,26 @@ pub fn auto_mtls(of: &Cluster) -> Value {
     ])
 }
 
-/// TLS that ends at a gateway's chain.
-pub fn downstream(how: Terminate, filter: &Filter) -> Value {
+/// TLS that ends at a gateway's chain: with the workload's certificate, or with the one in the Secret that the server names.
+pub fn downstream(how: Terminate, own: Option<&Own>, filter: &Filter) -> Value {
     let mesh = how == Terminate::Mesh;
     let protocols = match (mesh, filter) {
         (true, Filter::Tcp(_)) => json!(["istio-peer-exchange", "h2", "http/1.1"]),
         _ => json!(["h2", "http/1.1"]),
     };
+    let credential = own.and_then(|o| o.secret.rsplit('/').next()).filter(|n| !n.is_empty()).unwrap_or("gateway");
+    let credential = format!("kubernetes://{credential}");
+    let asks = own.is_some_and(|o| o.client == Client::Certificate);
     let mut common = json!({
         "alpn_protocols": protocols,
-        "tls_certificate_sds_secret_configs": [secret(if mesh { "default" } else { "kubernetes://gateway" })],
+        "tls_certificate_sds_secret_configs": [secret(if mesh { "default" } else { &credential })],
     });
-    put(&mut common, "combined_validation_context", mesh.then(|| validation("ROOTCA", &[])));
-    let context = json!({ "common_tls_context": common, "require_client_certificate": mesh });
+    let roots = match (mesh, asks) {
+        (true, _) => Some("ROOTCA".to_string()),
+        (false, true) => Some(format!("{credential}-cacert")),
+        (false, false) => None,
+    };
+    put(&mut common, "combined_validation_context", roots.map(|r| validation(&r, &[])));
+    let context = json!({ "common_tls_context": common, "require_client_certificate": mesh || asks });
     extension(SOCKET, "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext", context)
 }

@@ -78,7 +78,7 @@ pub fn forward(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, mut message: 
     let path = way(ctx, &cluster.name, &cluster.host);
     ctx.leaves_by(path, &job.route.cause);
     let Some(waited) = ctx.wait(at.place, cluster) else {
-        return full(ctx, job, Entry { upstream_host: socket(to.address, to.port), ..entry }, &message, cluster);
+        return full(ctx, job, entry, &message, cluster);
     };
     let mut tried = tries(ctx, job, cluster, to, &message);
     tried.got.ms += waited;

@@ -101,6 +101,8 @@ pub fn rewrite(route: &Route, message: &mut Message) {
     };
     if let Some(new) = new {
         message.original_path.get_or_insert_with(|| message.path.clone());
+        let before = message.path.clone();
+        message.set("x-envoy-original-path", &before);
         message.path = format!("{new}{query}");
     }
 }
