@@ -183,6 +183,11 @@ fn file_words(error: &std::io::Error) -> String {
 
 /// All of standard input as text.
 async fn read_stdin(io: &mut Io) -> Result<String, Stop> {
+    read_stdin_up_to(io, MAX_STDIN).await
+}
+
+/// All of standard input as text, if it is not larger than so many bytes.
+async fn read_stdin_up_to(io: &mut Io, limit: usize) -> Result<String, Stop> {
     let mut text = Vec::new();
     while let Some(input) = io.stdin.next().await {
         match input {
@@ -191,8 +196,8 @@ async fn read_stdin(io: &mut Io) -> Result<String, Stop> {
             Input::Eof => break,
             Input::Interrupt => return Err(Stop { message: String::new(), code: 130 }),
         }
-        if text.len() > MAX_STDIN {
-            return Err(Stop::failed("standard input is larger than 3 MiB"));
+        if text.len() > limit {
+            return Err(Stop::failed(format!("standard input is larger than {} MiB", limit / 1024 / 1024)));
         }
     }
     String::from_utf8(text).map_err(|_| Stop::failed("standard input is not text"))

@@ -23,7 +23,7 @@ pub async fn fetch(
     path: &str,
 ) -> Result<Vec<u8>, String> {
     let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
-    let asked = tokio::time::timeout(PATIENCE, ask(&api, pod, port, method, path));
+    let asked = tokio::time::timeout(PATIENCE, ask(&api, namespace, pod, port, method, path));
     let (status, body) = match asked.await {
         Ok(answer) => answer.map_err(|why| format!("failure running port forward process: {why}"))?,
         Err(_) => return Err("failure running port forward process: no answer within 30s".into()),
@@ -31,7 +31,13 @@ pub async fn fetch(
     if status == 200 { Ok(body) } else { Err(format!("unexpected status code: {status}")) }
 }
 
-async fn ask(api: &Api<Pod>, pod: &str, port: u16, method: &str, path: &str) -> Result<(u16, Vec<u8>), String> {
+/// What istioctl says about a pod that it cannot look up.
+fn missing(words: &str, namespace: &str) -> String {
+    let why = format!("failed retrieving: {words} in the {namespace:?} namespace");
+    format!("failure running port forward process: building port forwarded: {why}")
+}
+
+async fn ask(api: &Api<Pod>, namespace: &str, pod: &str, port: u16, method: &str, path: &str) -> Result<(u16, Vec<u8>), String> {
     let refused = |error: kube::Error| match error {
         kube::Error::Api(status) => status.message.clone(),
         other => other.to_string(),
@@ -40,8 +46,10 @@ async fn ask(api: &Api<Pod>, pod: &str, port: u16, method: &str, path: &str) -> 
         Ok(forwarder) => forwarder,
         Err(error) => {
             // The upgrade hides what the server said about the pod; asking for it tells.
-            let words = api.get(pod).await.err().map(refused);
-            return Err(words.unwrap_or_else(|| error.to_string()));
+            return Err(match api.get(pod).await.err().map(refused) {
+                Some(words) => missing(&words, namespace),
+                None => error.to_string(),
+            });
         }
     };
     let (error, stream) = (forwarder.take_error(port), forwarder.take_stream(port));

@@ -11,13 +11,16 @@ mod routes;
 mod secrets;
 
 use super::args::{self, Flag, Parsed, switch, valued};
-use super::{Context, Stop, api, forward, pods, read_stdin, table};
+use super::{Context, Stop, api, forward, pods, read_stdin_up_to, table};
 use crate::base::io::Io;
 use crate::base::{not_simulated, yaml};
 use crate::mesh::admin::fields::Message;
 use crate::mesh::admin::json::{Style, indented, write};
 use dump::Dump;
 use serde_json::Value;
+
+/// The largest dump that is read from standard input, in bytes.
+const MAX_DUMP: usize = 256 * 1024 * 1024;
 
 /// Envoy's admin port.
 const ADMIN_PORT: u16 = 15000;
@@ -132,7 +135,7 @@ async fn show(context: &Context, io: &mut Io, ask: &Ask, parsed: &Parsed) -> Res
     }
     let bytes = match parsed.operands.first() {
         Some(operand) => fetch(context, ask, operand, parsed).await?,
-        None if file == "-" => read_stdin(io).await?.into_bytes(),
+        None if file == "-" => read_stdin_up_to(io, MAX_DUMP).await?.into_bytes(),
         None => io.files.read(file).map_err(|error| Stop::failed(format!("open {file}: {}", super::file_words(&error))))?,
     };
     let text = match (ask.part, ask.output.as_str()) {

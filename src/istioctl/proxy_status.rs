@@ -72,8 +72,8 @@ pub async fn run(context: &Context, io: &mut Io, words: &[&str]) -> Result<(), S
     let release = versions::find(&context.version).unwrap_or_else(versions::default_release);
     let verbose = parsed.last("verbosity").is_some_and(|v| v != "0");
     let lines = match (release.proxy_status_columns.as_str(), verbose) {
-        ("types", _) => by_type(&rows, COLUMNS, true),
-        (_, true) => by_type(&rows, &["CDS", "ECDS", "EDS", "LDS", "RDS"], false),
+        ("types", _) => by_type(&rows, COLUMNS),
+        (_, true) => by_type(&rows, &["CDS", "ECDS", "EDS", "LDS", "RDS"]),
         _ => subscribed(&rows),
     };
     io.write(table::write(&lines, 5).as_bytes());
@@ -137,16 +137,14 @@ fn human(ms: i64) -> String {
     }
 }
 
-/// One column for each type; `legacy`: as releases before 1.27 have it.
-fn by_type(rows: &[Row], columns: &[&str], legacy: bool) -> Vec<Vec<String>> {
+/// One column for each type; a proxy that never asked for one (a gateway without any Gateway for routes) ignores it.
+fn by_type(rows: &[Row], columns: &[&str]) -> Vec<Vec<String>> {
     let head = [&["NAME", "CLUSTER"], columns, &["ISTIOD", "VERSION"]].concat();
     let mut lines = vec![head.into_iter().map(str::to_string).collect::<Vec<_>>()];
     for row in rows {
         let mut cells = vec![row.proxy.clone(), row.cluster.clone()];
         for column in columns {
             let state = row.states.iter().find(|(short, _)| short == column).map(|(_, state)| state.clone());
-            // A gateway without a Gateway never asks for routes: old istioctls call that IGNORED too.
-            let _ = legacy;
             cells.push(state.unwrap_or_else(|| "IGNORED".into()));
         }
         cells.extend([row.istiod.clone(), row.version.clone()]);
@@ -266,7 +264,7 @@ mod tests {
              a.default     Kubernetes     istiod-1     1.30.0      4 (CDS,LDS,EDS,RDS)\n"
         );
         assert_eq!(
-            table::write(&by_type(&rows, COLUMNS, true), 5),
+            table::write(&by_type(&rows, COLUMNS), 5),
             "NAME          CLUSTER        CDS                LDS       EDS        RDS          ECDS        ISTIOD       VERSION\n\
              a.default     Kubernetes     SYNCED (5m13s)     STALE     SYNCED     NOT SENT     IGNORED     istiod-1     1.30.0\n"
         );

@@ -51,7 +51,8 @@ pub async fn tell(desk: &Desk<'_>, io: &mut Io, matching: &[Object], owners: &[O
                     io.say(&format!("WARNING: Proxy is stale; it references to non-existent virtual service {name}.{namespace}"));
                     continue;
                 };
-                gateways(desk, io, &route, &doors, &mut told, service, rule.as_ref(), owners).await?;
+                let subject = Subject { service, rule: rule.as_ref(), owners };
+                gateways(desk, io, &route, &doors, &mut told, &subject).await?;
             }
         }
     }
@@ -74,16 +75,20 @@ async fn doors(desk: &Desk<'_>, pods: &[Object]) -> Result<Vec<Door>, Stop> {
     Ok(doors)
 }
 
-#[allow(clippy::too_many_arguments)]
+/// What is told of: a service, its DestinationRule, the pods behind it.
+struct Subject<'a> {
+    service: &'a Object,
+    rule: Option<&'a Object>,
+    owners: &'a [Object],
+}
+
 async fn gateways(
     desk: &Desk<'_>,
     io: &mut Io,
     route: &Object,
     doors: &[Door],
     told: &mut BTreeSet<String>,
-    service: &Object,
-    rule: Option<&Object>,
-    owners: &[Object],
+    subject: &Subject<'_>,
 ) -> Result<(), Stop> {
     let names = route.at(&["spec", "gateways"]).as_array().into_iter().flatten().filter_map(|g| g.as_str());
     for name in names.filter(|name| !name.is_empty() && *name != "mesh") {
@@ -106,7 +111,7 @@ async fn gateways(
         found.sort_by_key(|door| door.address());
         io.say(super::LINE);
         found.iter().for_each(|door| exposed(io, door));
-        rules::virtual_service(desk, io, 0, route, service, rule, owners);
+        rules::virtual_service(desk, io, 0, route, subject.service, subject.rule, subject.owners);
     }
     Ok(())
 }

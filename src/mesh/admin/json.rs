@@ -334,8 +334,8 @@ fn duration(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fields::message;
     use super::*;
+    use crate::mesh::admin::fields::message;
     use serde_json::json;
 
     #[test]

@@ -1,9 +1,8 @@
 //! `/stats`: counters of which this program knows the truth, under the names that Istio lets Envoy keep (S: pkg/bootstrap/config.go
 //! getStatsOptions). A cluster's own counters are kept only where the pod's annotations ask for them, as in Istio.
 
-use super::{Desk, Page, bootstrap, dump};
+use super::{Desk, Page, dump};
 use crate::mesh::admin::memory::Answered;
-use crate::mesh::envoy;
 use regex::Regex;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -48,14 +47,12 @@ pub fn page(desk: &Desk<'_>, query: &[(String, String)], prometheus: bool) -> Pa
 /// Names and values.
 fn all(desk: &Desk<'_>) -> BTreeMap<String, u64> {
     let mut all = BTreeMap::new();
-    let Some(proxy) = desk.model.proxy(desk.pod) else { return all };
-    let told = envoy::Told { proxy: &proxy, mesh: desk.model.mesh_config() };
-    let count =
-        |name: &str| dump::parts(desk, false).iter().find(|p| p["@type"].as_str().is_some_and(|t| t.ends_with(name))).cloned();
-    let length = |part: &Option<Value>, list: &str| part.as_ref().and_then(|p| p[list].as_array()).map_or(0, |l| l.len() as u64);
-    let (clusters, listeners) = (count("ClustersConfigDump"), count("ListenersConfigDump"));
-    let active = length(&clusters, "dynamic_active_clusters") + length(&clusters, "static_clusters");
-    let heard = length(&listeners, "dynamic_listeners") + length(&listeners, "static_listeners");
+    let parts = dump::parts(desk, false);
+    let part = |name: &str| parts.iter().find(|p| p["@type"].as_str().is_some_and(|t| t.ends_with(name)));
+    let length = |part: Option<&Value>, list: &str| part.and_then(|p| p[list].as_array()).map_or(0, |l| l.len() as u64);
+    let (clusters, listeners) = (part("ClustersConfigDump"), part("ListenersConfigDump"));
+    let active = length(clusters, "dynamic_active_clusters") + length(clusters, "static_clusters");
+    let heard = length(listeners, "dynamic_listeners") + length(listeners, "static_listeners");
     all.insert("cluster_manager.active_clusters".into(), active);
     all.insert("cluster_manager.cds.update_success".into(), desk.push.nth);
     all.insert("cluster_manager.cds.update_rejected".into(), 0);
@@ -66,7 +63,6 @@ fn all(desk: &Desk<'_>) -> BTreeMap<String, u64> {
     all.insert("listener_manager.workers_started".into(), 1);
     all.insert("server.live".into(), 1);
     all.insert("server.uptime".into(), desk.uptime_seconds());
-    let _ = told;
     for (name, counts) in &desk.memory.clusters {
         let mut put = |stat: &str, value: u64| {
             let name = format!("cluster.{name};.{stat}");
@@ -103,18 +99,16 @@ fn metric(row: &Answered) -> &'static str {
 /// The labels of Istio's metrics that are known here.
 fn labels(desk: &Desk<'_>, row: &Answered) -> Vec<(&'static str, String)> {
     let workload = desk.pod.label("service.istio.io/canonical-name").unwrap_or("unknown").to_string();
-    let (reporter, whose) = if row.inbound { ("destination", "destination") } else { ("source", "source") };
+    let side = if row.inbound { "destination" } else { "source" };
     let host = row.cluster.split('|').nth(3).filter(|h| !h.is_empty()).unwrap_or(match row.cluster.as_str() {
         "" => "unknown",
         name => name,
     });
-    let mut all = vec![("reporter", reporter.to_string())];
-    let names = if whose == "source" {
-        ("source_workload", "source_workload_namespace")
-    } else {
-        ("destination_workload", "destination_workload_namespace")
+    let names = match row.inbound {
+        true => ("destination_workload", "destination_workload_namespace"),
+        false => ("source_workload", "source_workload_namespace"),
     };
-    all.push((names.0, workload));
+    let mut all = vec![("reporter", side.to_string()), (names.0, workload)];
     all.push((names.1, desk.pod.namespace().to_string()));
     all.push(("destination_service", host.to_string()));
     all.push(("request_protocol", if row.status > 0 { "http" } else { "tcp" }.to_string()));
@@ -148,6 +142,5 @@ fn as_prometheus(desk: &Desk<'_>, plain: &BTreeMap<String, u64>, wanted: &dyn Fn
         let kind = if gauge { "gauge" } else { "counter" };
         text.push_str(&format!("# TYPE envoy_{safe} {kind}\nenvoy_{safe}{label} {value}\n\n"));
     }
-    let _ = bootstrap::version;
     text
 }

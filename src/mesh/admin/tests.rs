@@ -67,8 +67,9 @@ fn the_dump_has_its_parts_in_envoys_order() {
 #[test]
 fn nothing_of_what_is_written_gets_lost() {
     let model = model(&["se", "gateway", "destinationrule", "virtualservice"]);
-    for name in ["test"] {
-        let pod = model.snapshot().find("", "Pod", "default", name).expect("the pod").clone();
+    for (namespace, name) in [("default", "test"), ("istio-system", "egw")] {
+        let all = model.snapshot().list_in("", "Pod", namespace);
+        let pod = all.into_iter().find(|p| p.name().starts_with(name)).expect("the pod").clone();
         let (outside, memory) = (Outside::standard(), Memory::default());
         let push = Push { at: Time::LOGICAL_START, nth: 1 };
         let desk = Desk { model: &model, outside: &outside, pod: &pod, memory: &memory, push, now: push.at, seed: Seed(1) };
