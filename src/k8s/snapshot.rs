@@ -113,6 +113,12 @@ impl Snapshot {
             .map(|(place, object)| (place.namespace.as_str(), object))
     }
 
+    /// Every object of the kinds that fit.
+    pub fn all_of(&self, fits: impl Fn(&Kind) -> bool) -> impl Iterator<Item = &Arc<Object>> {
+        let kinds = self.kinds.iter().filter(move |(kind, _)| fits(kind));
+        kinds.flat_map(|(_, objects)| objects.iter().map(|(_, object)| object))
+    }
+
     /// How many objects of a kind there are.
     pub fn count(&self, group: &str, kind: &str) -> usize {
         self.of(group, kind).map_or(0, Tree::len)

@@ -13,6 +13,7 @@ pub mod gateway_merge;
 pub mod hosts;
 pub mod http_parts;
 pub mod index;
+pub mod labels;
 pub mod listeners;
 pub mod order;
 pub mod registry;

@@ -1,6 +1,5 @@
 //! A client that follows redirects, as `curl -L` does.
 
-use super::resolve::{pod_at, service_at};
 use super::trace::server::{PLAIN_PORTS, TLS_PORTS};
 use super::{Explanation, Inputs, Model};
 use crate::k8s::Object;
@@ -52,7 +51,7 @@ impl Model {
             port => format!("answers on port {port}"),
         };
         if let Some(ip) = request.address {
-            let inside = service_at(self.snapshot(), ip).is_some() || pod_at(self.snapshot(), ip).is_some();
+            let inside = self.service_at(ip).is_some() || self.pod_at(ip).is_some();
             return (!inside).then(|| format!("{ip} answers: an origin that {speaks}"));
         }
         match self.resolve(pod, host, outside) {

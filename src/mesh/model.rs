@@ -15,12 +15,14 @@ use crate::base::seed::Seed;
 use crate::k8s::{Key, Object, Snapshot};
 use crate::outside::Outside;
 use crate::outside::wire::{DnsAnswer, Request};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
+mod addresses;
 mod derived;
 
+use addresses::Addresses;
 use derived::Derived;
 pub use derived::Parts;
 
@@ -84,6 +86,9 @@ pub struct Inputs<'a> {
     pub nth: u64,
 }
 
+/// Hosts for which is kept whether a gateway is behind them.
+const MOST_HOSTS: usize = 10_000;
+
 /// The mesh at one moment. Cheap to clone; proxies are derived when first asked for and kept.
 #[derive(Debug, Clone)]
 pub struct Model {
@@ -96,6 +101,8 @@ struct Inner {
     options: Options,
     base: OnceLock<Base>,
     derived: Derived,
+    addresses: OnceLock<Arc<Addresses>>,
+    behind: Mutex<HashMap<String, Option<String>>>,
     parts: Parts,
 }
 
@@ -116,6 +123,8 @@ impl Model {
             options: options.clone(),
             base: OnceLock::new(),
             derived: Derived::default(),
+            addresses: OnceLock::new(),
+            behind: Mutex::default(),
             parts: Parts::Auto,
         };
         Model { inner: Arc::new(inner) }
@@ -125,7 +134,8 @@ impl Model {
     pub fn with_parts(&self, parts: Parts) -> Model {
         let inner = &self.inner;
         let (snapshot, options) = (inner.snapshot.clone(), inner.options.clone());
-        let inner = Inner { snapshot, options, base: inner.base.clone(), derived: Derived::default(), parts };
+        let (derived, addresses) = (Derived::default(), inner.addresses.clone());
+        let inner = Inner { snapshot, options, base: inner.base.clone(), derived, addresses, behind: Mutex::default(), parts };
         Model { inner: Arc::new(inner) }
     }
 
@@ -143,6 +153,10 @@ impl Model {
         let change = Change { old: &self.inner.snapshot, new: snapshot, keys: changed, options };
         if let Some(base) = known.and_then(|base| base.changed(&change)) {
             let _ = next.inner.base.set(base);
+            let moved = changed.iter().any(|key| matches!(key.kind.kind.as_str(), "Pod" | "Service"));
+            if let Some(addresses) = self.inner.addresses.get().filter(|_| !moved) {
+                let _ = next.inner.addresses.set(addresses.clone());
+            }
         }
         next
     }
@@ -170,15 +184,14 @@ impl Model {
     /// What the pod's proxy was told; `None` for a pod without one.
     pub fn proxy(&self, pod: &Object) -> Option<Arc<Proxy>> {
         capture::proxy_container(pod)?;
-        let id = capture::identity(pod);
-        Some(self.inner.derived.whole(self.base(), &self.inner.snapshot, &id))
+        Some(self.inner.derived.whole(self.base(), &self.inner.snapshot, pod))
     }
 
     /// The pod with its proxy, which in large meshes holds only what matters to the question.
     pub fn place(&self, pod: &Object, question: Question) -> Option<Place> {
         capture::proxy_container(pod)?;
         let (base, snapshot) = (self.base(), &self.inner.snapshot);
-        let proxy = self.inner.derived.part(base, snapshot, &capture::identity(pod), question, self.inner.parts);
+        let proxy = self.inner.derived.part(base, snapshot, pod, question, self.inner.parts);
         let known = snapshot.find("", "Pod", pod.namespace(), pod.name()).cloned();
         let ip = pod.str_at(&["status", "podIP"]).parse().ok();
         Some(Place { proxy, pod: known.unwrap_or_else(|| Arc::new(pod.clone())), ip })
@@ -203,6 +216,20 @@ impl Model {
         }
     }
 
+    fn addresses(&self) -> &Addresses {
+        self.inner.addresses.get_or_init(|| Arc::new(Addresses::read(&self.inner.snapshot)))
+    }
+
+    /// The Service whose cluster address this is.
+    pub fn service_at(&self, ip: IpAddr) -> Option<&Arc<Object>> {
+        self.addresses().service(ip)
+    }
+
+    /// The live pod at an address.
+    pub fn pod_at(&self, ip: IpAddr) -> Option<&Arc<Object>> {
+        self.addresses().pod(ip)
+    }
+
     /// What the pod's resolver answers for a name: search domains, cluster zone, then the public DNS.
     pub fn resolve(&self, pod: &Object, name: &str, outside: &Outside) -> DnsAnswer {
         resolve::resolve(&self.inner.snapshot, pod.namespace(), pod, name, outside)
@@ -211,7 +238,7 @@ impl Model {
     /// Whether a name, as this pod resolves it, leads to the pod at an address.
     pub fn leads_to(&self, pod: &Object, name: &str, ip: IpAddr, outside: &Outside) -> bool {
         let DnsAnswer::Addresses { addresses, .. } = self.resolve(pod, name, outside) else { return false };
-        let behind = |address: &IpAddr| match resolve::service_at(&self.inner.snapshot, *address) {
+        let behind = |address: &IpAddr| match self.service_at(*address) {
             Some(service) => {
                 let object = service.key().to_string();
                 self.services_of(&object)
@@ -226,7 +253,20 @@ impl Model {
 
     /// `NAMESPACE/NAME` of the gateway behind a service host; `None` when the host is no gateway's.
     pub fn gateway_behind(&self, host: &str) -> Option<String> {
-        let mut parts = host.strip_suffix(".svc.cluster.local")?.split('.');
+        let inside = host.strip_suffix(".svc.cluster.local")?;
+        let mut known = self.inner.behind.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some(known) = known.get(inside) {
+            return known.clone();
+        }
+        let found = self.find_gateway(inside);
+        if known.len() < MOST_HOSTS {
+            known.insert(inside.to_string(), found.clone());
+        }
+        found
+    }
+
+    fn find_gateway(&self, inside: &str) -> Option<String> {
+        let mut parts = inside.split('.');
         let (name, namespace) = (parts.next()?, parts.next()?);
         let service = self.inner.snapshot.find("", "Service", namespace, name)?;
         let selector = crate::k8s::object::strings(service.at(&["spec", "selector"]));

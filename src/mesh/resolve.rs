@@ -4,7 +4,6 @@ use super::compile::registry;
 use crate::k8s::{Object, Snapshot};
 use crate::outside::Outside;
 use crate::outside::wire::DnsAnswer;
-use serde_json::Value;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -25,10 +24,17 @@ pub fn resolve(snapshot: &Snapshot, namespace: &str, own: &Object, name: &str, o
     if bare.is_empty() {
         return DnsAnswer::NoSuchName;
     }
-    let searched =
-        [format!("{bare}.{namespace}.svc.cluster.local"), format!("{bare}.svc.cluster.local"), format!("{bare}.cluster.local")];
-    let mut tries: Vec<String> = if absolute { Vec::new() } else { searched.into() };
-    let first = absolute || bare.matches('.').count() >= NDOTS;
+    let dots = bare.matches('.').count();
+    // The zone's names have two parts before `svc` or `pod`: of the search domains only one can make such a name.
+    let searched = match dots {
+        _ if absolute => None,
+        0 => Some(format!("{bare}.{namespace}.svc.cluster.local")),
+        1 => Some(format!("{bare}.svc.cluster.local")),
+        2 => Some(format!("{bare}.cluster.local")),
+        _ => None,
+    };
+    let mut tries: Vec<String> = searched.into_iter().collect();
+    let first = absolute || dots >= NDOTS;
     tries.insert(if first { 0 } else { tries.len() }, bare);
     for candidate in tries {
         match lookup(snapshot, &candidate, outside, 0) {
@@ -101,22 +107,4 @@ fn found(name: &str, addresses: Vec<IpAddr>) -> DnsAnswer {
         true => DnsAnswer::NoSuchName,
         false => DnsAnswer::Addresses { canonical: name.to_string(), addresses },
     }
-}
-
-/// The Service whose cluster address this is.
-pub fn service_at(snapshot: &Snapshot, ip: IpAddr) -> Option<&Arc<Object>> {
-    let text = ip.to_string();
-    snapshot.list("", "Service").find(|s| {
-        let all = s.at(&["spec", "clusterIPs"]).as_array();
-        s.str_at(&["spec", "clusterIP"]) == text || all.is_some_and(|a| a.iter().any(|v| v.as_str() == Some(&text)))
-    })
-}
-
-/// The live pod at an address (host-network pods have none of their own).
-pub fn pod_at(snapshot: &Snapshot, ip: IpAddr) -> Option<&Arc<Object>> {
-    let text = ip.to_string();
-    snapshot.list("", "Pod").find(|p| {
-        let over = matches!(p.str_at(&["status", "phase"]), "Succeeded" | "Failed");
-        p.str_at(&["status", "podIP"]) == text && !over && p.at(&["spec", "hostNetwork"]) != &Value::Bool(true)
-    })
 }

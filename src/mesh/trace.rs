@@ -285,7 +285,8 @@ fn leave_pod(ctx: &mut Ctx<'_>, request: &Request, ip: IpAddr, wire: Wire) -> Go
     }
     let source = pod.str_at(&["status", "podIP"]).parse().ok();
     let asked = ctx.question(ip, request.port, &wire);
-    if let Some(place) = ctx.model.place(pod, asked.clone()).filter(|p| opens_locally(p, ip, request.port)) {
+    let local = ip.is_loopback().then(|| ctx.model.place(pod, asked.clone())).flatten();
+    if let Some(place) = local.filter(|p| opens_locally(p, ip, request.port)) {
         let port = ctx.port();
         return through_sidecar(ctx, &place, Connection { source: (Some(ip), port), target: (ip, request.port) }, wire);
     }

@@ -8,6 +8,7 @@ use super::gateway::{Gateway, gateway};
 use super::gateway_api;
 use super::hosts::Hosts;
 use super::index::Index;
+use super::labels::Selected;
 use super::order::Ordered;
 use super::registry::{self, From, Service};
 use super::rules::{self, VirtualService, overlaps};
@@ -37,6 +38,8 @@ pub struct Base {
     pub index: Index,
     /// See [`Options::secrets_unread`].
     pub secrets_unread: bool,
+    /// The labels that something selects proxies by.
+    pub selected: Selected,
     /// What decides besides routing.
     pub policies: Arc<Policies>,
 }
@@ -60,10 +63,13 @@ impl Base {
             sidecars: snapshot.list(NETWORKING, "Sidecar").cloned().collect(),
             scoped_gateways: istiod_env(snapshot, options, "PILOT_SCOPE_GATEWAY_TO_NAMESPACE").as_deref() == Some("true"),
             index: Index::default(),
+            selected: Selected::read(snapshot),
             root,
         };
         base.services.iter().for_each(|s| base.index.add_service(s, &base.config.default_service_export));
         base.virtual_services.iter().for_each(|vs| base.index.add_rule(vs));
+        base.virtual_services.iter().for_each(|vs| base.selected.rule(vs));
+        base.destination_rules.iter().for_each(|rule| base.selected.destination_rule(rule));
         base.destination_rules.iter().for_each(|rule| base.index.destination_rules.add(&rule.host, rule));
         base
     }

@@ -89,6 +89,7 @@ impl Base {
                 }
                 Touches::Sidecar => {
                     base.sidecars = change.new.list("networking.istio.io", "Sidecar").cloned().collect();
+                    change.new.get(key).into_iter().for_each(|o| base.selected.object(o));
                 }
             }
         }
@@ -142,6 +143,7 @@ impl Base {
             let rule = Arc::new(rules::virtual_service(object));
             self.virtual_services.add(rule.clone());
             self.index.add_rule(&rule);
+            self.selected.rule(&rule);
         }
     }
 
@@ -155,6 +157,7 @@ impl Base {
             let rule = Arc::new(destination_rule(object));
             self.destination_rules.add(rule.clone());
             self.index.destination_rules.add(&rule.host, &rule);
+            self.selected.destination_rule(&rule);
         }
     }
 

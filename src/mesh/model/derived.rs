@@ -1,6 +1,7 @@
 //! What has been derived from a mesh so far: whole proxies, and in large meshes the parts of them that requests asked for.
 
-use crate::k8s::Snapshot;
+use crate::k8s::{Object, Snapshot};
+use crate::mesh::capture;
 use crate::mesh::compile::scope::{Base, Identity, Offer};
 use crate::mesh::compile::slice::{self, Question};
 use crate::mesh::compile::{gateway, sidecar};
@@ -22,10 +23,22 @@ pub enum Parts {
     Always,
 }
 
+/// A workload as far as what it is told depends on it, with a number to look it up by.
+#[derive(Debug)]
+struct Known {
+    id: Arc<Identity>,
+    number: usize,
+    /// The pod it was read from, which keeps the address that it is known by.
+    _pod: Option<Arc<Object>>,
+}
+
 #[derive(Debug, Default)]
 pub struct Derived {
     proxies: Mutex<HashMap<Identity, Arc<Proxy>>>,
-    parts: Mutex<HashMap<(Identity, Question), Arc<Proxy>>>,
+    parts: Mutex<HashMap<(usize, Question), Arc<Proxy>>>,
+    /// By the address of a pod's object, so that nobody's labels are read twice.
+    pods: Mutex<HashMap<usize, Arc<Known>>>,
+    numbers: Mutex<HashMap<Arc<Identity>, usize>>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -43,25 +56,49 @@ fn kept<K: Hash + Eq, V: Clone>(map: &Mutex<HashMap<K, V>>, key: K, value: V) ->
 
 impl Derived {
     /// All that a proxy was told.
-    pub fn whole(&self, base: &Base, snapshot: &Snapshot, id: &Identity) -> Arc<Proxy> {
+    pub fn whole(&self, base: &Base, snapshot: &Snapshot, pod: &Object) -> Arc<Proxy> {
+        self.of(base, snapshot, &self.known(base, snapshot, pod).id)
+    }
+
+    fn of(&self, base: &Base, snapshot: &Snapshot, id: &Identity) -> Arc<Proxy> {
         if let Some(known) = locked(&self.proxies).get(id) {
             return known.clone();
         }
         kept(&self.proxies, id.clone(), Arc::new(derive(base, snapshot, id, &base.offer())))
     }
 
-    /// What a proxy was told, as far as it matters to a question.
-    pub fn part(&self, base: &Base, snapshot: &Snapshot, id: &Identity, mut question: Question, parts: Parts) -> Arc<Proxy> {
-        let small = base.services.len() + base.virtual_services.len() < slice::SMALL;
-        if parts == Parts::Whole || parts == Parts::Auto && small {
-            return self.whole(base, snapshot, id);
-        }
-        question.ip = question.ip.filter(|ip| !id.gateway && slice::is_known_address(base, *ip));
-        let key = (id.clone(), question);
-        if let Some(known) = locked(&self.parts).get(&key) {
+    /// Who a pod's proxy is.
+    fn known(&self, base: &Base, snapshot: &Snapshot, pod: &Object) -> Arc<Known> {
+        let address = std::ptr::from_ref(pod).addr();
+        if let Some(known) = locked(&self.pods).get(&address) {
             return known.clone();
         }
-        let part = part(base, snapshot, id, &key.1).map_or_else(|| self.whole(base, snapshot, id), Arc::new);
+        let id = Arc::new(base.selected.narrow(&capture::identity(pod)));
+        let mut numbers = locked(&self.numbers);
+        let next = numbers.len();
+        let number = *numbers.entry(id.clone()).or_insert(next);
+        drop(numbers);
+        let there = snapshot.find("", "Pod", pod.namespace(), pod.name()).filter(|there| std::ptr::eq(&***there, pod));
+        let known = Arc::new(Known { id, number, _pod: there.cloned() });
+        match there {
+            Some(_) => kept(&self.pods, address, known),
+            None => known,
+        }
+    }
+
+    /// What a proxy was told, as far as it matters to a question.
+    pub fn part(&self, base: &Base, snapshot: &Snapshot, pod: &Object, mut question: Question, parts: Parts) -> Arc<Proxy> {
+        let known = self.known(base, snapshot, pod);
+        let small = base.services.len() + base.virtual_services.len() < slice::SMALL;
+        if parts == Parts::Whole || parts == Parts::Auto && small {
+            return self.of(base, snapshot, &known.id);
+        }
+        question.ip = question.ip.filter(|ip| !known.id.gateway && slice::is_known_address(base, *ip));
+        let key = (known.number, question);
+        if let Some(part) = locked(&self.parts).get(&key) {
+            return part.clone();
+        }
+        let part = part(base, snapshot, &known.id, &key.1).map_or_else(|| self.of(base, snapshot, &known.id), Arc::new);
         kept(&self.parts, key, part)
     }
 }

@@ -3,7 +3,7 @@
 use super::Ctx;
 use crate::k8s::{Object, Snapshot};
 use crate::mesh::policy::network::{End, Flow, Protocol};
-use crate::mesh::{Cause, Model, resolve};
+use crate::mesh::{Cause, Model};
 use serde_json::json;
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -21,10 +21,10 @@ pub fn blocks(ctx: &Ctx<'_>, from: Option<IpAddr>, to: (IpAddr, u16), protocol: 
     let snapshot = ctx.model.snapshot();
     let own = ctx.client.str_at(&["status", "podIP"]).parse().ok();
     let sender = match from {
-        Some(ip) if own != Some(ip) => resolve::pod_at(snapshot, ip).map(|p| &**p),
+        Some(ip) if own != Some(ip) => ctx.model.pod_at(ip).map(|p| &**p),
         _ => Some(ctx.client),
     };
-    let receiver = resolve::pod_at(snapshot, to.0).map(|p| &**p);
+    let receiver = ctx.model.pod_at(to.0).map(|p| &**p);
     let flow = Flow { from: End { ip: from, pod: sender }, to: End { ip: Some(to.0), pod: receiver }, protocol, port: to.1 };
     network.blocks(snapshot, &flow)
 }

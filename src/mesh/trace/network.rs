@@ -5,25 +5,24 @@ use super::{Ctx, firewall, inbound, server};
 use crate::base::outcome::{At, Outcome};
 use crate::k8s::Object;
 use crate::mesh::policy::network::Protocol;
-use crate::mesh::{Cause, capture, resolve};
+use crate::mesh::{Cause, capture};
 use serde_json::Value;
 use std::net::IpAddr;
 
 /// Opens a connection to an address and sends what is on the wire.
 pub fn reach(ctx: &mut Ctx<'_>, source: (Option<IpAddr>, u16), ip: IpAddr, port: u16, wire: Wire) -> Got {
-    let snapshot = ctx.model.snapshot();
     if ip.is_loopback() {
         let pod = ctx.client;
         return server::own_pod(ctx, pod, Connection { source, target: (ip, port) }, wire);
     }
-    if let Some(service) = resolve::service_at(snapshot, ip) {
+    if let Some(service) = ctx.model.service_at(ip) {
         let service = service.clone();
         return to_service(ctx, &service, source, port, wire);
     }
     if let Some(cause) = firewall::blocks(ctx, source.0, (ip, port), Protocol::Tcp) {
         return dropped(cause);
     }
-    if let Some(pod) = resolve::pod_at(snapshot, ip) {
+    if let Some(pod) = ctx.model.pod_at(ip) {
         let pod = pod.clone();
         let connection = Connection { source, target: (ip, port) };
         return match capture::proxy_container(&pod) {
