@@ -2,6 +2,7 @@
 
 mod alone;
 mod broken;
+mod explained;
 mod input;
 mod killed;
 mod typed;
