@@ -119,10 +119,7 @@ pub fn find_open(model: &Model, inputs: &Inputs<'_>, only: Option<&Client>) -> F
             if record.outcome == Outcome::NotModelled && !found.unknown.contains(&record.cause) {
                 found.unknown.push(record.cause.clone());
             }
-            let opening = match opening_of(opening, &record.path, record.outcome) {
-                Some(opening) => opening,
-                None => continue,
-            };
+            let Some(opening) = opening_of(opening, &record.path, record.outcome, group.sidecar) else { continue };
             let cause =
                 cause.filter(|_| opening != Opening::AllowAny && !is_beside(opening)).unwrap_or_else(|| record.cause.clone());
             let key = (opening, cause.object.to_string(), cause.field.to_string());
@@ -153,12 +150,12 @@ fn is_beside(opening: Opening) -> bool {
 }
 
 /// What a delivered candidate shows: the way it took says more than the way it was thought to take.
-fn opening_of(thought: Opening, path: &Path, outcome: Outcome) -> Option<Opening> {
+fn opening_of(thought: Opening, path: &Path, outcome: Outcome, sidecar: bool) -> Option<Opening> {
     if !matches!(outcome, Outcome::Delivered | Outcome::DeliveredElsewhere) {
         return None;
     }
     match path {
-        Path::Uncaptured if thought == Opening::Excluded => Some(Opening::Excluded),
+        Path::Uncaptured if sidecar && is_beside(thought) => Some(Opening::Excluded),
         // Without a sidecar everything is open: one witness is enough.
         Path::Uncaptured => (thought == Opening::Uncaptured).then_some(Opening::Uncaptured),
         Path::Passthrough => (thought == Opening::Uncaptured).then_some(Opening::AllowAny),

@@ -3,7 +3,7 @@
 use super::folder::Unreadable;
 use super::text;
 use super::world::World;
-use crate::base::text::{caret, count};
+use crate::base::text::{caret, count, wrap};
 use crate::base::yaml;
 use crate::mesh::reach::{Ask, Client, Expectation, Judged, Verdict, Want};
 use serde::Deserialize;
@@ -121,7 +121,8 @@ impl Report {
         for (named, judged) in &self.rows {
             let Expectation { from, ask, want } = &named.expectation;
             let title = named.name.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
-            out.push_str(&format!("{:<8}{title}{}: {want}\n", word(judged.verdict), text::headline(from, ask)));
+            let line = format!("{:<8}{title}{}: {want}", word(judged.verdict), text::headline(from, ask));
+            wrap(&line, text::WIDTH, 8).iter().for_each(|line| out.push_str(&format!("{line}\n")));
             let Some(last) = judged.explanation.exchanges.last() else { continue };
             if judged.verdict != Verdict::Met {
                 out.push_str(&text::row("was", &text::brief(last)));

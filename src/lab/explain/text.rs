@@ -17,7 +17,7 @@ const SHOWN: usize = 10;
 
 /// The whole explanation.
 pub fn text(world: &World, from: &Client, ask: &Ask, pod: &Object, explanation: &Explanation) -> String {
-    let mut out = format!("{}\n", headline(from, ask));
+    let mut out: String = wrap(&headline(from, ask), WIDTH, 2).iter().map(|line| format!("{line}\n")).collect();
     out.push_str(&exchanges(explanation));
     if !world.denied.is_empty() {
         out.push_str(&unreadable(world));

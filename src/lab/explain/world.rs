@@ -7,7 +7,8 @@ use crate::k8s::{Object, Snapshot};
 use crate::mesh::compile::scope::istiod_env;
 use crate::mesh::draft::{Draft, Suppose, Written, draft};
 use crate::mesh::reach::{Ask, Client, REDIRECTS};
-use crate::mesh::{Cause, Explanation, Inputs, Model, Options, capture, versions};
+use crate::mesh::versions::{self, Release};
+use crate::mesh::{Cause, Explanation, Inputs, Model, Options, capture};
 use crate::outside::Outside;
 use serde_json::{Value, json};
 
@@ -68,6 +69,8 @@ pub struct World {
     /// `sandbox, revision 812`, `context kind-a`, `folder manifests`.
     pub name: String,
     pub model: Model,
+    /// The release that is imitated, and what says so.
+    pub release: String,
     pub outside: Outside,
     pub now: Time,
     pub assumptions: Vec<String>,
@@ -84,10 +87,12 @@ impl World {
     pub fn of_manifests(name: &str, written: Vec<Written>, suppose: &Suppose, now: Time) -> Result<World, String> {
         let Draft { snapshot, assumptions, ignored, refused } = draft(written, suppose)?;
         let client = suppose.clients.first().map(|stand| &stand.client);
-        let options = options(&snapshot, client, &suppose.version);
+        let (options, release) = options(&snapshot, client, &suppose.version);
         let model = Model::compile(&snapshot, &options);
         let outside = Outside::assumed();
-        Ok(World { name: name.into(), model, outside, now, assumptions, ignored, refused, denied: Vec::new() })
+        let (release, unlike) = release.told();
+        let assumptions = assumptions.into_iter().chain(unlike).collect();
+        Ok(World { name: name.into(), model, release, outside, now, assumptions, ignored, refused, denied: Vec::new() })
     }
 
     /// A world behind a client; `known`: the outside world is the sandbox's own.
@@ -102,15 +107,17 @@ impl World {
         (version, now): (&str, Time),
     ) -> anyhow::Result<World> {
         let cluster::Seen { snapshot, denied } = cluster::read(client, &asker.namespace).await?;
-        let mut options = options(&snapshot, Some(asker), version);
+        let (mut options, release) = options(&snapshot, Some(asker), version);
+        let (release, unlike) = release.told();
         options.secrets_unread = true;
         options.unknown = denied.iter().map(Denied::cause).collect();
         Ok(World {
             name: name.into(),
             model: Model::compile(&snapshot, &options),
+            release,
             outside: if known { Outside::standard() } else { Outside::assumed() },
             now,
-            assumptions: Vec::new(),
+            assumptions: unlike.into_iter().collect(),
             ignored: Vec::new(),
             refused: Vec::new(),
             denied,
@@ -145,11 +152,12 @@ impl World {
         let mode = if config.registry_only { "REGISTRY_ONLY" } else { "ALLOW_ANY" };
         let revision = if options.revision.is_empty() { "default" } else { &options.revision };
         let sidecar = match capture::proxy_container(pod) {
-            None => "no sidecar",
-            Some(_) if capture::is_gateway(pod) => "a gateway",
-            Some(_) => "with a sidecar",
+            None => "no sidecar".to_string(),
+            Some(_) if capture::is_gateway(pod) => format!("a gateway, revision {revision}"),
+            Some(_) => format!("with a sidecar, revision {revision}"),
         };
-        facts.push(("client", format!("{}/{}, {sidecar}, revision {revision}", pod.namespace(), pod.name())));
+        facts.push(("client", format!("{}/{}, {sidecar}", pod.namespace(), pod.name())));
+        facts.push(("Istio", self.release.clone()));
         match snapshot.find("", "ConfigMap", &options.root_namespace, &name) {
             Some(_) => facts.push(("mesh", format!("{map}, {mode}"))),
             None => facts.push(("mesh", format!("no {map}: Istio's defaults, {mode}"))),
@@ -201,17 +209,52 @@ fn dns_capture(pod: &Object, snapshot: &Snapshot, options: &Options) -> Option<S
     }
 }
 
+/// Which release is imitated, and why.
+struct Chosen {
+    release: Release,
+    asked: bool,
+    /// The tag of the installed istiod's image, "" when there is none.
+    installed: String,
+}
+
+impl Chosen {
+    /// For people: the release, and an assumption when another one is installed.
+    fn told(&self) -> (String, Option<String>) {
+        let line = &self.release.line;
+        let same = versions::find(&self.installed).is_some_and(|r| r.line == *line);
+        match (self.installed.as_str(), self.asked) {
+            ("", true) => (format!("{line}, as asked"), None),
+            ("", false) => (format!("{line}: nothing names another"), None),
+            (tag, _) if same => (format!("{tag}, the tag of istiod's image"), None),
+            (tag, asked) => {
+                let as_asked = if asked { ", as asked" } else { "" };
+                (
+                    format!("{line}{as_asked}; the tag of istiod's image is {tag}"),
+                    Some(format!("Istio {tag} decides as {line} does")),
+                )
+            }
+        }
+    }
+}
+
 /// The control plane that is responsible for a client, and the release that is imitated: the one that was asked for, else the one
 /// that the objects name, else the default.
-fn options(snapshot: &Snapshot, client: Option<&Client>, version: &str) -> Options {
+fn options(snapshot: &Snapshot, client: Option<&Client>, version: &str) -> (Options, Chosen) {
     let pod = client.and_then(|c| c.find(snapshot).ok());
     let revision = pod.and_then(|pod| revision(&pod)).or_else(|| only_revision(snapshot)).unwrap_or_default();
     let revision = if revision == "default" { String::new() } else { revision };
     let options = Options { revision, ..Options::default() };
-    match versions::find(version).filter(|_| !version.is_empty()) {
-        Some(release) => Options { facts: release.facts, ..options },
-        None => options.as_installed(snapshot),
-    }
+    let installed = installed(snapshot, &options);
+    let asked = !version.is_empty();
+    let release = versions::find(if asked { version } else { &installed }).unwrap_or_else(versions::default_release);
+    (Options { facts: release.facts.clone(), ..options }, Chosen { release, asked, installed })
+}
+
+/// The tag of the installed istiod's image, "" when there is none.
+fn installed(snapshot: &Snapshot, options: &Options) -> String {
+    let istiod = snapshot.find("apps", "Deployment", &options.root_namespace, &options.of_revision("istiod"));
+    let image = istiod.and_then(|d| d.0.pointer("/spec/template/spec/containers/0/image")?.as_str().map(String::from));
+    image.and_then(|image| Some(image.rsplit('/').next()?.rsplit_once(':')?.1.to_string())).unwrap_or_default()
 }
 
 /// The revision that injected a pod.

@@ -44,8 +44,9 @@ impl Client {
                 let elsewhere = snapshot.list("", "Pod").take(5).map(|p| format!("{}/{}", p.namespace(), p.name()));
                 names.extend(elsewhere);
             }
-            let seen = if names.is_empty() { "no pods at all".to_string() } else { names.join(", ") };
-            format!("there is no pod or workload {} in namespace {}; there is {seen}", self.name, self.namespace)
+            let seen =
+                if names.is_empty() { "there are no pods at all".to_string() } else { format!("there is {}", names.join(", ")) };
+            format!("there is no pod or workload {} in namespace {}; {seen}", self.name, self.namespace)
         })
     }
 }
