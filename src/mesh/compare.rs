@@ -85,7 +85,7 @@ pub fn compare(old: Side<'_>, new: Side<'_>, more: &[Probe]) -> Comparison {
     let (before, after) = (by_name(old.0), by_name(new.0));
     let mut names: Vec<&String> = before.keys().chain(after.keys()).collect::<BTreeSet<_>>().into_iter().collect();
     let mut asked = BTreeSet::new();
-    let all = more.iter().cloned().chain(probes(old.0)).chain(probes(new.0)).chain(unregistered());
+    let all = more.iter().cloned().chain(probes(old.0, old.1)).chain(probes(new.0, new.1)).chain(unregistered(new.0, new.1));
     let mut requests: Vec<Probe> = all.filter(|p| asked.insert(format!("{:?}", p.ask))).collect();
     let room = MAX_CELLS / names.len().clamp(1, MAX_GROUPS);
     let cut = names.len() > MAX_GROUPS || requests.len() > room;

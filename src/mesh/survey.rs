@@ -1,10 +1,13 @@
 //! Every client of a mesh against every host that it registers: who reaches what, and how.
 
+pub mod names;
+
 use super::compile::registry::{From, Protocol, Service, ServicePort};
 use super::reach::{Ask, Client, client};
 use super::{Cause, Inputs, Model, Record, capture};
 use crate::base::outcome::{Outcome, Path};
 use crate::mesh::trace::server::TLS_PORTS;
+use names::{Names, dial};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Clients that are looked at.
@@ -76,9 +79,9 @@ pub struct Survey {
 impl Survey {
     /// Looks at a whole mesh. `outside` adds one host that nothing registers.
     pub fn of(model: &Model, inputs: &Inputs<'_>, outside: bool) -> Survey {
-        let (mut groups, mut probes) = (groups(model), probes(model));
+        let (mut groups, mut probes) = (groups(model), probes(model, inputs));
         if outside {
-            probes.extend(unregistered());
+            probes.extend(unregistered(model, inputs));
         }
         let room = MAX_CELLS / groups.len().clamp(1, MAX_GROUPS);
         let cut = groups.len() > MAX_GROUPS || probes.len() > MAX_PROBES.min(room);
@@ -134,8 +137,9 @@ pub fn groups(model: &Model) -> Vec<Group> {
     found.into_values().collect()
 }
 
-/// A request for each port of each registered host, those beyond the mesh first.
-pub fn probes(model: &Model) -> Vec<Probe> {
+/// A request for each port of each registered host, those beyond the mesh first. Wildcards are tried with a host below them.
+pub fn probes(model: &Model, inputs: &Inputs<'_>) -> Vec<Probe> {
+    let names = Names::of(model, inputs.outside);
     let services = &model.base().services;
     let beyond = services.iter().filter(|s| s.from == From::Entry);
     let inside = services.iter().filter(|s| s.from == From::Kubernetes && !is_system(s));
@@ -143,10 +147,14 @@ pub fn probes(model: &Model) -> Vec<Probe> {
     let mut probes = Vec::new();
     for service in beyond.chain(inside) {
         for port in service.ports.iter().filter(|p| p.protocol != Protocol::Udp) {
-            let (host, pattern) = sample(&service.host);
-            let url = url(service, port, &host);
-            if seen.insert(url.clone()) {
-                probes.push(Probe { ask: Ask::get(&url), object: service.object.to_string(), pattern });
+            let (host, address) = match service.host.strip_prefix('*') {
+                Some(suffix) => names.host(suffix),
+                None => (service.host.clone(), None),
+            };
+            let ask = dial(&url(service, port, &host), &host, port.number, address);
+            if seen.insert(ask.url.clone()) {
+                let pattern = service.host.starts_with('*').then(|| service.host.clone());
+                probes.push(Probe { ask, object: service.object.to_string(), pattern });
             }
         }
     }
@@ -156,15 +164,6 @@ pub fn probes(model: &Model) -> Vec<Probe> {
 fn is_system(service: &Service) -> bool {
     let kubernetes = service.namespace == "default" && service.host.starts_with("kubernetes.");
     kubernetes || SYSTEM.contains(&service.namespace.as_str())
-}
-
-/// A host that a pattern covers, and the pattern if it is one.
-pub fn sample(host: &str) -> (String, Option<String>) {
-    match host.strip_prefix('*') {
-        Some("") => (format!("{SAMPLE}.example.com"), Some(host.to_string())),
-        Some(rest) => (format!("{SAMPLE}{rest}"), Some(host.to_string())),
-        None => (host.to_string(), None),
-    }
 }
 
 fn url(service: &Service, port: &ServicePort, host: &str) -> String {
@@ -194,12 +193,9 @@ pub fn web_url(host: &str, port: u16, tls: bool) -> String {
 }
 
 /// Requests for a host that nothing registers.
-pub fn unregistered() -> Vec<Probe> {
-    let one = |tls: bool| {
-        let port = if tls { 443 } else { 80 };
-        Probe { ask: Ask::get(&web_url(OUTSIDE, port, tls)), object: String::new(), pattern: None }
-    };
-    vec![one(false), one(true)]
+pub fn unregistered(model: &Model, inputs: &Inputs<'_>) -> Vec<Probe> {
+    let asks = Names::of(model, inputs.outside).outside(&[(80, false), (443, true)]);
+    asks.into_iter().map(|ask| Probe { ask, object: String::new(), pattern: None }).collect()
 }
 
 #[cfg(test)]

@@ -6,23 +6,23 @@ use crate::mesh::compile::registry::{From, Protocol, Service, network};
 use crate::mesh::compile::scope::export_rank;
 use crate::mesh::proxy::{Action, Cluster, ClusterKind, Filter, FilterChain, Listener, Proxy, VirtualHost, Weighted};
 use crate::mesh::reach::Ask;
-use crate::mesh::survey::{OUTSIDE, SAMPLE, web_url};
+use crate::mesh::survey::names::{ELSEWHERE, Names, bracketed, dial};
+use crate::mesh::survey::web_url;
 use crate::mesh::trace::server::TLS_PORTS;
 use crate::mesh::{Cause, Inputs, Model, capture};
-use crate::outside::Outside;
-use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// An address of documentation (RFC 5737) that no host has.
-const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 66));
 /// Ports in one exclusion that are tried.
 const MAX_PORTS: usize = 100;
 
 /// Everything that is worth trying for one pod.
 pub fn of(model: &Model, pod: &Object, inputs: &Inputs<'_>) -> Vec<Candidate> {
     let names = Names::of(model, inputs.outside);
-    let mut all: Vec<Candidate> =
-        names.outside().into_iter().map(|ask| Candidate { opening: Opening::Uncaptured, ask, cause: None }).collect();
+    let mut all: Vec<Candidate> = names
+        .outside(&[(80, false), (443, true), (8081, false)])
+        .into_iter()
+        .map(|ask| Candidate { opening: Opening::Uncaptured, ask, cause: None })
+        .collect();
     all.extend(exclusions(pod, &names));
     if let Some(proxy) = model.proxy(pod) {
         let maker = Maker { model, proxy: &proxy, names: &names };
@@ -31,55 +31,6 @@ pub fn of(model: &Model, pod: &Object, inputs: &Inputs<'_>) -> Vec<Candidate> {
         maker.exports(pod, &mut all);
     }
     all
-}
-
-/// Host names to try with: those that resolve, and none that is registered.
-struct Names {
-    registered: BTreeSet<String>,
-    /// Names of the world outside with one address each, where it is known.
-    known: Vec<(String, IpAddr)>,
-    assumed: bool,
-}
-
-impl Names {
-    fn of(model: &Model, outside: &Outside) -> Names {
-        let registered = model.base().services.iter().map(|s| s.host.clone()).filter(|h| !h.starts_with('*')).collect();
-        let known = outside.names().into_iter().filter_map(|(name, addresses)| Some((name, *addresses.first()?))).collect();
-        Names { registered, known, assumed: outside.is_assumed() }
-    }
-
-    /// A host below a suffix (`.wikipedia.org`, "" for any) that nothing registers, with an address to dial where DNS would not do.
-    fn host(&self, suffix: &str) -> (String, Option<IpAddr>) {
-        let free = |name: &str| !self.registered.contains(name);
-        let found = self.known.iter().find(|(name, _)| name.ends_with(suffix) && name.len() > suffix.len() && free(name));
-        if let Some((name, _)) = found.filter(|_| !self.assumed) {
-            return (name.clone(), None);
-        }
-        let made = if suffix.is_empty() { OUTSIDE.to_string() } else { format!("{SAMPLE}{suffix}") };
-        let address = self.known.first().filter(|_| !self.assumed).map(|(_, ip)| *ip);
-        (made, address)
-    }
-
-    /// An address that is not the one of a registered host.
-    fn elsewhere(&self) -> IpAddr {
-        let free = self.known.iter().find(|(name, _)| !self.registered.contains(name));
-        free.filter(|_| !self.assumed).map_or(ELSEWHERE, |(_, ip)| *ip)
-    }
-
-    /// Requests for a host that nothing registers.
-    fn outside(&self) -> Vec<Ask> {
-        let (host, address) = self.host("");
-        [(80, false), (443, true), (8081, false)].map(|(port, tls)| dial(&web_url(&host, port, tls), &host, port, address)).into()
-    }
-}
-
-/// A request that dials this address instead of asking DNS.
-fn dial(url: &str, host: &str, port: u16, address: Option<IpAddr>) -> Ask {
-    Ask { resolve: address.map(|ip| format!("{host}:{port}:{}", bracketed(ip))).into_iter().collect(), ..Ask::get(url) }
-}
-
-fn bracketed(ip: IpAddr) -> String {
-    if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() }
 }
 
 /// What the pod's own annotations leave out of redirection.
