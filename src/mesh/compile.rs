@@ -5,6 +5,7 @@ pub mod alias;
 pub mod clusters;
 pub mod delegate;
 pub mod destination;
+pub mod discovery;
 pub mod egress;
 pub mod gateway;
 pub mod gateway_api;

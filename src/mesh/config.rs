@@ -34,6 +34,8 @@ pub struct MeshConfig {
     pub default_log_providers: Vec<String>,
     /// `disableEnvoyListenerLog`: connections that no filter chain takes leave no line.
     pub listener_log_off: bool,
+    /// `discoverySelectors`: label selectors of the namespaces that istiod looks at; empty: all.
+    pub discovery_selectors: Vec<Value>,
     pub not_modelled: Option<Cause>,
     /// Why the text was refused, when it was; the values above are then those of the text before it, or Istio's defaults.
     pub refused: Option<String>,
@@ -64,6 +66,7 @@ impl Default for MeshConfig {
             extension_providers: Vec::new(),
             default_log_providers: Vec::new(),
             listener_log_off: false,
+            discovery_selectors: Vec::new(),
             not_modelled: None,
             refused: None,
         }
@@ -119,6 +122,7 @@ pub fn read(text: &str, object: &str) -> Result<MeshConfig, String> {
     if let Some(text) = string(&value, "connectTimeout")? {
         config.connect_timeout_ms = duration_ms(&text).ok_or(format!("bad duration {text:?} in connectTimeout"))?;
     }
+    config.discovery_selectors = field(&value, "discoverySelectors").and_then(Value::as_array).cloned().unwrap_or_default();
     if let Some(auto) = field(&value, "enableAutoMtls") {
         config.auto_mtls = auto.as_bool().ok_or("enableAutoMtls is not a boolean")?;
     }

@@ -54,7 +54,7 @@ pub fn destination_rule(object: &Object) -> DestinationRule {
         name: value.get("name").and_then(Value::as_str).unwrap_or("").into(),
         labels: labels(value.get("labels").unwrap_or(&Value::Null)),
         policy: value.get("trafficPolicy").cloned().unwrap_or(Value::Null),
-        cause: Cause::new(&name, &format!("spec.subsets[{i}]"), "The subset is declared here."),
+        cause: Cause::new(&name, format!("spec.subsets[{i}]"), "The subset is declared here."),
     };
     DestinationRule {
         namespace: object.namespace().into(),
@@ -238,7 +238,7 @@ impl Policy {
             insecure: tls.get("insecureSkipVerify").and_then(Value::as_bool).unwrap_or(false),
             private_ca: credential.is_some() || text("caCertificates").is_some_and(|ca| ca != "system"),
             client_certificate: mode == "MUTUAL" && (credential.is_some() || text("clientCertificate").is_some()),
-            cause: Cause::new(&cause.object, &format!("{}.mode", cause.field), &format!("The proxy opens TLS ({mode}).")),
+            cause: Cause::new(&cause.object, format!("{}.mode", cause.field), format!("The proxy opens TLS ({mode}).")),
         })
     }
 

@@ -155,7 +155,7 @@ impl Beyond {
         match policy.get("mode").and_then(Value::as_str) {
             Some("ALLOW_ANY") => {
                 let to = policy.get("egressProxy").filter(|p| p.is_object());
-                match to.map(|p| proxy_cluster(p)) {
+                match to.map(proxy_cluster) {
                     Some(cluster) => {
                         let text = "The Sidecar sends unregistered hosts to its egress proxy.";
                         Beyond::lets_out(cluster, Cause::new(&*object, "spec.outboundTrafficPolicy.egressProxy", text))

@@ -338,7 +338,7 @@ fn passthrough_chains(b: &Builder<'_>, bound: &Bound<'_>) -> Vec<FilterChain> {
             };
             for entry in rule.matches.iter().filter(fits) {
                 let cause =
-                    Cause::new(&vs.object, &format!("spec.tls[{i}]"), "This TLS rule takes the connection at the gateway.");
+                    Cause::new(&vs.object, format!("spec.tls[{i}]"), "This TLS rule takes the connection at the gateway.");
                 let filter = Filter::Tcp(b.weighted(&vs.object, &rule.destinations, bound.server.port));
                 let networks = entry.destination_subnets.iter().filter_map(|n| network(n)).collect();
                 let sni = entry.sni_hosts.clone();
@@ -356,7 +356,7 @@ fn tcp_chains(b: &Builder<'_>, bound: &Bound<'_>) -> Vec<FilterChain> {
             (m.gateways.is_empty() || m.gateways.contains(&reference)) && m.port.is_none_or(|p| p == 0 || p == bound.server.port)
         };
         if let Some(i) = vs.tcp.iter().position(|r| r.matches.is_empty() || r.matches.iter().any(fits)) {
-            let cause = Cause::new(&vs.object, &format!("spec.tcp[{i}]"), "This TCP rule takes the connection at the gateway.");
+            let cause = Cause::new(&vs.object, format!("spec.tcp[{i}]"), "This TCP rule takes the connection at the gateway.");
             return vec![bare(Filter::Tcp(b.weighted(&vs.object, &vs.tcp[i].destinations, bound.server.port)), cause)];
         }
     }

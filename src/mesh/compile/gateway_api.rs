@@ -23,6 +23,11 @@ pub struct Converted {
     pub rules: Vec<VirtualService>,
 }
 
+/// Whether a label selector takes an object.
+pub fn selects(selector: &Value, of: &Object) -> bool {
+    parents::selects(selector, of)
+}
+
 /// Whether there is anything to convert.
 pub fn any(snapshot: &Snapshot) -> bool {
     KINDS.iter().any(|kind| snapshot.list(GROUP, kind).next().is_some())

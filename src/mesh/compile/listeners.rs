@@ -203,7 +203,7 @@ fn tls_chains(builder: &Builder<'_>, service: &Service, port: &ServicePort, own_
     for vs in rules_for(builder, service) {
         for (i, rule) in vs.tls.iter().enumerate() {
             for (j, entry) in rule.matches.iter().enumerate().filter(|(_, m)| l4_applies(builder, m, port.number)) {
-                let cause = Cause::new(&vs.object, &format!("spec.tls[{i}].match[{j}]"), "This TLS rule takes the connection.");
+                let cause = Cause::new(&vs.object, format!("spec.tls[{i}].match[{j}]"), "This TLS rule takes the connection.");
                 let filter = Filter::Tcp(builder.weighted(&vs.object, &rule.destinations, port.number));
                 let networks = entry.destination_subnets.iter().filter_map(|n| network(n)).collect();
                 chains.push(FilterChain {

@@ -3,6 +3,7 @@
 use super::alias;
 use super::delegate;
 use super::destination::{DestinationRule, destination_rule};
+use super::discovery;
 use super::egress::{self, Beyond, Egress};
 use super::gateway::{Gateway, gateway};
 use super::gateway_api;
@@ -49,6 +50,9 @@ impl Base {
     pub fn read(snapshot: &Snapshot, options: &Options) -> Base {
         let root = options.root_namespace.clone();
         let config = MeshConfig::of(snapshot, options);
+        let narrowed = discovery::narrowed(snapshot, &config);
+        let whole = snapshot;
+        let snapshot = narrowed.as_ref().unwrap_or(whole);
         let converted = gateway_api::read(snapshot);
         let written = snapshot.list(NETWORKING, "VirtualService").map(|o| rules::virtual_service(o));
         let gateways = snapshot.list(NETWORKING, "Gateway").map(|o| gateway(o));
@@ -61,7 +65,7 @@ impl Base {
             destination_rules: snapshot.list(NETWORKING, "DestinationRule").map(|o| Arc::new(destination_rule(o))).collect(),
             gateways: gateways.chain(converted.gateways).map(Arc::new).collect(),
             sidecars: snapshot.list(NETWORKING, "Sidecar").cloned().collect(),
-            scoped_gateways: istiod_env(snapshot, options, "PILOT_SCOPE_GATEWAY_TO_NAMESPACE").as_deref() == Some("true"),
+            scoped_gateways: istiod_env(whole, options, "PILOT_SCOPE_GATEWAY_TO_NAMESPACE").as_deref() == Some("true"),
             index: Index::default(),
             selected: Selected::read(snapshot),
             root,

@@ -69,8 +69,9 @@ pub struct Change<'a> {
 impl Base {
     /// The mesh's objects after a change; `None` when all of them are to be read again.
     pub fn changed(&self, change: &Change<'_>) -> Option<Base> {
-        // Routes of the Gateway API depend on Services, ServiceEntries and namespaces.
-        if gateway_api::any(change.old) || gateway_api::any(change.new) {
+        // Routes of the Gateway API depend on Services, ServiceEntries and namespaces; discovery selectors on namespaces.
+        let apart = !self.config.discovery_selectors.is_empty();
+        if apart || gateway_api::any(change.old) || gateway_api::any(change.new) {
             return None;
         }
         let mut base = self.clone();

@@ -32,7 +32,7 @@ fn text_map(value: &Value) -> BTreeMap<String, String> {
 /// address. `labels` are those of the object itself; they win over the written ones.
 pub fn written(value: &Value, labels: BTreeMap<String, String>, object: &str, field: &str) -> Option<Workload> {
     let address = value.get("address").and_then(Value::as_str).filter(|a| !a.is_empty());
-    let unknown = |name: &str, text: &str| Some(Cause::new(object, &format!("{field}.{name}"), text));
+    let unknown = |name: &str, text: &str| Some(Cause::new(object, format!("{field}.{name}"), text));
     let network = value.get("network").and_then(Value::as_str).is_some_and(|n| !n.is_empty());
     let not_modelled = match address {
         _ if network => unknown("network", "Endpoints in another network are not modelled."),
