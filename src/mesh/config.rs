@@ -107,8 +107,7 @@ pub fn read(text: &str, object: &str) -> Result<MeshConfig, String> {
     if !value.is_object() && !value.is_null() {
         return Err("the text is not a mapping".into());
     }
-    let mut config = MeshConfig::default();
-    config.object = object.to_string();
+    let mut config = MeshConfig { object: object.to_string(), ..MeshConfig::default() };
     read_policy(&value, object, &mut config)?;
     config.access_log_file = string(&value, "accessLogFile")?.unwrap_or_default();
     config.access_log_format = string(&value, "accessLogFormat")?.unwrap_or_default();
