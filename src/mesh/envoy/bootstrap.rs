@@ -99,6 +99,7 @@ fn settle_member(room: &Room<'_>, member: &mut Value) {
 fn settle_listener(told: &Told<'_>, room: &Room<'_>, listener: &mut Value) {
     if listener.get("bind_to_port").is_none()
         && let Some(address) = listener.pointer_mut("/address/socket_address/address")
+        && *address == "0.0.0.0"
     {
         *address = json!(room.ip.to_string());
     }

@@ -126,7 +126,9 @@ fn terminate(ctx: &Ctx<'_>, how: Terminate, wire: &mut Wire, chain: &FilterChain
     match (how, layer.mesh) {
         (Terminate::Mesh, true) => Ok(layer.principal),
         (Terminate::Mesh, false) => {
-            let what = What::Tls { depth: 0, why: TlsWhy::Reset };
+            // The pod's own client knows nothing of the mesh's roots, and gives up before it is asked for a certificate.
+            let why = if layer.by_client && !layer.insecure { TlsWhy::UnknownIssuer } else { TlsWhy::Reset };
+            let what = What::Tls { depth: 0, why };
             Err(Box::new(Got::end(what, Outcome::TlsFailed, At::Gateway, cause.clone())))
         }
         (Terminate::Own, _) => match own_certificate(ctx, &layer, chain) {

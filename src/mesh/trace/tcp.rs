@@ -128,7 +128,7 @@ fn splice(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, cluster: &Cluster, m
     entry.upstream_host = socket(to.address, to.port);
     if ctx.full(at.place, cluster) {
         let cause = cluster.pool.as_ref().map_or_else(|| cluster.cause.clone(), |p| p.cause.clone());
-        let entry = Entry { flags: "UO".into(), ..entry };
+        let entry = Entry { flags: "UO".into(), upstream_host: String::new(), ..entry };
         return end(ctx, at, entry, Outcome::Overflow, gate, cause);
     }
     let source = (at.place.ip, ctx.port());
