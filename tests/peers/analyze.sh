@@ -19,13 +19,13 @@ trap 'stop; rm -rf "$work"' EXIT
 export HOME=$work/home XDG_STATE_HOME=$work/state XDG_CONFIG_HOME=$work/config XDG_DATA_HOME=$work/data XDG_CACHE_HOME=$work/cache
 mkdir -p "$HOME"
 unset KUBECONFIG
-failed=0 compared=0
+failed=0 compared=0 input=/dev/null
 same() { # NAME ARGS..: both answer the same on standard output, standard error and with the exit code
   local name=$1
   shift
-  "$peer" "$@" > "$work/real.out" 2> "$work/real.err"
+  "$peer" "$@" < "$input" > "$work/real.out" 2> "$work/real.err"
   echo "exit $?" >> "$work/real.err"
-  "$program" istioctl "$@" > "$work/ours.out" 2> "$work/ours.err"
+  "$program" istioctl "$@" < "$input" > "$work/ours.out" 2> "$work/ours.err"
   echo "exit $?" >> "$work/ours.err"
   # Log lines with a time of day are the real one's own.
   sed -i -E '/^[0-9]{4}-[0-9]{2}-[0-9]{2}T.*\t(warn|error|info)\t/d' "$work/real.out" "$work/real.err"
@@ -52,8 +52,10 @@ for file in *.yaml; do
   same "$file json" analyze --use-kube=false -A -o json "$file"
   same "$file yaml" analyze --use-kube=false -A -o yaml "$file"
 done
-same folder analyze --use-kube=false .
-same stdin analyze --use-kube=false - < gateways.yaml
+same folder analyze --use-kube=false cluster
+input=gateways.yaml
+same stdin analyze --use-kube=false -
+input=/dev/null
 same several analyze --use-kube=false nothing.yaml deprecated.yaml --output-threshold error
 same missing analyze --use-kube=false nothing.yaml gone.yaml
 same threshold analyze --use-kube=false deprecated.yaml --failure-threshold warning
