@@ -1,6 +1,7 @@
 //! Laws of the compiled mesh: whatever is in it, compiling ends; a change of a few objects gives what compiling everything gives; a
 //! part of a proxy answers a request as the whole does; the order of the input does not matter.
 
+mod hostile;
 mod meshes;
 mod shapes;
 
