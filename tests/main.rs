@@ -5,6 +5,7 @@ mod corpus;
 mod hostile;
 mod injection;
 mod kubectl;
+mod mistakes;
 mod mutants;
 mod probe;
 mod program;

@@ -27,6 +27,20 @@ pub const CHECKS: &[Check] = &[
         mistakes: &["M16"],
         run: excluded,
     },
+    Check {
+        id: "EGL204",
+        level: Level::Info,
+        about: "a sidecar that starts beside its application",
+        mistakes: &["M13"],
+        run: beside,
+    },
+    Check {
+        id: "EGL205",
+        level: Level::Warning,
+        about: "an init container that runs before the sidecar",
+        mistakes: &["M14"],
+        run: before,
+    },
 ];
 
 const INJECT: &str = "sidecar.istio.io/inject";
@@ -112,6 +126,45 @@ fn excluded(view: &View<'_>, report: &mut Report<'_>) {
                 &text,
                 "reinstall without that value, then create the pods anew",
             );
+        }
+    }
+}
+
+/// Pods whose proxy is an ordinary container (no native sidecar).
+fn classic<'v>(view: &'v View<'_>) -> impl Iterator<Item = &'v std::sync::Arc<Object>> {
+    let has = |pod: &Object| items(pod.at(&["spec", "containers"])).iter().any(|c| c["name"] == PROXY);
+    view.pods.iter().filter(move |pod| has(pod) && !view.is_gateway(pod))
+}
+
+const PROXY: &str = "istio-proxy";
+const HOLD: &str = "holdApplicationUntilProxyStarts";
+
+fn beside(view: &View<'_>, report: &mut Report<'_>) {
+    if view.mesh()["defaultConfig"][HOLD] == true {
+        return;
+    }
+    for pod in classic(view) {
+        let own = pod.annotation("proxy.istio.io/config").unwrap_or("");
+        let holds = crate::base::yaml::parse(own).is_ok_and(|config| config[HOLD] == true);
+        let first = items(pod.at(&["spec", "containers"]))[0]["name"] == PROXY;
+        if !holds && !first {
+            let text =
+                "The application starts beside its proxy: requests of its first seconds may find nobody who forwards them.";
+            let next = "set holdApplicationUntilProxyStarts: true there, or let Istio use native sidecars";
+            report.add(pod, "metadata.annotations[proxy.istio.io/config]", text, next);
+        }
+    }
+}
+
+fn before(view: &View<'_>, report: &mut Report<'_>) {
+    for pod in classic(view) {
+        let containers = items(pod.at(&["spec", "initContainers"]));
+        let of_istio = |c: &Value| matches!(c["name"].as_str(), Some("istio-init" | "istio-validation"));
+        for (i, _) in containers.iter().enumerate().filter(|(_, c)| !of_istio(c)) {
+            let text = "This init container runs before the sidecar: what it sends passes the proxy by, or fails where the CNI plugin \
+                        redirects already.";
+            let next = "let Istio use native sidecars, run it as user 1337, or exclude the ports that it needs";
+            report.add(pod, &format!("spec.initContainers[{i}]"), text, next);
         }
     }
 }

@@ -53,6 +53,14 @@ fn two_gateways(view: &View<'_>, report: &mut Report<'_>) {
     if let (Some(api), Some(_)) = kinds {
         let text = "kubectl get gateway means this kind, not Istio's: Istio's Gateways seem to be missing.";
         report.add(&api, "spec.names.plural", text, "use gw or gateways.networking.istio.io for Istio's Gateways");
+        return;
+    }
+    // Manifests seldom bring the definitions along.
+    if let (Some(_), Some(own)) =
+        (view.each("gateway.networking.k8s.io", "Gateway").first(), view.each("networking.istio.io", "Gateway").first())
+    {
+        let text = "kubectl get gateway means the Gateway API's kind: this Gateway of Istio's seems to be missing there.";
+        report.add(own, "apiVersion", text, "use gw or gateways.networking.istio.io for Istio's Gateways");
     }
 }
 
