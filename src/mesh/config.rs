@@ -90,7 +90,7 @@ impl MeshConfig {
         read(text, &object).unwrap_or_else(|why| {
             let mut kept = last_known.and_then(|t| read(t, &object).ok()).unwrap_or_default();
             kept.policy =
-                Cause::new(&object, "data.mesh", &format!("istiod refuses this mesh text ({why}) and keeps the one before it."));
+                Cause::new(&object, "data.mesh", format!("istiod refuses this mesh text ({why}) and keeps the one before it."));
             kept.refused = Some(why);
             kept
         })

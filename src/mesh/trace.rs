@@ -300,7 +300,7 @@ fn leave_pod(ctx: &mut Ctx<'_>, request: &Request, ip: IpAddr, wire: Wire) -> Go
         }
         Capture::Taken => {
             let Some(place) = ctx.model.place(pod, asked) else {
-                return Got::not_modelled(Cause::new(&pod.key().to_string(), "spec", "The pod's proxy has no configuration."));
+                return Got::not_modelled(Cause::new(pod.key().to_string(), "spec", "The pod's proxy has no configuration."));
             };
             let port = ctx.port();
             through_sidecar(ctx, &place, Connection { source: (source, port), target: (ip, request.port) }, wire)
@@ -316,7 +316,7 @@ fn datagram(ctx: &mut Ctx<'_>, pod: &Object, to: (IpAddr, u16)) -> Got {
     }
     let text = "Only TCP is redirected to the sidecar; a datagram leaves the pod as it is.";
     let field = if capture::has_sidecar(pod) { "spec.initContainers[istio-init].args" } else { "spec.containers" };
-    let cause = Cause::new(&pod.key().to_string(), field, text);
+    let cause = Cause::new(pod.key().to_string(), field, text);
     ctx.decided = Some(cause.clone());
     ctx.path = Path::Uncaptured;
     Got::end(What::Closed, Outcome::Delivered, At::Network, cause)
@@ -333,7 +333,7 @@ fn through_sidecar(ctx: &mut Ctx<'_>, place: &Place, connection: Connection, wir
     }
     let (ip, port) = connection.target;
     let Some(listener) = listeners::find(&place.proxy.listeners, ip, port) else {
-        return Got::not_modelled(Cause::new(&ctx.client.key().to_string(), "spec", "The sidecar has no outbound listener."));
+        return Got::not_modelled(Cause::new(ctx.client.key().to_string(), "spec", "The sidecar has no outbound listener."));
     };
     let seen = Seen { ip, tls: wire.is_tls(), sni: wire.sni(), http: wire.is_sniffed_http() };
     let hop = ctx.hop(place);

@@ -162,7 +162,7 @@ fn kubernetes_port(object: &Object, snapshot: &Snapshot, port: &Value, i: usize)
         protocol,
         target: None,
         endpoints: kubernetes_endpoints(object, snapshot, port),
-        cause: Cause::new(&object.key().to_string(), &field, "A Kubernetes Service is part of the registry."),
+        cause: Cause::new(object.key().to_string(), &field, "A Kubernetes Service is part of the registry."),
         orphan: false,
     }
 }
@@ -379,7 +379,7 @@ fn entry_port(
     let protocol = if written.is_empty() { Protocol::Auto } else { by_word(&written).unwrap_or(Protocol::Tcp) };
     let shown = if written.is_empty() { "auto" } else { text("protocol") };
     let told = format!("The ServiceEntry registers {host} on port {number} as {shown}.");
-    let cause = Cause::new(&object.key().to_string(), format!("spec.ports[{i}]"), &told);
+    let cause = Cause::new(object.key().to_string(), format!("spec.ports[{i}]"), &told);
     let otherwise = target.unwrap_or(number);
     let endpoints = match workloads {
         Some(all) => all.iter().map(|w| w.endpoint(text("name"), otherwise)).collect(),

@@ -47,7 +47,7 @@ fn to_service(ctx: &mut Ctx<'_>, service: &Object, source: (Option<IpAddr>, u16)
     let object = service.key().to_string();
     let ports = service.at(&["spec", "ports"]).as_array().cloned().unwrap_or_default();
     let Some(i) = ports.iter().position(|p| p.get("port").and_then(Value::as_u64) == Some(u64::from(port))) else {
-        let cause = Cause::new(&object, "spec.ports", &format!("The Service has no port {port}; nothing answers there."));
+        let cause = Cause::new(&object, "spec.ports", format!("The Service has no port {port}; nothing answers there."));
         return Got::end(What::Dropped, Outcome::UpstreamUnavailable, At::Network, cause);
     };
     let mut endpoints = Vec::new();

@@ -22,7 +22,7 @@ use std::sync::Arc;
 pub fn gateway(ctx: &mut Ctx<'_>, pod: &Arc<Object>, connection: Connection, wire: Wire) -> Got {
     let (ip, port) = connection.target;
     let Some(place) = ctx.model.place(pod, ctx.question(ip, port, &wire)) else {
-        return Got::not_modelled(Cause::new(&pod.key().to_string(), "spec", "The gateway has no configuration."));
+        return Got::not_modelled(Cause::new(pod.key().to_string(), "spec", "The gateway has no configuration."));
     };
     if let Some(cause) = ctx.model.unmodelled_for(pod).or_else(|| place.proxy.not_modelled.first().cloned()) {
         return Got::not_modelled(cause);
@@ -194,7 +194,7 @@ pub fn plain(ctx: &mut Ctx<'_>, pod: &Object, connection: Connection, wire: Wire
         }
         Listens::Unknown if ctx.inputs.outside.is_assumed() => assumed_server(ctx, pod, connection, wire),
         Listens::Unknown => {
-            Got::not_modelled(Cause::new(&object, "spec.containers[0].image", &format!("What {image} answers is not known.")))
+            Got::not_modelled(Cause::new(&object, "spec.containers[0].image", format!("What {image} answers is not known.")))
         }
         _ if !wire.layers.is_empty() => {
             let what = What::Tls { depth: 0, why: TlsWhy::WrongVersion };
@@ -225,7 +225,7 @@ fn may_listen(pod: &Object) -> bool {
 
 /// A server that this program knows nothing about, where servers are assumed to be in order.
 fn assumed_server(ctx: &mut Ctx<'_>, pod: &Object, connection: Connection, mut wire: Wire) -> Got {
-    let cause = Cause::new(&pod.key().to_string(), "spec.containers", "The pod's own server is assumed to answer.");
+    let cause = Cause::new(pod.key().to_string(), "spec.containers", "The pod's own server is assumed to answer.");
     wire.layers.pop();
     let Some(message) = wire.http.filter(|_| wire.layers.is_empty()) else {
         return Got::end(What::Closed, Outcome::Delivered, At::Origin, cause);
@@ -288,7 +288,7 @@ pub fn outside(ctx: &mut Ctx<'_>, connection: Connection, wire: Wire) -> Got {
     let Some(site) = world.site_at(ip) else {
         return unreachable("network", format!("Nothing answers at {ip}."));
     };
-    let origin = Cause::new("default", "origin", &format!("{} answers.", site.names.first().map_or("the origin", |n| n)));
+    let origin = Cause::new("default", "origin", format!("{} answers.", site.names.first().map_or("the origin", |n| n)));
     let broken = |what: What| {
         let text = format!("The origin {ip}:{port} is out of order.");
         let at = if matches!(what, What::Refused | What::Dropped) { At::Network } else { At::Origin };
@@ -332,7 +332,7 @@ fn answer_http(ctx: &mut Ctx<'_>, site: &Site, port: u16, connection: Connection
 }
 
 fn answer_tls(ctx: &mut Ctx<'_>, site: &Site, port: u16, connection: Connection, mut wire: Wire) -> Got {
-    let cause = Cause::new("default", "origin", &format!("Port {port} of the origin speaks TLS."));
+    let cause = Cause::new("default", "origin", format!("Port {port} of the origin speaks TLS."));
     if wire.layers.is_empty() {
         let message = wire.http;
         let from = String::new();

@@ -37,15 +37,15 @@ pub fn blocked(ctx: &Ctx<'_>, place: &Place, authority: &str, port: u16) -> Caus
             && let Some(sidecar) = pick_sidecar(base, &id)
         {
             let text = format!("The Sidecar does not import {host}.");
-            return Cause::new(&sidecar.key().to_string(), "spec.egress", &text);
+            return Cause::new(sidecar.key().to_string(), "spec.egress", &text);
         }
         if let Some(cause) = suppressed(ctx, &host) {
             return cause;
         }
         let text = format!("{host} is registered on port {port}, but not for what was sent there.");
-        return Cause::new(&declared.cause.object, &format!("{}.protocol", declared.cause.field), &text);
+        return Cause::new(&declared.cause.object, format!("{}.protocol", declared.cause.field), &text);
     }
-    Cause::new(&seen.object, "spec.ports", &format!("{host} is registered, but not on port {port}."))
+    Cause::new(&seen.object, "spec.ports", format!("{host} is registered, but not on port {port}."))
 }
 
 /// A Kubernetes Service that the pod's Sidecar does not import.
@@ -53,7 +53,7 @@ fn hidden_by_sidecar(ctx: &Ctx<'_>, id: &Identity, host: &str, port: u16) -> Opt
     let sidecar = pick_sidecar(ctx.model.base(), id)?;
     ctx.model.base().index.covering(host).into_iter().find(|service| service.port(port).is_some())?;
     let text = format!("The Sidecar does not import {host}.");
-    Some(Cause::new(&sidecar.key().to_string(), "spec.egress", &text))
+    Some(Cause::new(sidecar.key().to_string(), "spec.egress", &text))
 }
 
 /// Why a pod has no sidecar, where the pod or its namespace says so; else that it has none.
@@ -64,21 +64,21 @@ pub fn without_sidecar(ctx: &Ctx<'_>, pod: &Object, none: Cause) -> Cause {
     }
     if pod.label(label) == Some("false") {
         let text = "The label keeps the injector away from this pod.";
-        return Cause::new(&object, &format!("metadata.labels[{label}]"), text);
+        return Cause::new(&object, format!("metadata.labels[{label}]"), text);
     }
     if pod.label(label).is_none() && pod.annotation(label) == Some("false") {
         let text = "The annotation makes the injector leave this pod as it is.";
-        return Cause::new(&object, &format!("metadata.annotations[{label}]"), text);
+        return Cause::new(&object, format!("metadata.annotations[{label}]"), text);
     }
     let Some(namespace) = ctx.model.snapshot().find("", "Namespace", "", pod.namespace()) else { return none };
     let key = "istio-injection";
     let field = format!("metadata.labels[{key}]");
     match namespace.label(key) {
         Some("enabled") => none,
-        Some(_) => Cause::new(&namespace.key().to_string(), &field, "Only the value `enabled` has sidecars injected."),
+        Some(_) => Cause::new(namespace.key().to_string(), &field, "Only the value `enabled` has sidecars injected."),
         None if namespace.label("istio.io/rev").is_none() && istio_is_there(ctx) => {
             let text = "The namespace is not labelled for injection, so its pods have no sidecar.";
-            Cause::new(&namespace.key().to_string(), &field, text)
+            Cause::new(namespace.key().to_string(), &field, text)
         }
         None => none,
     }
@@ -125,13 +125,13 @@ pub fn no_cluster(ctx: &Ctx<'_>, place: &Place, name: &str, chosen: &Cause) -> C
         }
         (_, Some(seen)) => {
             let text = format!("{} has no port {port}.", seen.object);
-            Cause::new(&chosen.object, &format!("{}.port", chosen.field), &text)
+            Cause::new(&chosen.object, format!("{}.port", chosen.field), &text)
         }
         (None, None) => {
             let text = format!("No service in the registry has the host {host}.");
             Cause::new(
                 &chosen.object,
-                &format!("{}.{}", chosen.field, if chosen.field.contains("backendRef") { "name" } else { "host" }),
+                format!("{}.{}", chosen.field, if chosen.field.contains("backendRef") { "name" } else { "host" }),
                 &text,
             )
         }
@@ -161,7 +161,7 @@ fn missing_subset(ctx: &Ctx<'_>, id: &Identity, host: &str, subset: &str, chosen
         }
         (None, _) => {
             let text = format!("No DestinationRule declares subset {subset} of {host}.");
-            Cause::new(&chosen.object, &format!("{}.subset", chosen.field), &text)
+            Cause::new(&chosen.object, format!("{}.subset", chosen.field), &text)
         }
     }
 }
@@ -187,7 +187,7 @@ pub fn no_endpoint(ctx: &Ctx<'_>, cluster: &Cluster) -> Cause {
             no_pod(ctx, &object)
         }
         (Some(subset), _) if subset.field.contains("subsets") => {
-            Cause::new(&subset.object, &format!("{}.labels", subset.field), "No ready endpoint has the subset's labels.")
+            Cause::new(&subset.object, format!("{}.labels", subset.field), "No ready endpoint has the subset's labels.")
         }
         (_, Some(From::Kubernetes)) => no_pod(ctx, &object),
         (_, Some(From::Entry)) if service.is_some_and(|s| s.selector != "null") => {
@@ -213,7 +213,7 @@ fn no_pod(ctx: &Ctx<'_>, object: &str) -> Cause {
     };
     match snapshot.list_in("apps", "Deployment", service.namespace()).find(none) {
         Some(d) => {
-            Cause::new(&d.key().to_string(), "spec.replicas", "The Deployment asks for no pod, so the service has no endpoint.")
+            Cause::new(d.key().to_string(), "spec.replicas", "The Deployment asks for no pod, so the service has no endpoint.")
         }
         None => Cause::new(object, "spec.selector", "No ready pod has the labels that the Service selects."),
     }
@@ -260,9 +260,9 @@ pub fn no_chain(_: &Ctx<'_>, listener: &Listener, sni: Option<&str>) -> Cause {
     let cause = &listener.cause;
     match sni {
         Some(sni) => {
-            Cause::new(&cause.object, &format!("{}.hosts", cause.field), &format!("No server takes the server name {sni}."))
+            Cause::new(&cause.object, format!("{}.hosts", cause.field), format!("No server takes the server name {sni}."))
         }
-        None => Cause::new(&cause.object, &format!("{}.tls", cause.field), "The server takes TLS only, and plain text came."),
+        None => Cause::new(&cause.object, format!("{}.tls", cause.field), "The server takes TLS only, and plain text came."),
     }
 }
 
@@ -299,7 +299,7 @@ pub fn no_route(ctx: &Ctx<'_>, place: &Place, config: &str, message: &Message) -
             let for_host = |h: &String| host_for(h, gateway, &vs.namespace).is_some_and(|h| covers(h, &host));
             if !server.hosts.iter().any(for_host) {
                 let text = format!("The server's hosts do not let {} bind {host}.", vs.object);
-                return Cause::new(&gateway.object, &format!("spec.servers[{i}].hosts"), &text);
+                return Cause::new(&gateway.object, format!("spec.servers[{i}].hosts"), &text);
             }
         }
     }
@@ -322,7 +322,7 @@ fn no_rule(vs: &VirtualService, gateways: &[&Gateway]) -> Cause {
         for (j, entry) in rule.matches.iter().enumerate() {
             let here = entry.gateways.is_empty() || entry.gateways.iter().any(|g| references.contains(g));
             let port = entry.port.is_none_or(|p| p == 0 || ports.contains(&p));
-            let at = |field: &str, text: &str| Cause::new(&vs.object, &format!("spec.http[{i}].match[{j}].{field}"), text);
+            let at = |field: &str, text: &str| Cause::new(&vs.object, format!("spec.http[{i}].match[{j}].{field}"), text);
             if here && !port {
                 return at("port", "The rule is for a port that the Gateway's server does not have.");
             }
