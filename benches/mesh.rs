@@ -43,7 +43,7 @@ impl Scene {
     }
 
     /// One request from each workload, another for each.
-    fn from_each(&self, model: &Model) {
+    fn each(&self, model: &Model) {
         for (i, pod) in self.pods.iter().enumerate() {
             black_box(self.trace(model, pod, &world::request(i), i as u64));
         }
@@ -79,7 +79,7 @@ fn compile(scene: &Scene) {
     let first = |_| {
         timed(|| {
             let model = fresh();
-            scene.from_each(&model);
+            scene.each(&model);
             model
         })
     };
@@ -94,7 +94,7 @@ fn compile(scene: &Scene) {
 fn change(scene: &Scene) {
     let options = Options::default();
     let model = Model::compile(&scene.snapshot, &options);
-    scene.from_each(&model);
+    scene.each(&model);
     for (name, object) in world::changed() {
         let (key, object) = (object.key(), Arc::new(object));
         let mut after = scene.snapshot.clone();
@@ -105,7 +105,7 @@ fn change(scene: &Scene) {
         let all = |_| {
             timed(|| {
                 let next = model.update(&after, &keys, &options);
-                scene.from_each(&next);
+                scene.each(&next);
                 next
             })
         };
@@ -156,7 +156,7 @@ fn memory(scene: &Scene) {
     let model = Model::compile(&scene.snapshot, &Options::default());
     model.base();
     let read = resident();
-    scene.from_each(&model);
+    scene.each(&model);
     let derived = resident();
     println!("{:<64} {:>9.1} MiB", "memory: the objects read", (read - before) as f64 / 1024.0);
     println!("{:<64} {:>9.1} MiB", "memory: 200 proxies, as far as they were asked", (derived - read) as f64 / 1024.0);

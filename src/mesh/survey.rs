@@ -128,10 +128,11 @@ pub fn groups(model: &Model) -> Vec<Group> {
     let keys: Vec<(String, String, bool)> = found.keys().cloned().collect();
     for (namespace, name, sidecar) in keys {
         let other = (namespace.clone(), name.clone(), !sidecar);
-        if !sidecar && found.contains_key(&other) {
-            if let Some(group) = found.get_mut(&(namespace, name, false)) {
-                group.name.push_str(" (no sidecar)");
-            }
+        if !sidecar
+            && found.contains_key(&other)
+            && let Some(group) = found.get_mut(&(namespace, name, false))
+        {
+            group.name.push_str(" (no sidecar)");
         }
     }
     found.into_values().collect()

@@ -30,7 +30,7 @@ pub async fn authentication(desk: &Desk<'_>, io: &mut Io, namespace: &str, pod: 
     let space = oldest(&|pa| whole(pa) && pa.namespace() != root);
     let workload = oldest(&|pa| !whole(pa) && pa.namespace() != root);
     let mode = |pa: &Object| set(pa.at(&["spec", "mtls"])).map(str::to_string);
-    let effective = [mesh, space, workload].into_iter().flatten().filter_map(mode).last().unwrap_or("PERMISSIVE".into());
+    let effective = [mesh, space, workload].into_iter().flatten().filter_map(mode).next_back().unwrap_or("PERMISSIVE".into());
     io.say("Effective PeerAuthentication:");
     io.say(&format!("   Workload mTLS mode: {effective}"));
     let ports = workload.and_then(|pa| pa.at(&["spec", "portLevelMtls"]).as_object()).filter(|p| !p.is_empty());

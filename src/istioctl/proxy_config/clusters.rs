@@ -32,10 +32,7 @@ pub fn rows(clusters: &[&Value], filter: &Filter, named: bool) -> Vec<Vec<String
         let name = text(cluster, "name");
         let subset = Subset::of(name);
         let long = format!("cluster/{name}");
-        let kind = match at(cluster, "type").as_str() {
-            Some(kind) => kind,
-            None => "STATIC",
-        };
+        let kind = at(cluster, "type").as_str().unwrap_or("STATIC");
         let first = if named && !name.is_empty() && !subset.parsed { &long } else { name };
         let mut row = match subset.parsed {
             true => {

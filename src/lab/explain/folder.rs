@@ -99,7 +99,8 @@ impl Files {
             return self.walk(path, depth);
         }
         let ending = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-        if !named && !(about.is_file() && ENDINGS.contains(&ending.as_str())) {
+        let is_manifest = about.is_file() && ENDINGS.contains(&ending.as_str());
+        if !named && !is_manifest {
             return Ok(());
         }
         self.found.push(path.to_path_buf());

@@ -40,7 +40,7 @@ impl Denied {
     fn cause(&self) -> Cause {
         let place = self.namespace.as_ref().map_or("in all namespaces".to_string(), |ns| format!("in namespace {ns}"));
         let text = format!("This user may not {} {} {place}, and they can decide.", self.verb, self.resource);
-        Cause::new(&self.kind, &format!("RBAC {} {}", self.verb, self.resource), &text)
+        Cause::new(&self.kind, format!("RBAC {} {}", self.verb, self.resource), &text)
     }
 }
 

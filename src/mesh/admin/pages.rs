@@ -245,7 +245,7 @@ pub fn changes(path: &str) -> bool {
 }
 
 fn pages() -> impl Iterator<Item = (&'static str, bool)> {
-    let lines = HELP.lines().filter_map(|line| line.strip_prefix("  ")?.starts_with('/').then(|| line.trim()));
+    let lines = HELP.lines().filter(|line| line.starts_with("  /")).map(str::trim);
     lines.map(|line| {
         let head = line.split(": ").next().unwrap_or(line);
         head.strip_suffix(" (POST)").map_or((head, false), |name| (name, true))

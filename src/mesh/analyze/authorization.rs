@@ -19,7 +19,8 @@ pub fn policies(context: &mut Context<'_>) {
         let labels = &selector["matchLabels"];
         let chosen = members.iter().filter(here).any(|pod| selects(labels, pod));
         // A policy for the whole mesh is never idle; one for a namespace is where there is no pod.
-        if !chosen && !(everywhere && selector.is_null()) {
+        let is_chosen = chosen || (everywhere && selector.is_null());
+        if !is_chosen {
             let labels = if selector.is_null() { String::new() } else { selector_text(labels) };
             let text = format!("No matching workloads for this resource with the following labels: {labels}");
             context.report(&object, "IST0127", text);

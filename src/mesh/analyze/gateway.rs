@@ -179,7 +179,7 @@ fn same_pods(a: &Object, b: &Object, pods: &[Arc<Object>]) -> bool {
 fn clashes(server: &Value, other: &Object) -> Option<()> {
     let number = server["port"]["number"].as_u64().unwrap_or(0);
     let at_port = |s: &&Value| s["port"]["number"].as_u64().unwrap_or(0) == number;
-    let theirs = items(other.at(&["spec", "servers"])).iter().filter(at_port).next_back()?;
+    let theirs = items(other.at(&["spec", "servers"])).iter().rfind(at_port)?;
     let hosts: BTreeMap<&str, &str> = texts(&theirs["hosts"]).into_iter().map(|h| (h, text(&theirs["bind"]))).collect();
     texts(&server["hosts"]).iter().any(|h| hosts.get(h) == Some(&text(&server["bind"]))).then_some(())
 }

@@ -98,7 +98,7 @@ impl Edit {
                 done && place.set(&mut value, Value::String(yaml::write(&inner)))
             }
         };
-        done.then(|| Object(value))
+        done.then_some(Object(value))
     }
 
     fn change_value(&self, value: &mut Value) -> bool {

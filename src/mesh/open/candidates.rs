@@ -116,7 +116,7 @@ impl Maker<'_> {
 
     fn any_original(&self, to: &[Weighted]) -> bool {
         let original = |c: &Cluster| c.kind == ClusterKind::OriginalDst && c.name != "PassthroughCluster";
-        to.iter().any(|w| self.proxy.clusters.get(&w.cluster).is_some_and(|c| original(c)))
+        to.iter().any(|w| self.proxy.clusters.get(&w.cluster).is_some_and(&original))
     }
 
     /// Chains for server names, networks, or everything on a port.

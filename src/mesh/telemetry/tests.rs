@@ -102,13 +102,13 @@ fn levels_are_put_together_as_istio_does() {
     let off = json!([{"disabled": true}]);
     let none: [&str; 0] = [];
     assert_eq!(merged(&[], &["envoy"], Side::Client), ["envoy"]);
-    assert_eq!(merged(&[envoy.clone()], &[], Side::Client), ["envoy"]);
-    assert_eq!(merged(&[off.clone()], &[], Side::Client), none);
-    assert_eq!(merged(&[off.clone()], &["envoy"], Side::Client), ["envoy off"]);
+    assert_eq!(merged(std::slice::from_ref(&envoy), &[], Side::Client), ["envoy"]);
+    assert_eq!(merged(std::slice::from_ref(&off), &[], Side::Client), none);
+    assert_eq!(merged(std::slice::from_ref(&off), &["envoy"], Side::Client), ["envoy off"]);
     assert_eq!(merged(&[envoy.clone(), off.clone()], &[], Side::Client), ["envoy off"]);
     assert_eq!(merged(&[json!([{"providers": [{"name": "envoy"}], "disabled": true}])], &[], Side::Server), ["envoy off"]);
     let server = json!([{"match": {"mode": "SERVER"}, "providers": [{"name": "envoy"}]}]);
-    assert_eq!(merged(&[server.clone()], &[], Side::Client), none);
+    assert_eq!(merged(std::slice::from_ref(&server), &[], Side::Client), none);
     assert_eq!(merged(&[server], &[], Side::Server), ["envoy"]);
     let mine = json!([{"providers": [{"name": "mine"}], "filter": {"expression": "a"}}]);
     assert_eq!(merged(&[envoy.clone(), mine], &[], Side::Client), ["mine if a"]);
@@ -116,6 +116,6 @@ fn levels_are_put_together_as_istio_does() {
         {"match": {"mode": "CLIENT"}, "providers": [{"name": "envoy"}], "filter": {"expression": "c"}},
         {"match": {"mode": "SERVER"}, "disabled": true},
     ]);
-    assert_eq!(merged(&[split.clone()], &[], Side::Client), ["envoy if c"]);
+    assert_eq!(merged(std::slice::from_ref(&split), &[], Side::Client), ["envoy if c"]);
     assert_eq!(merged(&[split], &["envoy"], Side::Server), ["envoy off"]);
 }

@@ -29,7 +29,7 @@ pub fn relay(mut response: Response, server: &str, service_ms: u64, now: Time, m
         *name = name.to_ascii_lowercase();
     }
     let empty = response.status == 204;
-    response.headers.retain(|(name, _)| !hop_by_hop.contains(&name.as_str()) && !(empty && name == "content-length"));
+    response.headers.retain(|(name, _)| !hop_by_hop.contains(&name.as_str()) && (!empty || name != "content-length"));
     let has = |r: &Response, name: &str| r.headers.iter().any(|(n, _)| n == name);
     if let Some((_, value)) = response.headers.iter_mut().find(|(n, _)| n == "server") {
         *value = server.into();

@@ -71,12 +71,12 @@ fn consistent_hash(hash: &Value, found: &mut Validation) {
 fn is_prime(x: u64) -> bool {
     match x {
         1..=3 => true,
-        _ if x % 2 == 0 => false,
+        _ if x.is_multiple_of(2) => false,
         _ => (3..)
             .step_by(2)
             .take_while(|factor: &u64| factor.checked_mul(*factor).is_some_and(|f| f <= x))
             .take(100_000)
-            .all(|f| x % f != 0),
+            .all(|f| !x.is_multiple_of(f)),
     }
 }
 
