@@ -1,21 +1,13 @@
 //! The rows of the injection table through the API: Istio is installed, a namespace labelled, a pod or Deployment created, and what
 //! the API server stored is looked at.
 
-#[path = "../src/mesh/rows/file.rs"]
-#[allow(dead_code)]
-mod file;
-#[path = "../src/mesh/rows/injection.rs"]
-#[allow(dead_code)]
-mod rows;
-
+use crate::rows::injection::{self as rows, Decision};
 use egress_lab::base::seed::Seed;
 use egress_lab::istioctl::{self, Context, Readiness};
 use egress_lab::k8s::Object;
 use egress_lab::lab::env::Environment;
 use egress_lab::lab::env::sandbox::{Bend, Make, Sandbox};
 use egress_lab::mesh::versions;
-use egress_lab::{base, k8s, mesh, outside};
-use rows::Decision;
 use serde_json::{Value, json};
 
 struct Lab(Sandbox);

@@ -1,20 +1,12 @@
 //! What the API server's schemas say of the objects of `tests/data/mesh/validation`, in a world that has Istio's CRDs and nothing else
 //! of Istio: the first of the two gates.
 
-#[path = "../src/mesh/rows/file.rs"]
-#[allow(dead_code)]
-mod file;
-#[path = "../src/mesh/rows/refusals.rs"]
-#[allow(dead_code)]
-mod refusals;
-
+use crate::rows::refusals::{self, Rules, Written};
 use crate::serve;
 use egress_lab::mesh::{install::crds, versions};
 use egress_lab::sandbox::Pace;
 use egress_lab::sandbox::call::Call;
 use egress_lab::sandbox::world::World;
-use egress_lab::{base, k8s, mesh, outside};
-use refusals::{Rules, Written};
 use serde_json::Value;
 
 /// A world in which Istio's kinds are known.

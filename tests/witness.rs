@@ -9,11 +9,8 @@ mod job;
 mod keys;
 mod origins;
 mod room;
-#[allow(dead_code)] // the expectations of a row are the unit tests' business
-#[path = "../src/mesh/rows/file.rs"]
-mod file;
 
-use egress_lab::{base, k8s, mesh, outside};
+use crate::rows::file;
 use std::path::Path;
 use std::process::{Command, Output};
 

@@ -25,7 +25,7 @@ pub fn send(request: &Request, from: IpAddr, to: IpAddr, roots: &Path, folder: &
     let mut command = Command::new("curl");
     command.args(["-sS", "-q", "--noproxy", "*", "--max-redirs", "0", "--interface", &from.to_string()]);
     command.arg("--cacert").arg(roots).arg("-D").arg(&head).arg("-o").arg(&body);
-if request.version == HttpVersion::Http10 {
+    if request.version == HttpVersion::Http10 {
         command.arg("-0");
     }
     if !literal {
