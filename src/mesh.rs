@@ -15,6 +15,7 @@ pub mod inject;
 pub mod install;
 pub mod model;
 pub mod open;
+pub mod pattern;
 pub mod policy;
 pub mod proxy;
 pub mod reach;

@@ -204,7 +204,7 @@ impl Matcher {
         let uri = match &self.uri {
             None => true,
             Some(UriMatch { kind: ValueMatch::Prefix(p), .. }) => p == "/",
-            Some(UriMatch { kind: ValueMatch::Regex(r), .. }) => r == ".*" || r == "*",
+            Some(UriMatch { kind: ValueMatch::Regex(r), .. }) => matches!(r.as_str(), ".*" | "*"),
             Some(_) => false,
         };
         let unconditional = self.scheme.is_none() && self.method.is_none() && self.authority.is_none();

@@ -4,6 +4,7 @@ use super::http_parts;
 use crate::k8s::Object;
 use crate::mesh::Cause;
 use crate::mesh::config::duration_ms;
+use crate::mesh::pattern::Pattern;
 use crate::mesh::proxy::{Action, Cors, Matcher, Retries};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -13,7 +14,7 @@ use std::collections::BTreeMap;
 pub enum ValueMatch {
     Exact(String),
     Prefix(String),
-    Regex(String),
+    Regex(Pattern),
     Present,
 }
 
@@ -58,7 +59,7 @@ pub struct Rewrite {
     pub uri: Option<String>,
     pub authority: Option<String>,
     /// RE2 pattern and replacement.
-    pub regex: Option<(String, String)>,
+    pub regex: Option<(Pattern, String)>,
 }
 
 /// `fault`: percentages in hundredths of a percent.
@@ -337,7 +338,7 @@ pub fn value_match(value: &Value) -> Option<ValueMatch> {
     get("exact")
         .map(ValueMatch::Exact)
         .or_else(|| get("prefix").map(ValueMatch::Prefix))
-        .or_else(|| get("regex").map(|r| if r == "*" { ValueMatch::Present } else { ValueMatch::Regex(r) }))
+        .or_else(|| get("regex").map(|r| if r == "*" { ValueMatch::Present } else { ValueMatch::Regex(Pattern::new(r)) }))
         .or_else(|| object.is_empty().then_some(ValueMatch::Present))
 }
 
@@ -389,7 +390,7 @@ fn rewrite(value: &Value) -> Rewrite {
     Rewrite {
         uri: some_text(value, "uri"),
         authority: some_text(value, "authority"),
-        regex: regex.map(|r| (text(r, "match"), text(r, "rewrite"))),
+        regex: regex.map(|r| (Pattern::new(text(r, "match")), text(r, "rewrite"))),
     }
 }
 

@@ -12,7 +12,7 @@ pub fn route_match(of: &Matcher) -> Value {
             json!({ "path_separated_prefix": prefix })
         }
         Some(UriMatch { kind: ValueMatch::Exact(path), .. }) => json!({ "path": path }),
-        Some(UriMatch { kind: ValueMatch::Regex(regex), .. }) => json!({ "safe_regex": { "regex": regex } }),
+        Some(UriMatch { kind: ValueMatch::Regex(regex), .. }) => json!({ "safe_regex": { "regex": regex.as_str() } }),
         Some(UriMatch { kind: ValueMatch::Prefix(prefix), .. }) => json!({ "prefix": prefix }),
         _ => json!({ "prefix": "/" }),
     };
@@ -31,7 +31,7 @@ pub fn route_match(of: &Matcher) -> Value {
 
 /// What Istio writes as presence: nothing said, and the regex `*`, which is none.
 fn is_presence(of: &ValueMatch) -> bool {
-    matches!(of, ValueMatch::Present) || matches!(of, ValueMatch::Regex(r) if r == "*")
+    matches!(of, ValueMatch::Present) || matches!(of, ValueMatch::Regex(r) if r.as_str() == "*")
 }
 
 /// `StringMatcher`.
@@ -39,7 +39,7 @@ pub fn string_match(of: &ValueMatch) -> Value {
     match of {
         ValueMatch::Exact(text) => json!({ "exact": text }),
         ValueMatch::Prefix(text) => json!({ "prefix": text }),
-        ValueMatch::Regex(text) => json!({ "safe_regex": { "regex": text } }),
+        ValueMatch::Regex(text) => json!({ "safe_regex": { "regex": text.as_str() } }),
         ValueMatch::Present => json!({ "prefix": "" }),
     }
 }

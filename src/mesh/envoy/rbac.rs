@@ -102,7 +102,7 @@ fn string(of: &Text, ignore_case: bool) -> Value {
         Text::Prefix(text) => json!({ "prefix": text }),
         Text::Suffix(text) => json!({ "suffix": text }),
         Text::Any => return json!({ "safe_regex": { "regex": ".+" } }),
-        Text::Pattern(pattern) => return json!({ "safe_regex": { "regex": pattern.as_str() } }),
+        Text::Pattern(pattern) => return json!({ "safe_regex": { "regex": format!("^(?:{})$", pattern.as_str()) } }),
     };
     put(&mut written, "ignore_case", ignore_case.then_some(json!(true)));
     written

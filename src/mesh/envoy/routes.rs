@@ -3,6 +3,7 @@
 use super::matching::{route_match, string_match};
 use super::{Told, duration, extension, made_by, put, some, typed};
 use crate::mesh::compile::rules::{Edits, Fault, HeaderEdits, Redirect, UriMatch, ValueMatch};
+use crate::mesh::pattern::Pattern;
 use crate::mesh::proxy::{Action, Cors, Mirror, Retries, Route, RouteConfig, VirtualHost, Weighted};
 use serde_json::{Map, Value, json};
 
@@ -92,7 +93,8 @@ fn operation(of: &Route, port: u16) -> String {
     let path = match &of.matcher.uri {
         None => "/*".to_string(),
         Some(UriMatch { kind: ValueMatch::Prefix(p), .. }) => format!("{p}*"),
-        Some(UriMatch { kind: ValueMatch::Exact(p) | ValueMatch::Regex(p), .. }) => p.clone(),
+        Some(UriMatch { kind: ValueMatch::Exact(p), .. }) => p.clone(),
+        Some(UriMatch { kind: ValueMatch::Regex(p), .. }) => p.as_str().to_string(),
         Some(_) => "/*".into(),
     };
     if let Action::Forward(to) = &of.action
@@ -120,7 +122,8 @@ fn forward(of: &Route, to: &[Weighted]) -> Value {
     put(&mut action, "request_mirror_policies", some(of.mirrors.iter().map(mirror).collect()));
     put(&mut action, "cluster_not_found_response_code", of.missing_is_500.then_some(json!("INTERNAL_SERVER_ERROR")));
     let rewrite = &of.rewrite;
-    let substitution = |(pattern, to): &(String, String)| json!({ "pattern": { "regex": pattern }, "substitution": to });
+    let substitution =
+        |(pattern, to): &(Pattern, String)| json!({ "pattern": { "regex": pattern.as_str() }, "substitution": to });
     put(&mut action, "regex_rewrite", rewrite.regex.as_ref().map(substitution));
     put(&mut action, "prefix_rewrite", rewrite.uri.as_ref().filter(|_| rewrite.regex.is_none()).map(|u| json!(u)));
     let set = authority(&of.headers.request)

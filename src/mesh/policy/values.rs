@@ -1,12 +1,11 @@
 //! How an authorization rule writes values (Istio: security/authz/matcher): exact, `prefix*`, `*suffix`, `*`, networks, path templates.
 
 use crate::mesh::compile::registry::{contains, network};
-use regex::Regex;
+use crate::mesh::pattern::Pattern;
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
 
 /// How a text must be.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Text {
     Exact(String),
     Prefix(String),
@@ -14,37 +13,7 @@ pub enum Text {
     /// Not empty; for headers: present.
     Any,
     /// Fits as a whole.
-    Pattern(Arc<Pattern>),
-}
-
-/// A regular expression that is compiled when it is first needed: most policies of a mesh never are.
-#[derive(Debug)]
-pub struct Pattern {
-    source: String,
-    compiled: OnceLock<Option<Regex>>,
-}
-
-impl Pattern {
-    /// As it is written.
-    pub fn as_str(&self) -> &str {
-        &self.source
-    }
-
-    /// Whether a text fits; nothing fits what is no pattern.
-    pub fn is_match(&self, text: &str) -> bool {
-        self.compiled.get_or_init(|| Regex::new(&self.source).ok()).as_ref().is_some_and(|r| r.is_match(text))
-    }
-}
-
-impl PartialEq for Text {
-    fn eq(&self, other: &Text) -> bool {
-        match (self, other) {
-            (Text::Exact(a), Text::Exact(b)) | (Text::Prefix(a), Text::Prefix(b)) | (Text::Suffix(a), Text::Suffix(b)) => a == b,
-            (Text::Any, Text::Any) => true,
-            (Text::Pattern(a), Text::Pattern(b)) => a.as_str() == b.as_str(),
-            _ => false,
-        }
-    }
+    Pattern(Pattern),
 }
 
 impl Text {
@@ -60,7 +29,7 @@ impl Text {
 
     /// A pattern that must fit as a whole.
     pub fn pattern(pattern: &str) -> Text {
-        Text::Pattern(Arc::new(Pattern { source: format!("^(?:{pattern})$"), compiled: OnceLock::new() }))
+        Text::Pattern(Pattern::new(pattern))
     }
 
     /// A principal: the value after `spiffe://`.

@@ -71,8 +71,8 @@ pub fn hop(ctx: &mut Ctx<'_>, at: &At<'_>, mut message: Message) -> Got {
     let Some(route) = route else {
         return no_route(ctx, at, entry, &message);
     };
-    if let Some(cause) = &route.not_modelled {
-        return Got::not_modelled(cause.clone());
+    if let Some(cause) = route.not_modelled.clone().or_else(|| matching::unknown(route)) {
+        return Got::not_modelled(cause);
     }
     ctx.hops[at.hop].route = Some(route.name.clone()).filter(|n| !n.is_empty());
     take(ctx, at, entry, message, route)

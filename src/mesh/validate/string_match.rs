@@ -1,6 +1,7 @@
 //! exact, prefix and regex matches.
 
 use super::Validation;
+use crate::mesh::pattern;
 use serde_json::Value;
 
 const MAX_REGEX: usize = 1024;
@@ -46,7 +47,7 @@ pub fn complaint_of(pattern: &str) -> Option<String> {
     if let Some(operator) = doubled {
         return Some(format!("invalid nested repetition operator: `{operator}`"));
     }
-    regex::Regex::new(pattern).is_err().then(|| complaint(pattern))
+    pattern::is_refused(pattern).then(|| complaint(pattern))
 }
 
 /// The pattern without escaped characters and classes.

@@ -7,6 +7,7 @@ use crate::mesh::compile::rules::{
     Destination, Edits, HeaderEdits, HttpRule, Match, Redirect, Rewrite, UriMatch, ValueMatch, list, some_text, text,
 };
 use crate::mesh::config::duration_ms;
+use crate::mesh::pattern::Pattern;
 use crate::mesh::proxy::{Action, Cors, Matcher, Retries};
 use serde_json::Value;
 
@@ -152,7 +153,7 @@ fn rewrite(value: &Value) -> Rewrite {
     Rewrite {
         uri: prefix.map(|p| if p.is_empty() { "/".into() } else { p }),
         authority: some_text(value, "hostname"),
-        regex: some_text(path, "replaceFullPath").map(|whole| ("/.*".to_string(), whole)),
+        regex: some_text(path, "replaceFullPath").map(|whole| (Pattern::new("/.*"), whole)),
     }
 }
 
@@ -168,8 +169,8 @@ fn cors(value: &Value) -> Cors {
 fn origin(text: &str) -> ValueMatch {
     match text.split_once('*') {
         None => ValueMatch::Exact(text.into()),
-        Some(("", "")) => ValueMatch::Regex(".*".into()),
-        Some((before, after)) => ValueMatch::Regex(format!("{}.*{}", regex::escape(before), regex::escape(after))),
+        Some(("", "")) => ValueMatch::Regex(Pattern::new(".*")),
+        Some((before, after)) => ValueMatch::Regex(Pattern::new(format!("{}.*{}", regex::escape(before), regex::escape(after)))),
     }
 }
 
@@ -204,7 +205,7 @@ fn times(rule: &Value, base: &mut HttpRule) {
 fn value(entry: &Value) -> Option<ValueMatch> {
     match entry.get("type").and_then(Value::as_str).unwrap_or("Exact") {
         "Exact" => Some(ValueMatch::Exact(text(entry, "value"))),
-        "RegularExpression" => Some(ValueMatch::Regex(text(entry, "value"))),
+        "RegularExpression" => Some(ValueMatch::Regex(Pattern::new(text(entry, "value")))),
         _ => None,
     }
 }
@@ -227,7 +228,7 @@ fn matching(entry: &Value, cause: Cause) -> Option<Match> {
         "PathPrefix" if wanted == "/" => UriMatch { kind: ValueMatch::Prefix(wanted), elements: false },
         "PathPrefix" => UriMatch { kind: ValueMatch::Prefix(wanted.trim_end_matches('/').into()), elements: true },
         "Exact" => UriMatch { kind: ValueMatch::Exact(wanted), elements: false },
-        "RegularExpression" => UriMatch { kind: ValueMatch::Regex(wanted), elements: false },
+        "RegularExpression" => UriMatch { kind: ValueMatch::Regex(Pattern::new(wanted)), elements: false },
         _ => return None,
     };
     let run_time = Matcher {

@@ -117,7 +117,7 @@ fn rank(rule: &HttpRule) -> std::cmp::Reverse<(bool, i8, usize, bool, usize, usi
     let (kind, length) = match m.uri.as_ref().map(|u| &u.kind) {
         Some(ValueMatch::Exact(t)) => (3, t.len()),
         Some(ValueMatch::Prefix(t)) => (2, t.len()),
-        Some(ValueMatch::Regex(t)) => (1, t.len()),
+        Some(ValueMatch::Regex(t)) => (1, t.as_str().len()),
         _ => (-1, 0),
     };
     std::cmp::Reverse((true, kind, length, m.method.is_some(), m.headers.len(), m.query.len()))

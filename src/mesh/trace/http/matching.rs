@@ -1,10 +1,15 @@
 //! Envoy's choice of virtual host and route, and path rewriting.
 
+use crate::mesh::Cause;
 use crate::mesh::compile::rules::{UriMatch, ValueMatch};
 use crate::mesh::proxy::{Matcher, Route, RouteConfig, VirtualHost};
 use crate::mesh::trace::wire::Message;
 use crate::outside::answer::bare_host;
 use regex::Regex;
+use std::sync::LazyLock;
+
+/// How RE2 refers to a group in a replacement.
+static GROUP: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\\(\d)").expect("a valid pattern"));
 
 /// The virtual host for an authority: exact, longest suffix wildcard, longest prefix wildcard, `*`. The port is ignored.
 pub fn virtual_host<'c>(config: &'c RouteConfig, authority: &str) -> Option<&'c VirtualHost> {
@@ -21,18 +26,48 @@ pub fn virtual_host<'c>(config: &'c RouteConfig, authority: &str) -> Option<&'c 
     best.max_by_key(|(rank, _)| *rank).map(|(_, vh)| vh)
 }
 
-/// RE2 matches the whole value.
-fn whole(pattern: &str, value: &str) -> bool {
-    Regex::new(&format!("^(?:{pattern})$")).is_ok_and(|r| r.is_match(value))
-}
-
 pub fn value_fits(wanted: &ValueMatch, value: &str) -> bool {
     match wanted {
         ValueMatch::Exact(text) => value == text,
         ValueMatch::Prefix(text) => value.starts_with(text.as_str()),
-        ValueMatch::Regex(pattern) => whole(pattern, value),
+        ValueMatch::Regex(pattern) => pattern.is_match(value),
         ValueMatch::Present => true,
     }
+}
+
+fn is_unknown(wanted: &ValueMatch) -> bool {
+    matches!(wanted, ValueMatch::Regex(pattern) if pattern.is_unknown())
+}
+
+/// Whether a value may fit: what this program cannot compile may fit anything.
+fn may_fit(wanted: &ValueMatch, value: &str) -> bool {
+    value_fits(wanted, value) || is_unknown(wanted)
+}
+
+/// The expression of a route that this program cannot compile, by its field.
+pub fn unknown(route: &Route) -> Option<Cause> {
+    let matcher = &route.matcher;
+    let told = |at: &Cause, field: &str| Some(at.within(field).saying("This program cannot compile this regular expression."));
+    let single = [
+        ("uri.regex", matcher.uri.as_ref().map(|u| &u.kind)),
+        ("scheme.regex", matcher.scheme.as_ref()),
+        ("method.regex", matcher.method.as_ref()),
+        ("authority.regex", matcher.authority.as_ref()),
+    ];
+    if let Some((field, _)) = single.iter().find(|(_, wanted)| wanted.is_some_and(is_unknown)) {
+        return told(&route.cause, field);
+    }
+    let named = [("headers", &matcher.headers), ("withoutHeaders", &matcher.without_headers), ("queryParams", &matcher.query)];
+    for (field, wanted) in named {
+        if let Some((name, _)) = wanted.iter().find(|(_, wanted)| is_unknown(wanted)) {
+            return told(&route.cause, &format!("{field}[{name}].regex"));
+        }
+    }
+    if route.rewrite.regex.as_ref().is_some_and(|(pattern, _)| pattern.within().is_none()) {
+        return told(&route.rule, "rewrite.uriRegexRewrite.match");
+    }
+    let origins = route.cors.iter().flat_map(|c| &c.origins).position(is_unknown);
+    origins.and_then(|i| told(&route.rule, &format!("corsPolicy.allowOrigins[{i}].regex")))
 }
 
 fn uri_fits(wanted: &UriMatch, path: &str, ignore_case: bool) -> bool {
@@ -43,15 +78,15 @@ fn uri_fits(wanted: &UriMatch, path: &str, ignore_case: bool) -> bool {
     match (&wanted.kind, ignore_case) {
         (ValueMatch::Exact(t), true) => path.eq_ignore_ascii_case(t),
         (ValueMatch::Prefix(t), true) => path.to_ascii_lowercase().starts_with(&t.to_ascii_lowercase()),
-        (kind, _) => value_fits(kind, path),
+        (kind, _) => may_fit(kind, path),
     }
 }
 
-/// Whether every condition of a route holds.
+/// Whether every condition of a route holds; one that cannot be told counts as one that does (see [`unknown`]).
 pub fn fits(matcher: &Matcher, message: &Message) -> bool {
     let (path, query) = message.path.split_once('?').unwrap_or((&message.path, ""));
-    let optional = |wanted: &Option<ValueMatch>, value: &str| wanted.as_ref().is_none_or(|w| value_fits(w, value));
-    let header = |(name, wanted): &(String, ValueMatch)| message.header(name).is_some_and(|v| value_fits(wanted, v));
+    let optional = |wanted: &Option<ValueMatch>, value: &str| wanted.as_ref().is_none_or(|w| may_fit(w, value));
+    let header = |(name, wanted): &(String, ValueMatch)| message.header(name).is_some_and(|v| may_fit(wanted, v));
     // A header that is not there counts as an empty one, unless presence is asked for.
     let absent = |(name, unwanted): &(String, ValueMatch)| match unwanted {
         ValueMatch::Present => message.header(name).is_some(),
@@ -59,7 +94,7 @@ pub fn fits(matcher: &Matcher, message: &Message) -> bool {
     };
     let parameter = |(name, wanted): &(String, ValueMatch)| {
         let mut pairs = query.split('&').map(|p| p.split_once('=').unwrap_or((p, "")));
-        pairs.any(|(n, v)| n == name && value_fits(wanted, v))
+        pairs.any(|(n, v)| n == name && may_fit(wanted, v))
     };
     matcher.uri.as_ref().is_none_or(|u| uri_fits(u, path, matcher.ignore_case))
         && optional(&matcher.scheme, message.header("x-forwarded-proto").unwrap_or("http"))
@@ -94,8 +129,8 @@ pub fn rewrite(route: &Route, message: &mut Message) {
     let new = match (&route.rewrite.uri, &route.rewrite.regex) {
         (Some(uri), _) => Some(replace_prefix(&route.matcher, &path, uri)),
         (None, Some((pattern, with))) => {
-            let with = Regex::new(r"\\(\d)").map(|r| r.replace_all(with, "$${${1}}").into_owned()).unwrap_or_default();
-            Regex::new(pattern).ok().map(|r| r.replace_all(&path, with.as_str()).into_owned())
+            let with = GROUP.replace_all(with, "$${${1}}");
+            pattern.within().map(|r| r.replace_all(&path, &*with).into_owned())
         }
         (None, None) => None,
     };
@@ -110,7 +145,6 @@ pub fn rewrite(route: &Route, message: &mut Message) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mesh::Cause;
 
     fn config(domains: &[&str]) -> RouteConfig {
         let host = |d: &&str| VirtualHost {
@@ -120,6 +154,26 @@ mod tests {
             cause: Cause::new("default", "", ""),
         };
         RouteConfig { virtual_hosts: domains.iter().map(host).collect() }
+    }
+
+    #[test]
+    fn an_expression_that_cannot_be_compiled_is_named_rather_than_never_fitting() {
+        use crate::mesh::pattern::Pattern;
+        use crate::mesh::proxy::{Action, Retries};
+        let cause = Cause::new("VirtualService a/b", "spec.http[0].match[0]", "");
+        let mut route = Route::plain("", Action::Direct(200, String::new()), Retries::none(), cause);
+        let large = ValueMatch::Regex(Pattern::new(r"(\w{500}){20}"));
+        route.matcher.without_headers.push(("x-a".into(), large.clone()));
+        let request = crate::mesh::follow::request_for("http://a.org/", "GET", "curl/8.1.2").expect("a URL");
+        let message = Message::of_client(&request, "a.org".into());
+        assert!(fits(&route.matcher, &message));
+        assert_eq!(unknown(&route).expect("a cause").field, "spec.http[0].match[0].withoutHeaders[x-a].regex");
+        route.matcher = Matcher { uri: Some(UriMatch { kind: large, elements: false }), ..Matcher::default() };
+        assert!(fits(&route.matcher, &message));
+        assert_eq!(unknown(&route).expect("a cause").field, "spec.http[0].match[0].uri.regex");
+        route.matcher.uri = Some(UriMatch { kind: ValueMatch::Regex(Pattern::new("/x")), elements: false });
+        assert!(!fits(&route.matcher, &message));
+        assert_eq!(unknown(&route), None);
     }
 
     #[test]
