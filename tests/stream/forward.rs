@@ -170,11 +170,11 @@ fn a_proxys_own_ports_are_reached() {
     }
     // What the proxy would say there is not imitated: it is not called refused.
     let forward = Forward::start(&sandbox, &[&target[..1], &[":15020"], &target[1..]].concat());
-    forward.ask(0, "GET /stats/prometheus HTTP/1.1\r\nHost: x\r\n\r\n");
+    forward.ask(0, "GET /app-health/web/livez HTTP/1.1\r\nHost: x\r\n\r\n");
     assert!(
         forward
             .end()
-            .contains("not simulated here: GET 15020/stats/prometheus of the proxy in Pod istio-system/istio-egressgateway-")
+            .contains("not simulated here: GET 15020/app-health/web/livez of the proxy in Pod istio-system/istio-egressgateway-")
     );
     let forward = Forward::start(&sandbox, &[&target[..1], &[":8080"], &target[1..]].concat());
     forward.ask(0, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
