@@ -4,6 +4,7 @@ use super::capture;
 use super::compile::registry::Service;
 use super::compile::scope::Base;
 use super::compile::slice::Question;
+use super::compile::touched::Touched;
 use super::compile::update::{Change, Touches, touches};
 use super::config::MeshConfig;
 use super::proxy::{EndpointHost, Proxy};
@@ -102,8 +103,23 @@ struct Inner {
     base: OnceLock<Base>,
     derived: Derived,
     addresses: OnceLock<Arc<Addresses>>,
-    behind: Mutex<HashMap<String, Option<String>>>,
+    /// Shared by models of the same Services, pods and Deployments.
+    behind: Arc<Mutex<HashMap<String, Option<String>>>>,
     parts: Parts,
+}
+
+impl Inner {
+    fn of(snapshot: &Snapshot, options: &Options, parts: Parts) -> Inner {
+        Inner {
+            snapshot: snapshot.clone(),
+            options: options.clone(),
+            base: OnceLock::new(),
+            derived: Derived::default(),
+            addresses: OnceLock::new(),
+            behind: Arc::default(),
+            parts,
+        }
+    }
 }
 
 /// A chain of traces as a client that follows redirects makes them, and what was assumed: the JSON of `explain`.
@@ -118,16 +134,7 @@ pub struct Explanation {
 impl Model {
     /// Takes over the objects of a moment. Cheap: the work is done per proxy when a trace first needs it.
     pub fn compile(snapshot: &Snapshot, options: &Options) -> Model {
-        let inner = Inner {
-            snapshot: snapshot.clone(),
-            options: options.clone(),
-            base: OnceLock::new(),
-            derived: Derived::default(),
-            addresses: OnceLock::new(),
-            behind: Mutex::default(),
-            parts: Parts::Auto,
-        };
-        Model { inner: Arc::new(inner) }
+        Model { inner: Arc::new(Inner::of(snapshot, options, Parts::Auto)) }
     }
 
     /// The same mesh with another way to derive proxies for traces: for comparing them.
@@ -135,7 +142,7 @@ impl Model {
         let inner = &self.inner;
         let (snapshot, options) = (inner.snapshot.clone(), inner.options.clone());
         let (derived, addresses) = (Derived::default(), inner.addresses.clone());
-        let inner = Inner { snapshot, options, base: inner.base.clone(), derived, addresses, behind: Mutex::default(), parts };
+        let inner = Inner { snapshot, options, base: inner.base.clone(), derived, addresses, behind: Arc::default(), parts };
         Model { inner: Arc::new(inner) }
     }
 
@@ -148,17 +155,21 @@ impl Model {
         {
             return self.clone();
         }
-        let next = Model::compile(snapshot, options).with_parts(self.inner.parts);
         let known = self.inner.base.get().filter(|_| !changed.is_empty() && *options == self.inner.options);
         let change = Change { old: &self.inner.snapshot, new: snapshot, keys: changed, options };
-        if let Some(base) = known.and_then(|base| base.changed(&change)) {
-            let _ = next.inner.base.set(base);
+        let mut next = Inner::of(snapshot, options, self.inner.parts);
+        if let Some((old, base)) = known.and_then(|old| Some((old, old.changed(&change)?))) {
+            if let Some(touched) = Touched::of(old, &base, &change) {
+                next.derived = self.inner.derived.after(&touched);
+                next.behind = self.inner.behind.clone();
+            }
+            next.base = OnceLock::from(base);
             let moved = changed.iter().any(|key| matches!(key.kind.kind.as_str(), "Pod" | "Service"));
-            if let Some(addresses) = self.inner.addresses.get().filter(|_| !moved) {
-                let _ = next.inner.addresses.set(addresses.clone());
+            if !moved {
+                next.addresses = self.inner.addresses.clone();
             }
         }
-        next
+        Model { inner: Arc::new(next) }
     }
 
     /// The objects this was compiled from.

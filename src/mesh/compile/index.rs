@@ -14,6 +14,9 @@ use std::sync::Arc;
 /// Port, what sort of service, and who sees it.
 type Door = (u16, u8, Option<Arc<str>>);
 
+/// How many services of a sort are tried at most, see `slice`.
+pub const TRIED: usize = 64;
+
 /// The indexes. Copies share what they have in common.
 #[derive(Debug, Clone, Default)]
 pub struct Index {
@@ -273,6 +276,17 @@ impl Index {
         self.destination_rules.covering(host, &mut found);
         found.retain(|rule| covers(&rule.host, host));
         in_order(found)
+    }
+}
+
+impl Index {
+    /// The ports of a service, with its place among the services of its sort; places beyond [`TRIED`] are not told apart.
+    pub fn places(&self, service: &Arc<Service>, default_export: &[String]) -> Vec<(u16, usize)> {
+        let place = |(port, sort, eye): Door| {
+            let mut there = self.behind(port, sort, eye.as_deref()).take(TRIED + 1);
+            (port, there.position(|s| Arc::ptr_eq(s, service)).unwrap_or(TRIED + 1))
+        };
+        doors(service, default_export).into_iter().map(place).collect()
     }
 }
 

@@ -4,10 +4,12 @@
 
 use super::delegate;
 use super::gateway::{Gateway, listen_port};
+use super::index::TRIED;
 use super::order::in_order;
 use super::registry::{Resolution, Service};
-use super::rules::{VirtualService, covers};
+use super::rules::{VirtualService, covers, overlaps};
 use super::scope::{Base, Identity, Offer, export_rank, sidecar_scope};
+use super::touched::Reads;
 use crate::k8s::Snapshot;
 use crate::outside::answer::bare_host;
 use std::collections::HashSet;
@@ -25,7 +27,7 @@ pub struct Question {
     pub ip: Option<IpAddr>,
     pub port: u16,
     /// Server names and the host of HTTP, in lower case, without port.
-    pub names: Vec<String>,
+    pub names: Arc<[String]>,
 }
 
 impl Question {
@@ -38,7 +40,7 @@ impl Question {
         all.retain(|n| !n.is_empty());
         all.sort();
         all.dedup();
-        Question { ip: Some(ip), port, names: all }
+        Question { ip: Some(ip), port, names: all.into() }
     }
 }
 
@@ -49,12 +51,13 @@ struct Picked<'a> {
     rules: Vec<&'a Arc<VirtualService>>,
     known_services: HashSet<usize>,
     known_rules: HashSet<usize>,
+    reads: Reads,
 }
 
 impl<'a> Picked<'a> {
     fn new(base: &'a Base) -> Picked<'a> {
         let (known_services, known_rules) = (HashSet::new(), HashSet::new());
-        Picked { base, services: Vec::new(), rules: Vec::new(), known_services, known_rules }
+        Picked { base, services: Vec::new(), rules: Vec::new(), known_services, known_rules, reads: Reads::default() }
     }
 
     fn services(&mut self, found: Vec<&'a Arc<Service>>) {
@@ -80,6 +83,7 @@ impl<'a> Picked<'a> {
     /// The rules that have a name in common with a host.
     fn rules_for(&mut self, host: &str) -> Option<()> {
         let mut found = Vec::new();
+        self.reads.hosts.push(host.to_string());
         self.base.index.rules.overlapping(host, LARGEST, &mut found).then_some(())?;
         self.rules(found);
         self.fits()
@@ -91,38 +95,43 @@ impl<'a> Picked<'a> {
         while let Some(service) = self.services.get(at).copied() {
             at += 1;
             for host in service.aliases.iter().filter(|_| service.resolution == Resolution::Alias) {
+                self.reads.hosts.push(host.clone());
                 self.services(self.base.index.of_host(host));
             }
         }
     }
 
     /// The services that every picked rule sends to, and those of the same hosts as picked ones: they are merged.
-    fn complete(mut self) -> Option<Offer<'a>> {
+    fn complete(mut self) -> Option<(Offer<'a>, Reads)> {
         let base = self.base;
         for i in 0..self.rules.len() {
             for host in delegate::destinations(base, self.rules[i]) {
                 self.services(base.index.of_host(&host));
+                self.reads.hosts.push(host);
             }
             self.fits()?;
         }
         self.follow();
         for i in 0..self.services.len() {
             let same = base.index.of_host(&self.services[i].host);
+            self.reads.hosts.push(self.services[i].host.clone());
             self.services(same);
             self.fits()?;
         }
-        Some(Offer { services: in_order(self.services), rules: in_order(self.rules) })
+        self.reads.hosts.sort_unstable();
+        self.reads.hosts.dedup();
+        Some((Offer { services: in_order(self.services), rules: in_order(self.rules) }, self.reads))
     }
 }
 
 /// The part of the mesh that matters to a sidecar for a question.
-pub fn for_sidecar<'a>(base: &'a Base, id: &Identity, question: &Question) -> Option<Offer<'a>> {
+pub fn for_sidecar<'a>(base: &'a Base, id: &Identity, question: &Question) -> Option<(Offer<'a>, Reads)> {
     let nobody = Offer { services: Vec::new(), rules: Vec::new() };
     if !base.index.is_sure() || !sidecar_scope(base, id, &nobody).parts.is_empty() {
         return None;
     }
     let mut picked = Picked::new(base);
-    let names = &question.names;
+    let names = &*question.names;
     for name in names {
         picked.services(base.index.covering(name));
         // Headless services answer to every name below theirs.
@@ -144,6 +153,7 @@ pub fn for_sidecar<'a>(base: &'a Base, id: &Identity, question: &Question) -> Op
     for i in 0..picked.rules.len() {
         for host in picked.rules[i].hosts.iter().filter(|h| h.starts_with('*') && names.iter().any(|n| covers(h, n))) {
             let mut found = Vec::new();
+            picked.reads.hosts.push(host.clone());
             base.index.services.overlapping(host, LARGEST, &mut found).then_some(())?;
             picked.services(found);
         }
@@ -154,6 +164,12 @@ pub fn for_sidecar<'a>(base: &'a Base, id: &Identity, question: &Question) -> Op
         picked.rules_for(&picked.services[i].host)?;
     }
     picked.complete()
+}
+
+/// Whether something with this host, or wildcard, is looked for because of the names of a question alone.
+pub fn finds_by_name(namespace: &str, question: &Question, host: &str) -> bool {
+    let part_of = |name: &str| suffixes(name).any(|part| part == host || short_forms(part, namespace).iter().any(|s| s == host));
+    question.names.iter().any(|name| overlaps(name, host) || part_of(name))
 }
 
 /// A name, and what is left of it after each of its dots.
@@ -183,9 +199,10 @@ fn heads<'a>(base: &'a Base, id: &Identity, port: u16, picked: &mut Picked<'a>) 
             let mut tried = 0;
             for service in base.index.behind(port, sort, eye) {
                 tried += 1;
-                if tried > 64 {
+                if tried > TRIED {
                     return None;
                 }
+                picked.reads.tried = picked.reads.tried.max(tried);
                 let same = base.index.of_host(&service.host);
                 let stands = stands(base, id, &same, (port, sort));
                 picked.services(same);
@@ -206,12 +223,12 @@ fn stands(base: &Base, id: &Identity, same: &[&Arc<Service>], door: (u16, u8)) -
 }
 
 /// The part of the mesh that matters to a gateway for a question.
-pub fn for_gateway<'a>(base: &'a Base, id: &Identity, snapshot: &Snapshot, question: &Question) -> Option<Offer<'a>> {
+pub fn for_gateway<'a>(base: &'a Base, id: &Identity, snapshot: &Snapshot, question: &Question) -> Option<(Offer<'a>, Reads)> {
     if !base.index.is_sure() {
         return None;
     }
     let mut picked = Picked::new(base);
-    for name in &question.names {
+    for name in question.names.iter() {
         picked.rules(base.index.rules_covering(name));
     }
     let opens = |g: &&Arc<Gateway>| g.selects(id) && g.servers.iter().any(|s| listens(id, snapshot, s.port, question));

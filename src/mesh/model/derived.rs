@@ -4,6 +4,7 @@ use crate::k8s::{Object, Snapshot};
 use crate::mesh::capture;
 use crate::mesh::compile::scope::{Base, Identity, Offer};
 use crate::mesh::compile::slice::{self, Question};
+use crate::mesh::compile::touched::{Reads, Touched};
 use crate::mesh::compile::{gateway, sidecar};
 use crate::mesh::proxy::{Proxy, Route};
 use std::collections::HashMap;
@@ -12,6 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Parts that are kept at most; then all are dropped.
 const KEPT: usize = 65_536;
+/// Parts that are looked through at most when a few objects change; others are derived again.
+const CARRIED: usize = 4_096;
 
 /// How proxies are derived for a trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -32,13 +35,28 @@ struct Known {
     _pod: Option<Arc<Object>>,
 }
 
+/// A part, or the whole where only that is sure to be right.
+#[derive(Debug)]
+struct Part {
+    proxy: Arc<Proxy>,
+    id: Arc<Identity>,
+    /// What it was derived from, for parts.
+    reads: Option<Reads>,
+}
+
+/// Who the pods' proxies are. Models share it as long as neither pods nor what they are told apart by changes.
+#[derive(Debug, Default)]
+struct Pods {
+    /// By the address of a pod's object, so that nobody's labels are read twice.
+    known: Mutex<HashMap<usize, Arc<Known>>>,
+    numbers: Mutex<HashMap<Arc<Identity>, usize>>,
+}
+
 #[derive(Debug, Default)]
 pub struct Derived {
     proxies: Mutex<HashMap<Identity, Arc<Proxy>>>,
-    parts: Mutex<HashMap<(usize, Question), Arc<Proxy>>>,
-    /// By the address of a pod's object, so that nobody's labels are read twice.
-    pods: Mutex<HashMap<usize, Arc<Known>>>,
-    numbers: Mutex<HashMap<Arc<Identity>, usize>>,
+    parts: Mutex<HashMap<(usize, Question), Arc<Part>>>,
+    pods: Arc<Pods>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -55,6 +73,22 @@ fn kept<K: Hash + Eq, V: Clone>(map: &Mutex<HashMap<K, V>>, key: K, value: V) ->
 }
 
 impl Derived {
+    /// What remains true after a change.
+    pub fn after(&self, touched: &Touched) -> Derived {
+        let fresh = |((_, question), part): &(&(usize, Question), &Arc<Part>)| {
+            part.reads.as_ref().is_some_and(|reads| !touched.may_touch(&part.id, question, reads))
+        };
+        let parts = locked(&self.parts);
+        let kept = parts.iter().take(CARRIED).filter(fresh).map(|(key, part)| (key.clone(), part.clone())).collect();
+        Derived { proxies: Mutex::default(), parts: Mutex::new(kept), pods: self.pods.clone() }
+    }
+
+    /// How many parts are kept.
+    #[cfg(test)]
+    pub fn parts(&self) -> usize {
+        locked(&self.parts).len()
+    }
+
     /// All that a proxy was told.
     pub fn whole(&self, base: &Base, snapshot: &Snapshot, pod: &Object) -> Arc<Proxy> {
         self.of(base, snapshot, &self.known(base, snapshot, pod).id)
@@ -70,18 +104,18 @@ impl Derived {
     /// Who a pod's proxy is.
     fn known(&self, base: &Base, snapshot: &Snapshot, pod: &Object) -> Arc<Known> {
         let address = std::ptr::from_ref(pod).addr();
-        if let Some(known) = locked(&self.pods).get(&address) {
+        if let Some(known) = locked(&self.pods.known).get(&address) {
             return known.clone();
         }
         let id = Arc::new(base.selected.narrow(&capture::identity(pod)));
-        let mut numbers = locked(&self.numbers);
+        let mut numbers = locked(&self.pods.numbers);
         let next = numbers.len();
         let number = *numbers.entry(id.clone()).or_insert(next);
         drop(numbers);
         let there = snapshot.find("", "Pod", pod.namespace(), pod.name()).filter(|there| std::ptr::eq(&***there, pod));
         let known = Arc::new(Known { id, number, _pod: there.cloned() });
         match there {
-            Some(_) => kept(&self.pods, address, known),
+            Some(_) => kept(&self.pods.known, address, known),
             None => known,
         }
     }
@@ -96,10 +130,14 @@ impl Derived {
         question.ip = question.ip.filter(|ip| !known.id.gateway && slice::is_known_address(base, *ip));
         let key = (known.number, question);
         if let Some(part) = locked(&self.parts).get(&key) {
-            return part.clone();
+            return part.proxy.clone();
         }
-        let part = part(base, snapshot, &known.id, &key.1).map_or_else(|| self.of(base, snapshot, &known.id), Arc::new);
-        kept(&self.parts, key, part)
+        let id = known.id.clone();
+        let part = match part(base, snapshot, &id, &key.1) {
+            Some((proxy, reads)) => Part { proxy: Arc::new(proxy), id, reads: Some(reads) },
+            None => Part { proxy: self.of(base, snapshot, &id), id, reads: None },
+        };
+        kept(&self.parts, key, Arc::new(part)).proxy.clone()
     }
 }
 
@@ -111,14 +149,16 @@ fn derive(base: &Base, snapshot: &Snapshot, id: &Identity, offer: &Offer<'_>) ->
 }
 
 /// `None` when only the whole is sure to be right.
-fn part(base: &Base, snapshot: &Snapshot, id: &Identity, question: &Question) -> Option<Proxy> {
+fn part(base: &Base, snapshot: &Snapshot, id: &Identity, question: &Question) -> Option<(Proxy, Reads)> {
     if !id.gateway {
-        return Some(derive(base, snapshot, id, &slice::for_sidecar(base, id, question)?));
+        let (offer, reads) = slice::for_sidecar(base, id, question)?;
+        return Some((derive(base, snapshot, id, &offer), reads));
     }
-    let proxy = derive(base, snapshot, id, &slice::for_gateway(base, id, snapshot, question)?);
+    let (offer, reads) = slice::for_gateway(base, id, snapshot, question)?;
+    let proxy = derive(base, snapshot, id, &offer);
     let listens = proxy.listeners.iter().any(|l| l.port == question.port);
     // A server without any rule listens or answers otherwise: it may have one that was left out.
     let answers = |routes: &[Route]| !routes.is_empty();
     let hollow = proxy.routes.values().any(|config| !config.virtual_hosts.iter().any(|host| answers(&host.routes)));
-    (listens && !hollow).then_some(proxy)
+    (listens && !hollow).then_some((proxy, reads))
 }

@@ -12,7 +12,7 @@ use crate::k8s::{Key, Object, Snapshot};
 use crate::mesh::{Inputs, Model, Options, Trace, follow};
 use crate::outside::Outside;
 use crate::outside::wire::{HttpVersion, Request, Scheme};
-use meshes::{Step, change, world};
+use meshes::{Step, change, narrow_change, world};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -96,6 +96,24 @@ fn same_proxies(a: &Model, b: &Model) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// The law about changes would hold if nothing were ever kept.
+#[test]
+fn parts_outlive_the_change_of_an_object_that_has_nothing_to_do_with_them() {
+    let (mut runner, options) = (proptest::test_runner::TestRunner::deterministic(), Options::default());
+    let (mut kept, mut all) = (0, 0);
+    for _ in 0..100 {
+        let mut snapshot = world();
+        let steps = vec(narrow_change(), 10..20).new_tree(&mut runner).expect("a tree").current();
+        steps.iter().for_each(|step| drop(take(&mut snapshot, step)));
+        let model = Model::compile(&snapshot, &options).with_parts(Parts::Always);
+        traces(&model);
+        let key = take(&mut snapshot, &narrow_change().new_tree(&mut runner).expect("a tree").current());
+        all += model.inner.derived.parts();
+        kept += model.update(&snapshot, &[key], &options).inner.derived.parts();
+    }
+    assert!(kept * 20 > all, "{kept} of {all}");
+}
+
 /// The laws above would hold for meshes that refuse everything, too.
 #[test]
 fn the_meshes_lead_to_many_ends() {
@@ -122,6 +140,7 @@ proptest! {
         let mut snapshot = world();
         start.iter().for_each(|step| drop(take(&mut snapshot, step)));
         let mut model = Model::compile(&snapshot, &Options::default());
+        let mut parts = model.with_parts(Parts::Always);
         model.base();
         for batch in &batches {
             let keys: Vec<Key> = batch.iter().map(|step| take(&mut snapshot, step)).collect();
@@ -129,7 +148,23 @@ proptest! {
             let whole = Model::compile(&snapshot, &Options::default());
             same_proxies(&model, &whole)?;
             same_traces(&model, &whole)?;
-            same_traces(&model.with_parts(Parts::Always), &whole)?;
+            // What is kept of parts from one change to the next is still right.
+            traces(&parts);
+            parts = parts.update(&snapshot, &keys, &Options::default());
+            same_traces(&parts, &whole)?;
+        }
+    }
+
+    #[test]
+    fn what_is_kept_of_parts_is_what_would_be_derived(start in vec(narrow_change(), 0..12), batches in vec(vec(narrow_change(), 1..3), 1..8)) {
+        let mut snapshot = world();
+        start.iter().for_each(|step| drop(take(&mut snapshot, step)));
+        let mut parts = Model::compile(&snapshot, &Options::default()).with_parts(Parts::Always);
+        for batch in &batches {
+            traces(&parts);
+            let keys: Vec<Key> = batch.iter().map(|step| take(&mut snapshot, step)).collect();
+            parts = parts.update(&snapshot, &keys, &Options::default());
+            same_traces(&parts, &Model::compile(&snapshot, &Options::default()))?;
         }
     }
 

@@ -352,3 +352,42 @@ pub fn change() -> impl Strategy<Value = Step> {
         3 => other(),
     ]
 }
+
+/// A write or a deletion of an object that only some hosts depend on: no addresses, server names that the hosts cover, for half of
+/// the names a host of their own.
+pub fn narrow_change() -> impl Strategy<Value = Step> {
+    const NAMES: &[&str] = &["a", "d", "e", "f", "g"];
+    let any = prop_oneof![
+        4 => object("ServiceEntry", NETWORKING, NAMES, entry().boxed()),
+        4 => object("VirtualService", NETWORKING, NAMES, rule().boxed()),
+        2 => object("DestinationRule", NETWORKING, NAMES, destination_rule().boxed()),
+    ];
+    any.prop_map(narrowed)
+}
+
+fn narrowed(step: Step) -> Step {
+    let Step::Put(mut object) = step else { return step };
+    let own = NAMES_OF_OWN.iter().position(|n| Some(*n) == object["metadata"]["name"].as_str());
+    let far = NAMESPACES.iter().position(|n| Some(*n) == object["metadata"]["namespace"].as_str()).unwrap_or(0);
+    let entry = object["kind"] == "ServiceEntry";
+    let spec = &mut object["spec"];
+    if let (Some(own), true) = (own, entry) {
+        spec["hosts"] = json!([HOSTS[(own * NAMESPACES.len() + far) % 6]]);
+    }
+    if let Some(spec) = spec.as_object_mut() {
+        spec.remove("addresses");
+    }
+    let hosts = spec["hosts"].clone();
+    for kind in ["tls", "tcp"] {
+        for rule in spec.get_mut(kind).and_then(Value::as_array_mut).into_iter().flatten() {
+            for entry in rule.get_mut("match").and_then(Value::as_array_mut).into_iter().flatten() {
+                if entry.get("sniHosts").is_some() {
+                    entry["sniHosts"] = hosts.clone();
+                }
+            }
+        }
+    }
+    Step::Put(object)
+}
+
+const NAMES_OF_OWN: [&str; 4] = ["d", "e", "f", "g"];
