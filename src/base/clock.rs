@@ -33,17 +33,30 @@ impl Time {
 
     /// `2026-01-01T09:00:00.123Z`: Envoy's `%START_TIME%`.
     pub fn envoy(self) -> String {
-        format!("{}.{:03}Z", self.stamp().strftime("%Y-%m-%dT%H:%M:%S"), self.0.rem_euclid(1000))
+        let (t, ms) = (self.in_utc(), self.0.rem_euclid(1000));
+        let (hour, minute, second) = (t.hour(), t.minute(), t.second());
+        format!("{:04}-{:02}-{:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z", t.year(), t.month(), t.day())
     }
 
     /// `Thu, 01 Jan 2026 09:00:00 GMT`: an HTTP `date` header.
     pub fn http_date(self) -> String {
-        self.stamp().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+        const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+        const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+        let t = self.in_utc();
+        let day = DAYS[t.weekday().to_sunday_zero_offset() as usize % 7];
+        let month = MONTHS[(t.month() - 1) as usize % 12];
+        let (hour, minute, second) = (t.hour(), t.minute(), t.second());
+        format!("{day}, {:02} {month} {:04} {hour:02}:{minute:02}:{second:02} GMT", t.day(), t.year())
     }
 
     /// Reads an RFC 3339 moment; `None` when it is not one.
     pub fn parse(text: &str) -> Option<Time> {
         text.parse::<jiff::Timestamp>().ok().map(|t| Time(t.as_millisecond()))
+    }
+
+    fn in_utc(self) -> jiff::civil::DateTime {
+        let stamp = jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        jiff::tz::TimeZone::UTC.to_datetime(stamp)
     }
 
     fn stamp(self) -> jiff::Zoned {
@@ -150,5 +163,21 @@ impl Stopwatch {
     /// Milliseconds since the start.
     pub fn elapsed_ms(&self) -> u64 {
         self.0.elapsed().as_millis() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_written_as_strftime_writes_them() {
+        let odd = [0, -1, 999, 1_772_323_199_999, 1_709_164_800_000, -62_135_596_800_000, 253_402_207_200_000];
+        let many = (0..3_000).map(|i| i * 86_399_987 * 11 - 400_000_000_000);
+        for time in odd.into_iter().chain(many).map(Time) {
+            let (stamp, ms) = (time.stamp(), time.0.rem_euclid(1000));
+            assert_eq!(time.envoy(), format!("{}.{ms:03}Z", stamp.strftime("%Y-%m-%dT%H:%M:%S")));
+            assert_eq!(time.http_date(), stamp.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string());
+        }
     }
 }

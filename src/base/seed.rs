@@ -25,7 +25,8 @@ impl Seed {
 
     /// A version-4-looking UUID made of [`Seed::hash`].
     pub fn uuid(self, parts: &[&str]) -> String {
-        let (a, b) = (self.hash(parts), mix(self.hash(parts) ^ 0x9e37_79b9_7f4a_7c15));
+        let a = self.hash(parts);
+        let b = mix(a ^ 0x9e37_79b9_7f4a_7c15);
         format!(
             "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
             a >> 32,

@@ -52,8 +52,7 @@ pub fn identity(pod: &Object) -> Identity {
 
 /// Whether a TCP connection of the pod's application to this destination is captured.
 pub fn outbound(pod: &Object, ip: IpAddr, port: u16, from_proxy_user: bool) -> Capture {
-    let object = pod.key().to_string();
-    let not = |field: &str, text: &str| Capture::Not(Cause::new(&object, field, text));
+    let not = |field: &str, text: &str| Capture::Not(Cause::new(pod.key().to_string(), field, text));
     let Some(proxy) = proxy_container(pod) else {
         return not("spec.containers", "The pod has no istio-proxy container, so nothing stands between it and the network.");
     };
@@ -76,7 +75,7 @@ pub fn outbound(pod: &Object, ip: IpAddr, port: u16, from_proxy_user: bool) -> C
         return not("metadata.annotations[sidecar.istio.io/interceptionMode]", "Interception is switched off.");
     }
     if let Some(captures) = dns_capture(proxy) {
-        return Capture::Unknown(Cause::new(&object, &captures, "DNS capture by the sidecar is not modelled."));
+        return Capture::Unknown(Cause::new(pod.key().to_string(), &captures, "DNS capture by the sidecar is not modelled."));
     }
     by_rules(pod, ip, port)
 }
@@ -112,22 +111,22 @@ fn dns_capture(proxy: &Value) -> Option<String> {
 
 /// The redirection rules: the arguments of istio-init where it ran, else the annotations it is made from.
 fn by_rules(pod: &Object, ip: IpAddr, port: u16) -> Capture {
-    let object = pod.key().to_string();
-    let rule = |flag: &str, name: &str| redirection(pod, flag, name);
+    let rule = |flag: &str, name: &str| redirection_text(pod, flag, &format!("{ANNOTATION}{name}"));
+    let field = |flag: &str, name: &str| redirection(pod, flag, name).map(|(_, field)| field).unwrap_or_default();
     let in_list =
         |text: &str| text.split(',').map(str::trim).any(|n| n == "*" || network(n).is_some_and(|net| contains(net, ip)));
     let has_port = |text: &str| text.split(',').any(|p| p.trim() == "*" || p.trim() == port.to_string());
-    let not = |field: &str, text: &str| Capture::Not(Cause::new(&object, field, text));
-    if let Some((ports, field)) = rule("-o", "excludeOutboundPorts").filter(|(p, _)| has_port(p)) {
-        return not(&field, &format!("Port {port} is excluded from redirection ({ports})."));
+    let not = |field: &str, text: &str| Capture::Not(Cause::new(pod.key().to_string(), field, text));
+    if let Some(ports) = rule("-o", "excludeOutboundPorts").filter(|p| has_port(p)) {
+        return not(&field("-o", "excludeOutboundPorts"), &format!("Port {port} is excluded from redirection ({ports})."));
     }
-    if let Some((_, field)) = rule("-x", "excludeOutboundIPRanges").filter(|(n, _)| in_list(n)) {
-        return not(&field, &format!("{ip} is excluded from redirection."));
+    if rule("-x", "excludeOutboundIPRanges").is_some_and(in_list) {
+        return not(&field("-x", "excludeOutboundIPRanges"), &format!("{ip} is excluded from redirection."));
     }
-    let ports_included = rule("-q", "includeOutboundPorts").is_some_and(|(p, _)| has_port(&p));
+    let ports_included = rule("-q", "includeOutboundPorts").is_some_and(has_port);
     match rule("-i", "includeOutboundIPRanges") {
-        Some((ranges, field)) if !in_list(&ranges) && !ports_included => {
-            not(&field, &format!("Only {ranges:?} is redirected, and {ip} is not in it."))
+        Some(ranges) if !in_list(ranges) && !ports_included => {
+            not(&field("-i", "includeOutboundIPRanges"), &format!("Only {ranges:?} is redirected, and {ip} is not in it."))
         }
         _ => Capture::Taken,
     }
@@ -136,17 +135,22 @@ fn by_rules(pod: &Object, ip: IpAddr, port: u16) -> Capture {
 /// One of the redirection rules, and the field that holds it: an argument of istio-init by its flag, else the annotation
 /// `traffic.sidecar.istio.io/NAME`.
 pub fn redirection(pod: &Object, flag: &str, name: &str) -> Option<(String, String)> {
-    let annotation = format!("traffic.sidecar.istio.io/{name}");
+    let annotation = format!("{ANNOTATION}{name}");
     match pod.annotation(&annotation) {
         Some(text) => Some((text.to_string(), format!("metadata.annotations[{annotation}]"))),
-        None => Some((init_argument(pod, flag)?, format!("spec.initContainers[istio-init].args {flag}"))),
+        None => Some((init_argument(pod, flag)?.to_string(), format!("spec.initContainers[istio-init].args {flag}"))),
     }
 }
 
-fn init_argument(pod: &Object, flag: &str) -> Option<String> {
+const ANNOTATION: &str = "traffic.sidecar.istio.io/";
+
+/// What one of the redirection rules says.
+fn redirection_text<'p>(pod: &'p Object, flag: &str, annotation: &str) -> Option<&'p str> {
+    pod.annotation(annotation).or_else(|| init_argument(pod, flag))
+}
+
+fn init_argument<'p>(pod: &'p Object, flag: &str) -> Option<&'p str> {
     let init = pod.at(&["spec", "initContainers"]).as_array()?;
     let init = init.iter().find(|c| matches!(c.get("name").and_then(Value::as_str), Some("istio-init" | "istio-validation")))?;
-    let all: Vec<&str> = args(init).collect();
-    let at = all.iter().position(|a| *a == flag)?;
-    all.get(at + 1).map(|v| v.to_string())
+    args(init).skip_while(|a| *a != flag).nth(1)
 }

@@ -346,12 +346,13 @@ fn through_sidecar(ctx: &mut Ctx<'_>, place: &Place, connection: Connection, wir
         return Got::end(What::Reset, Outcome::NoFilterChain, At::Sidecar, listener.cause.clone());
     };
     ctx.hops[hop].filter_chain.clone_from(&chain.name);
-    match (&chain.filter, &wire.http) {
+    match (&chain.filter, wire.http) {
         (Filter::Http(config), Some(message)) if wire.layers.is_empty() => {
-            http::hop(ctx, &http::At { place, hop, connection, sni: None, principal: None, config }, message.clone())
+            http::hop(ctx, &http::At { place, hop, connection, sni: None, principal: None, config }, message)
         }
         (Filter::Http(_), _) => Got::end(What::Reset, Outcome::ProtocolMismatch, At::Sidecar, chain.cause.clone()),
-        (Filter::Tcp(to), _) => {
+        (Filter::Tcp(to), http) => {
+            let wire = Wire { http, ..wire };
             let sni = wire.sni().filter(|_| inspects_tls(listener)).map(String::from);
             tcp::hop(ctx, &tcp::At { place, hop, connection, sni, principal: None, chain, inspected }, to, wire)
         }

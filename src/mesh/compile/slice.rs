@@ -33,9 +33,12 @@ pub struct Question {
 impl Question {
     /// Everything about a connection by which a proxy may choose.
     pub fn of(ip: IpAddr, port: u16, names: impl IntoIterator<Item = impl AsRef<str>>) -> Question {
-        let mut all = Vec::new();
+        let mut all: Vec<String> = Vec::with_capacity(4);
         for name in names {
-            all.extend([bare_host(name.as_ref()), name.as_ref().to_ascii_lowercase()]);
+            let name = name.as_ref();
+            if !all.iter().any(|n| n == name) {
+                all.extend([bare_host(name), name.to_ascii_lowercase()]);
+            }
         }
         all.retain(|n| !n.is_empty());
         all.sort();

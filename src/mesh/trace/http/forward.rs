@@ -49,10 +49,10 @@ pub fn choose<'w>(ctx: &Ctx<'_>, targets: &'w [Weighted]) -> Option<&'w Weighted
 /// Sends the request on.
 pub fn forward(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, mut message: Message) -> Got {
     let at = job.at;
-    let Some(chosen) = choose(ctx, job.targets).cloned() else {
+    let Some(chosen) = choose(ctx, job.targets) else {
         return no_cluster(ctx, job, entry, &message, &job.route.cause.clone(), "");
     };
-    edits::request(job.route, &chosen, job.targets.len() == 1, &mut message);
+    edits::request(job.route, chosen, job.targets.len() == 1, &mut message);
     let proxy = at.place.proxy.clone();
     let owned;
     let cluster = match proxy.clusters.get(&chosen.cluster) {
@@ -86,7 +86,7 @@ pub fn forward(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, mut message: 
     if let Some(cause) = mirror::send(ctx, job, &message) {
         return Got::not_modelled(cause);
     }
-    settle(ctx, job, entry, message, (cluster, &chosen, tried))
+    settle(ctx, job, entry, message, (cluster, chosen, tried))
 }
 
 /// An answer of the router itself: the route's edits of answers are in it, too.
@@ -96,8 +96,7 @@ fn own_answer(ctx: &mut Ctx<'_>, job: &Job<'_>, entry: Entry, message: &Message,
 }
 
 fn edited(ctx: &Ctx<'_>, job: &Job<'_>, got: Got) -> Got {
-    let chosen = choose(ctx, job.targets).cloned();
-    match &chosen {
+    match choose(ctx, job.targets) {
         Some(chosen) => led(got, &edits::response(job.route, chosen, job.targets.len() == 1)),
         None => led(got, &[&job.route.headers.response]),
     }
@@ -153,9 +152,9 @@ fn no_address(ctx: &mut Ctx<'_>, job: &Job<'_>, entry: Entry, message: &Message,
 
 /// The request with the TLS that the cluster asks for around it.
 pub fn dressed(ctx: &mut Ctx<'_>, job: &Job<'_>, cluster: &Cluster, to: &Target, message: &Message) -> Wire {
-    let host = bare_host(&message.authority);
     let mut layers = Vec::new();
     if let Some(tls) = &cluster.tls {
+        let host = bare_host(&message.authority);
         let own_name = cluster.name.split('|').collect::<Vec<_>>();
         let mesh_name = format!("outbound_.{}_.{}_.{}", own_name[1], own_name[2], own_name[3]);
         if !tls.mesh {
