@@ -56,9 +56,14 @@ fn http_filters(told: &Told<'_>, of: &Listener) -> Value {
     Value::Array(filters)
 }
 
+/// The cluster without endpoints.
+const BLACK_HOLE: &str = "BlackHoleCluster";
+
 /// The TCP proxy of a chain: one destination by name, several by weight.
 pub fn tcp(told: &Told<'_>, chain: &FilterChain, to: &[Weighted]) -> Value {
     match to {
+        // What names no destination (AUTO_PASSTHROUGH, whose cluster the server name chooses) has this one beneath.
+        [] => tcp_proxy(told, BLACK_HOLE, json!({ "cluster": BLACK_HOLE }), true),
         [one] => tcp_proxy(told, &one.cluster, json!({ "cluster": one.cluster }), true),
         several => {
             let share = |w: &Weighted| json!({ "name": w.cluster, "weight": w.weight });
