@@ -20,7 +20,7 @@ pub mod suspects;
 pub mod workload;
 
 pub use ctx::{Ctx, Ground, Patience, all_met};
-pub use evaluate::{checks_of, evaluate};
+pub use evaluate::{Work, checks_of, evaluate};
 
 use crate::finding::{Finding, Ran};
 use crate::lesson::model::{Lesson, Step, Take};
@@ -39,12 +39,13 @@ pub async fn judge(
     let mut waited = 0;
     loop {
         let ctx = ground.look().await?;
-        let findings = evaluate(&ctx, lesson, step, answer, ran).await;
         let Patience { within, poll, settled } = ctx.patience;
         let longest = step.checks.iter().map(|check| u64::from(check.within) * 1000).max().unwrap_or(0);
         let within = within.max(longest);
         let asks_only = answer.is_none() && step.question.is_some();
-        if settled || asks_only || waited >= within || all_met(&findings) {
+        let last = settled || asks_only || waited >= within;
+        let findings = evaluate(&ctx, Work { lesson, step, answer, ran }, last).await;
+        if last || all_met(&findings) {
             return Ok(findings);
         }
         // A poll of 0 would look for ever.

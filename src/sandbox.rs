@@ -43,8 +43,6 @@ pub trait Dataplane: Send {
     fn resolve(&self, pod: &Object, name: &str) -> DnsAnswer;
     /// One exchange. `nth` counts exchanges in this world (request ids and weighted choices derive from it).
     fn exchange(&mut self, pod: &Object, request: &Request, now: Time, nth: u64) -> Exchange;
-    /// What a proxy's admin port (15000) answers for a path, `None` where the pod has no proxy.
-    fn admin(&self, pod: &Object, path: &str) -> Option<String>;
     /// An independent copy.
     fn fork(&self) -> Box<dyn Dataplane>;
     /// Itself, for the lab that made it and knows its type.

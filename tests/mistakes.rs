@@ -132,7 +132,7 @@ fn explained(mistake: &Mistake, snapshot: &Snapshot) -> Named {
 /// What `explain --fix` would change.
 fn mended(mistake: &Mistake, snapshot: &Snapshot) -> Named {
     let outside = outside(mistake);
-    let options = Options::default();
+    let model = Model::compile(snapshot, &Options::default());
     let mut wants: Vec<Box<dyn Fn(&[Record]) -> bool + Sync>> = Vec::new();
     for asked in &mistake.asks {
         let want = asked.want.clone();
@@ -142,7 +142,7 @@ fn mended(mistake: &Mistake, snapshot: &Snapshot) -> Named {
     for (asked, holds) in mistake.asks.iter().zip(&wants) {
         wishes.push(wish_of(asked, snapshot, &**holds));
     }
-    let question = Question { snapshot, options: &options, inputs: inputs(&outside), wishes: &wishes, tries: 800 };
+    let question = Question { model: &model, inputs: inputs(&outside), wishes: &wishes, tries: 800 };
     match fix::repair(&question) {
         Answer::Repairs(all) => {
             let edits = all.iter().flat_map(|repair| &repair.edits);

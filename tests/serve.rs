@@ -46,10 +46,6 @@ impl Dataplane for Friendly {
         Exchange { reply: Reply::Response(response), delay_ms: 3, logs: vec![log] }
     }
 
-    fn admin(&self, _: &Object, _: &str) -> Option<String> {
-        None
-    }
-
     fn fork(&self) -> Box<dyn Dataplane> {
         Box::new(Friendly)
     }

@@ -12,7 +12,7 @@ use serde_json::Value;
 /// A world in which Istio's kinds are known.
 fn with_kinds(version: &str) -> World {
     let mut world = serve::world(Pace::Instant);
-    for definition in crds::render(&versions::find(version).expect("a release")) {
+    for definition in crds::render(versions::find(version).expect("a release")) {
         let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
         let made = world.handle(&Call::new("POST", path).json(&definition.0));
         assert!(made.is_success(), "{}: {}", definition.name(), made.value());

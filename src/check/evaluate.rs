@@ -48,8 +48,19 @@ pub fn checks_of(step: &Step) -> Cow<'_, [Check]> {
     Cow::Owned(step.checks.iter().cloned().chain([answer]).collect())
 }
 
-/// Judges every check of a step as the world is now. Never waits for the world to change (see [`super::judge`]).
-pub async fn evaluate(ctx: &Ctx, lesson: &Lesson, step: &Step, answer: Option<&str>, ran: &[Ran]) -> Vec<Finding> {
+/// What is judged: a step of a lesson, with what was answered and run.
+#[derive(Clone, Copy)]
+pub struct Work<'a> {
+    pub lesson: &'a Lesson,
+    pub step: &'a Step,
+    pub answer: Option<&'a str>,
+    pub ran: &'a [Ran],
+}
+
+/// Judges every check of a step as the world is now. Never waits for the world to change (see [`super::judge`]). `last`: nobody looks
+/// again, so that what does not hold is also searched for where it could be mended.
+pub async fn evaluate(ctx: &Ctx, work: Work<'_>, last: bool) -> Vec<Finding> {
+    let Work { lesson, step, answer, ran } = work;
     let checks = checks_of(step);
     let reader = Reader::new(ctx.client.clone());
     let snapshot = match reader.snapshot(&kinds_of(step)).await {
@@ -69,8 +80,8 @@ pub async fn evaluate(ctx: &Ctx, lesson: &Lesson, step: &Step, answer: Option<&s
         match &check.kind {
             CheckKind::Probe(probe) => {
                 let mut judged = probed(&mut prober, &lesson.world.controls, probe).await;
-                if judged.verdict == Verdict::NotYet {
-                    judged.evidence.suspects = suspects(ctx, prober.model(), &snapshot, probe);
+                if last && judged.verdict == Verdict::NotYet {
+                    judged.evidence.suspects = suspects(ctx, prober.model(), probe);
                 }
                 *said = Some(judged);
             }

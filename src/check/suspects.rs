@@ -6,7 +6,6 @@ use super::curl::{MAX_REDIRECTS, Target};
 use super::expect::fits;
 use super::workload;
 use crate::finding::Suspect;
-use crate::k8s::Snapshot;
 use crate::lesson::model::ProbeCheck;
 use crate::mesh::fix::{self, Answer, Question, Repair, Wish};
 use crate::mesh::{Inputs, Model, Record};
@@ -17,8 +16,8 @@ const TRIES: usize = 900;
 const AS_LIKELY: u32 = 10;
 
 /// The places, the likeliest first; none when nothing small helps.
-pub fn suspects(ctx: &Ctx, model: &Model, snapshot: &Snapshot, check: &ProbeCheck) -> Vec<Suspect> {
-    let Ok(source) = workload::source(snapshot, &check.from) else { return Vec::new() };
+pub fn suspects(ctx: &Ctx, model: &Model, check: &ProbeCheck) -> Vec<Suspect> {
+    let Ok(source) = workload::source(model.snapshot(), &check.from) else { return Vec::new() };
     let wants_way = check.expect.iter().any(|expect| expect.path.is_some() || !expect.outcome.is_empty());
     let told = |record: &Record| !wants_way || record.hops.iter().all(|hop| hop.log.is_some());
     let as_expected = |records: &[Record]| {
@@ -43,7 +42,7 @@ pub fn suspects(ctx: &Ctx, model: &Model, snapshot: &Snapshot, check: &ProbeChec
         });
     }
     let inputs = Inputs { outside: &ctx.outside, now: ctx.now, seed: ctx.seed, nth: 0 };
-    let question = Question { snapshot, options: model.options(), inputs, wishes: &wishes, tries: TRIES };
+    let question = Question { model, inputs, wishes: &wishes, tries: TRIES };
     match fix::repair(&question) {
         Answer::Repairs(found) => named(&found),
         Answer::Fine | Answer::Nothing { .. } => Vec::new(),

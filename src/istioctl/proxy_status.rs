@@ -5,6 +5,7 @@ use super::args::{self, Flag, valued};
 use super::proxy_config::dump::{Dump, at, list, message, text};
 use super::{Context, Stop, api, forward, pods, table};
 use crate::base::clock::Time;
+use crate::base::duration::human;
 use crate::base::io::Io;
 use crate::base::not_simulated;
 use crate::mesh::admin::json::{Style, write};
@@ -115,25 +116,6 @@ fn row(synced: &Value, istiod: &str, now: Time) -> Row {
         istiod: istiod.to_string(),
         version: text(synced, "istio_version").to_string(),
         states: SHORT.iter().filter_map(state).collect(),
-    }
-}
-
-/// `12s`, `5m13s`, `3h`: the words of Kubernetes (S: apimachinery duration.HumanDuration).
-fn human(ms: i64) -> String {
-    let seconds = ms.max(0) / 1000;
-    let (minutes, hours) = (seconds / 60, seconds / 3600);
-    let two = |big: i64, unit: &str, small: i64, sub: &str| match small {
-        0 => format!("{big}{unit}"),
-        small => format!("{big}{unit}{small}{sub}"),
-    };
-    match () {
-        () if seconds < 120 => format!("{seconds}s"),
-        () if minutes < 10 => two(minutes, "m", seconds % 60, "s"),
-        () if minutes < 180 => format!("{minutes}m"),
-        () if hours < 8 => two(hours, "h", minutes % 60, "m"),
-        () if hours < 48 => format!("{hours}h"),
-        () if hours < 24 * 8 => two(hours / 24, "d", hours % 24, "h"),
-        () => format!("{}d", hours / 24),
     }
 }
 
@@ -268,12 +250,5 @@ mod tests {
             "NAME          CLUSTER        CDS                LDS       EDS        RDS          ECDS        ISTIOD       VERSION\n\
              a.default     Kubernetes     SYNCED (5m13s)     STALE     SYNCED     NOT SENT     IGNORED     istiod-1     1.30.0\n"
         );
-    }
-
-    #[test]
-    fn ages_are_written_as_kubernetes_does() {
-        let words: Vec<String> =
-            [0, 119, 120, 130, 599, 600, 7200, 10_800, 30_000, 200_000].iter().map(|s| human(s * 1000)).collect();
-        assert_eq!(words, ["0s", "119s", "2m", "2m10s", "9m59s", "10m", "120m", "3h", "8h", "2d7h"]);
     }
 }

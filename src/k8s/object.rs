@@ -149,3 +149,18 @@ pub fn strings(value: &Value) -> BTreeMap<&str, &str> {
     let members = value.as_object().into_iter().flatten();
     members.filter_map(|(k, v)| Some((k.as_str(), v.as_str()?))).collect()
 }
+
+/// The items of a list, none for anything else.
+pub fn items(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+/// A text, "" for anything else.
+pub fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or("")
+}
+
+/// The texts of a list; anything else in it is left out.
+pub fn texts(value: &Value) -> Vec<&str> {
+    items(value).iter().filter_map(Value::as_str).collect()
+}

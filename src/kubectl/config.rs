@@ -51,9 +51,9 @@ impl Config {
 use super::error::{Error, Result};
 use super::flags::{Flag, Parsed, Takes, flag};
 use super::print::output::Output;
-use super::print::tabs;
 use super::session::Session;
 use super::verbs::{GLOBAL, OUTPUT, Verb, verb};
+use crate::base::tabs;
 use serde_json::json;
 
 const SET: &[Flag] = &[flag("current", Takes::Bool, "change the context that is in use")];

@@ -15,9 +15,9 @@ use super::events::seen;
 use super::fetch::{self, Filter};
 use super::flags::{Flag, Parsed, Takes, flag, short};
 use super::manifest;
-use super::print::tabs;
 use super::select::{self, Target};
 use super::session::Session;
+use crate::base::tabs;
 use serde_json::Value;
 use text::Page;
 

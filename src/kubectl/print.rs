@@ -3,7 +3,6 @@
 pub mod columns;
 pub mod output;
 pub mod table;
-pub mod tabs;
 pub mod time;
 
 use crate::k8s::kinds;

@@ -215,7 +215,7 @@ async fn history(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
             let cause = set["metadata"]["annotations"]["kubernetes.io/change-cause"].as_str().unwrap_or("<none>");
             text += &format!("{number}\t{cause}\n");
         }
-        let text = super::print::tabs::describe(&text) + "\n";
+        let text = crate::base::tabs::describe(&text) + "\n";
         s.io.write(text.as_bytes());
     }
     Ok(0)

@@ -21,6 +21,7 @@ mod telemetry;
 mod virtual_service;
 mod webhook;
 
+use crate::k8s::object::{items, text, texts};
 use crate::k8s::selector::LabelSelector;
 use crate::k8s::{Key, Object, Snapshot};
 use serde_json::Value;
@@ -263,21 +264,6 @@ fn full_name(object: &Object) -> String {
 
 fn join(namespace: &str, name: &str) -> String {
     if namespace.is_empty() { name.to_string() } else { format!("{namespace}/{name}") }
-}
-
-/// The items of a list.
-fn items(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
-}
-
-/// A text, "" for anything else.
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or("")
-}
-
-/// The texts of a list.
-fn texts(value: &Value) -> Vec<&str> {
-    items(value).iter().filter_map(Value::as_str).collect()
 }
 
 /// Labels as a selector's text: `a=b,c=d` in order (S: labels.Set AsSelector).

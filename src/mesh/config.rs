@@ -3,6 +3,7 @@
 use super::{Cause, Options};
 use crate::base::yaml;
 use crate::k8s::Snapshot;
+use crate::mesh::compile::rules::strings;
 use serde_json::Value;
 
 /// What the mesh configuration says, as far as requests show it.
@@ -137,9 +138,10 @@ pub fn read(text: &str, object: &str) -> Result<MeshConfig, String> {
     if let Some(domain) = string(&value, "trustDomain")?.filter(|d| !d.is_empty()) {
         config.trust_domains = vec![domain];
     }
-    config.trust_domains.extend(texts(field(&value, "trustDomainAliases")));
+    config.trust_domains.extend(field(&value, "trustDomainAliases").into_iter().flat_map(strings));
     config.extension_providers = field(&value, "extensionProviders").and_then(Value::as_array).cloned().unwrap_or_default();
-    config.default_log_providers = texts(field(&value, "defaultProviders").and_then(|p| p.get("accessLogging")));
+    config.default_log_providers =
+        field(&value, "defaultProviders").and_then(|p| p.get("accessLogging")).map(strings).unwrap_or_default();
     config.listener_log_off = field(&value, "disableEnvoyListenerLog").and_then(Value::as_bool).unwrap_or(false);
     config.retry_attempts = field(&value, "defaultHttpRetryPolicy").and_then(|p| p.get("attempts")?.as_u64()).map(|n| n as u32);
     Ok(config)
@@ -197,10 +199,6 @@ fn field<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
         snake.push(c.to_ascii_lowercase());
     }
     value.get(name).or_else(|| value.get(&snake)).filter(|v| !v.is_null())
-}
-
-fn texts(list: Option<&Value>) -> Vec<String> {
-    list.and_then(Value::as_array).into_iter().flatten().filter_map(|v| v.as_str().map(String::from)).collect()
 }
 
 fn string(value: &Value, name: &str) -> Result<Option<String>, String> {

@@ -17,8 +17,8 @@ mod tests;
 
 pub use edit::{Change, Edit};
 
-use super::{Inputs, Options, Record};
-use crate::k8s::{Object, Snapshot};
+use super::{Inputs, Model, Record};
+use crate::k8s::Object;
 use crate::outside::wire::Request;
 use std::sync::Arc;
 
@@ -36,8 +36,8 @@ pub struct Wish<'a> {
 
 /// Where to look and how far.
 pub struct Question<'a> {
-    pub snapshot: &'a Snapshot,
-    pub options: &'a Options,
+    /// The mesh as it is.
+    pub model: &'a Model,
     pub inputs: Inputs<'a>,
     pub wishes: &'a [Wish<'a>],
     /// How many edited meshes are tried at most.

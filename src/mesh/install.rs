@@ -89,7 +89,7 @@ pub struct Installation {
 ///
 /// # Errors
 /// A release that is not imitated.
-pub fn release(options: &InstallOptions) -> Result<Release, Error> {
+pub fn release(options: &InstallOptions) -> Result<&'static Release, Error> {
     versions::find(&options.version)
         .ok_or_else(|| Error::NotSimulated(crate::base::not_simulated(&format!("Istio {}", options.version))))
 }
@@ -100,12 +100,12 @@ pub fn release(options: &InstallOptions) -> Result<Release, Error> {
 /// Unknown profile, path, wrong type, or what is not simulated.
 pub fn plan(options: &InstallOptions) -> Result<Installation, Error> {
     let release = release(options)?;
-    let operator = operator::merge(options, &release)?;
+    let operator = operator::merge(options, release)?;
     let mut components = Vec::new();
     for component in Component::ALL {
         let mut of = objects::of(component, &operator)?;
         if component == Component::Base && !of.is_empty() {
-            let mut crds = crds::render(&release);
+            let mut crds = crds::render(release);
             crds.append(&mut of);
             of = crds;
         }
@@ -129,7 +129,7 @@ pub fn render(options: &InstallOptions) -> Result<Vec<Object>, Error> {
 /// # Errors
 /// As [`plan`].
 pub fn workings(options: &InstallOptions) -> Result<Vec<Object>, Error> {
-    let operator = operator::merge(options, &release(options)?)?;
+    let operator = operator::merge(options, release(options)?)?;
     let mut all = vec![Object(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "istio-system"}}))];
     for component in Component::ALL {
         all.extend(objects::of(component, &operator)?.into_iter().map(|o| objects::own(o, component, &operator)));

@@ -1,7 +1,7 @@
 //! A compiled mesh: the objects of a moment, and the configuration of each proxy derived from them on demand.
 
 use super::capture;
-use super::compile::registry::Service;
+use super::compile::registry::{Service, service_selects};
 use super::compile::scope::Base;
 use super::compile::slice::Question;
 use super::compile::touched::Touched;
@@ -16,7 +16,7 @@ use crate::base::seed::Seed;
 use crate::k8s::{Key, Object, Snapshot};
 use crate::outside::Outside;
 use crate::outside::wire::{DnsAnswer, Request};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -64,7 +64,7 @@ impl Options {
 
     /// The same with the facts of the release that is installed in these objects; the default release's where none is.
     pub fn as_installed(self, snapshot: &Snapshot) -> Options {
-        let facts = versions::installed(snapshot, &self).map(|release| release.facts).unwrap_or_default();
+        let facts = versions::installed(snapshot, &self).unwrap_or_else(versions::default_release).facts.clone();
         Options { facts, ..self }
     }
 
@@ -280,18 +280,13 @@ impl Model {
         let mut parts = inside.split('.');
         let (name, namespace) = (parts.next()?, parts.next()?);
         let service = self.inner.snapshot.find("", "Service", namespace, name)?;
-        let selector = crate::k8s::object::strings(service.at(&["spec", "selector"]));
-        if selector.is_empty() {
-            return None;
-        }
-        let selects = |labels: BTreeMap<&str, &str>| selector.iter().all(|(k, v)| labels.get(k) == Some(v));
-        let pods = self.inner.snapshot.list_in("", "Pod", namespace);
-        let pod = pods.into_iter().any(|p| selects(p.labels()) && capture::is_gateway(p));
+        let mut pods = self.inner.snapshot.list_in("", "Pod", namespace);
+        let pod = pods.any(|p| capture::is_gateway(p) && service_selects(service, &p.labels()));
         let deployment = || {
             self.inner.snapshot.list_in("apps", "Deployment", namespace).any(|d| {
                 let template = Object(d.at(&["spec", "template"]).clone());
                 let injected = template.annotation("inject.istio.io/templates").is_some_and(|t| t.contains("gateway"));
-                selects(template.labels()) && (capture::is_gateway(&template) || injected)
+                (injected || capture::is_gateway(&template)) && service_selects(service, &template.labels())
             })
         };
         (pod || deployment()).then(|| format!("{namespace}/{name}"))
@@ -300,11 +295,8 @@ impl Model {
     /// `NAMESPACE/NAME` of the Service in front of a gateway's pod, else of the pod.
     pub fn gateway_name(&self, pod: &Object) -> String {
         let labels = pod.labels();
-        let fits = |s: &&Arc<Object>| {
-            let selector = crate::k8s::object::strings(s.at(&["spec", "selector"]));
-            !selector.is_empty() && selector.iter().all(|(k, v)| labels.get(k) == Some(v))
-        };
-        let service = self.inner.snapshot.list_in("", "Service", pod.namespace()).find(fits);
+        let mut services = self.inner.snapshot.list_in("", "Service", pod.namespace());
+        let service = services.find(|service| service_selects(service, &labels));
         format!("{}/{}", pod.namespace(), service.map_or(pod.name(), |s| s.name()))
     }
 

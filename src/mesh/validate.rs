@@ -25,6 +25,7 @@ mod workload;
 pub use headers::is_claim;
 pub use names::overlap;
 
+use crate::k8s::object::{items, text, texts};
 use crate::k8s::{Object, Snapshot};
 use serde_json::Value;
 
@@ -145,21 +146,6 @@ fn annotations(object: &Object) -> Result<(), String> {
         return Err("\"internal.istio.io/webhook-always-reject\" annotation found, rejecting".into());
     }
     Ok(())
-}
-
-/// The items of a list, none for anything else.
-fn items(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
-}
-
-/// A text, "" for anything else.
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or("")
-}
-
-/// The texts of a list.
-fn texts(value: &Value) -> Vec<&str> {
-    items(value).iter().filter_map(Value::as_str).collect()
 }
 
 /// Whether a list or text has something in it.

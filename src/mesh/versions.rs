@@ -4,8 +4,9 @@ use crate::k8s::Snapshot;
 use crate::mesh::Options;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
-const TABLE: &str = include_str!("../../assets/istio/versions.json");
+static TABLE: LazyLock<Table> = LazyLock::new(|| Table::read(include_str!("../../assets/istio/versions.json")));
 
 /// One Istio release line.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -54,7 +55,7 @@ pub struct Facts {
 
 impl Default for Facts {
     fn default() -> Facts {
-        default_release().facts
+        default_release().facts.clone()
     }
 }
 
@@ -80,36 +81,41 @@ struct Table {
     releases: BTreeMap<String, Release>,
 }
 
-fn table() -> Table {
-    serde_json::from_str(TABLE).expect("the embedded table is checked by a test")
+impl Table {
+    fn read(text: &str) -> Table {
+        let mut table: Table = serde_json::from_str(text).expect("the embedded table is checked by a test");
+        table.releases.iter_mut().for_each(|(line, release)| release.line.clone_from(line));
+        table
+    }
 }
 
 /// The release lines, oldest first.
 pub fn lines() -> Vec<String> {
-    table().releases.into_keys().collect()
+    TABLE.releases.keys().cloned().collect()
 }
 
 /// The release that is used when nobody chose one.
-pub fn default_release() -> Release {
-    let default = table().default;
-    find(&default).expect("the embedded table is checked by a test")
+pub fn default_release() -> &'static Release {
+    &TABLE.releases[&TABLE.default]
 }
 
 /// The release of a line or full version (`1.26`, `1.26.8`, "" for the default); `None` when it is not imitated.
-pub fn find(version: &str) -> Option<Release> {
-    let table = table();
-    let wanted = if version.is_empty() { table.default.as_str() } else { version };
+pub fn find(version: &str) -> Option<&'static Release> {
+    let wanted = if version.is_empty() { TABLE.default.as_str() } else { version };
     let is = |line: &str| wanted == line || wanted.strip_prefix(line).is_some_and(|rest| rest.starts_with('.'));
-    let (line, release) = table.releases.into_iter().find(|(line, _)| is(line))?;
-    Some(Release { line, ..release })
+    TABLE.releases.values().find(|release| is(&release.line))
 }
 
-/// The release of the istiod that the objects hold, by its image's tag; `None` without one, or when it is not imitated.
-pub fn installed(snapshot: &Snapshot, options: &Options) -> Option<Release> {
-    let istiod = snapshot.find("apps", "Deployment", &options.root_namespace, &options.of_revision("istiod"))?;
-    let image = istiod.0.pointer("/spec/template/spec/containers/0/image")?.as_str()?;
-    let tag = image.rsplit('/').next()?.rsplit_once(':')?.1;
-    find(tag).filter(|_| !tag.is_empty())
+/// The tag of the image of the istiod that the objects hold, "" when there is none.
+pub fn installed_tag<'s>(snapshot: &'s Snapshot, options: &Options) -> &'s str {
+    let istiod = snapshot.find("apps", "Deployment", &options.root_namespace, &options.of_revision("istiod"));
+    let image = istiod.and_then(|d| d.0.pointer("/spec/template/spec/containers/0/image")?.as_str());
+    image.and_then(|image| Some(image.rsplit('/').next()?.rsplit_once(':')?.1)).unwrap_or("")
+}
+
+/// The release of the istiod that the objects hold; `None` without one, or when it is not imitated.
+pub fn installed(snapshot: &Snapshot, options: &Options) -> Option<&'static Release> {
+    Some(installed_tag(snapshot, options)).filter(|tag| !tag.is_empty()).and_then(find)
 }
 
 #[cfg(test)]
@@ -124,9 +130,9 @@ mod tests {
 
     #[test]
     fn a_release_is_found_by_line_and_by_full_version() {
-        assert_eq!(find("1.26").map(|r| r.line).as_deref(), Some("1.26"));
-        assert_eq!(find("1.26.3").map(|r| r.line).as_deref(), Some("1.26"));
-        assert_eq!(find("").map(|r| r.line).as_deref(), Some("1.30"));
+        assert_eq!(find("1.26").map(|r| r.line.as_str()), Some("1.26"));
+        assert_eq!(find("1.26.3").map(|r| r.line.as_str()), Some("1.26"));
+        assert_eq!(find("").map(|r| r.line.as_str()), Some("1.30"));
         assert_eq!(find("1.2"), None);
         assert_eq!(find("1.300"), None);
     }
@@ -138,9 +144,9 @@ mod tests {
                 "spec": {"template": {"spec": {"containers": [{"name": "discovery", "image": image}]}}}});
             std::iter::once(crate::k8s::Object(istiod)).collect()
         };
-        let line = |image: &str| installed(&with(image), &Options::default()).map(|r| r.line);
-        assert_eq!(line("docker.io/istio/pilot:1.26.8").as_deref(), Some("1.26"));
-        assert_eq!(line("my.registry:5000/pilot:1.30.2-distroless").as_deref(), Some("1.30"));
+        let line = |image: &str| installed(&with(image), &Options::default()).map(|r| r.line.as_str());
+        assert_eq!(line("docker.io/istio/pilot:1.26.8"), Some("1.26"));
+        assert_eq!(line("my.registry:5000/pilot:1.30.2-distroless"), Some("1.30"));
         assert_eq!(line("my.registry:5000/pilot"), None);
         assert_eq!(line("docker.io/istio/pilot:1.18.0"), None);
         assert!(!Options::of_objects(&with("docker.io/istio/pilot:1.26.8")).facts.hides_transport_failure);

@@ -174,8 +174,8 @@ impl Judge {
                 }
             })
             .collect();
-        let options = Options::default();
-        fix::repair(&Question { snapshot, options: &options, inputs: self.inputs(), wishes: &wishes, tries: TRIES })
+        let model = Model::compile(snapshot, &Options::default());
+        fix::repair(&Question { model: &model, inputs: self.inputs(), wishes: &wishes, tries: TRIES })
     }
 }
 

@@ -6,7 +6,7 @@ use egress_lab::mesh::versions;
 
 /// Istio's kinds, and one of a learner's own.
 fn definitions() -> String {
-    let istio = crds::render(&versions::default_release());
+    let istio = crds::render(versions::default_release());
     let properties = serde_json::json!({
         "arms": {"type": "integer", "description": "How many arms it has.", "enum": [1, 2, 4, 8, 16]},
         "any": {"x-kubernetes-preserve-unknown-fields": true, "description": "Anything."},

@@ -129,7 +129,7 @@ fn lesson() -> Lesson {
 }
 
 async fn judged(objects: Vec<Value>, log: &'static str, step: &Step, ran: &[Ran]) -> Vec<Finding> {
-    evaluate(&ctx(client(objects, log)), &lesson(), step, None, ran).await
+    evaluate(&ctx(client(objects, log)), Work { lesson: &lesson(), step, answer: None, ran }, true).await
 }
 
 #[tokio::test]
@@ -195,7 +195,12 @@ async fn a_server_that_does_not_answer_is_nobodys_mistake() {
         Ok::<_, Infallible>(Response::builder().status(503).body(Body::from(b"no".to_vec())).unwrap())
     });
     let step = step(vec![CheckKind::Object(host("www.wikipedia.org"))], Vec::new());
-    let findings = evaluate(&ctx(kube::Client::new(service, "default")), &lesson(), &step, None, &[]).await;
+    let findings = evaluate(
+        &ctx(kube::Client::new(service, "default")),
+        Work { lesson: &lesson(), step: &step, answer: None, ran: &[] },
+        true,
+    )
+    .await;
     assert_eq!(findings[0].verdict, Verdict::EnvironmentFault);
 }
 

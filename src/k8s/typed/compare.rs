@@ -1,6 +1,7 @@
 //! The fields of a value, and what changed between two.
 
 use crate::k8s::fields::{Node, Set};
+use crate::k8s::object::items;
 use crate::k8s::typed::{Elements, Form, Type, element};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -56,10 +57,6 @@ fn tree(value: &Value, of: Type<'_>, whole: bool) -> Node {
         }
         _ => Node::leaf(),
     }
-}
-
-fn items(value: &Value) -> &[Value] {
-    value.as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
 /// A list's elements by their identity; those without one are left out.

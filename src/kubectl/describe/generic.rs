@@ -85,7 +85,7 @@ fn split_camel(key: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kubectl::print::tabs;
+    use crate::base::tabs;
     use serde_json::json;
 
     #[test]

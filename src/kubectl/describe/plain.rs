@@ -105,7 +105,7 @@ pub fn serviceaccount(page: &mut Page, object: &Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kubectl::print::tabs;
+    use crate::base::tabs;
     use serde_json::json;
 
     #[test]

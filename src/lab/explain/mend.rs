@@ -46,8 +46,7 @@ pub fn mend<'w>(world: &'w World, all: &[Named]) -> Result<Mended<'w>, String> {
             opens: matches!(expectation.want, Want::Allowed | Want::ViaGateway(_)),
         });
     }
-    let options = world.model.options();
-    let question = Question { snapshot, options, inputs: world.inputs(), wishes: &wishes, tries: fix::TRIES };
+    let question = Question { model: &world.model, inputs: world.inputs(), wishes: &wishes, tries: fix::TRIES };
     Ok(Mended { world, answer: fix::repair(&question) })
 }
 

@@ -211,7 +211,7 @@ fn dns_capture(pod: &Object, snapshot: &Snapshot, options: &Options) -> Option<S
 
 /// Which release is imitated, and why.
 struct Chosen {
-    release: Release,
+    release: &'static Release,
     asked: bool,
     /// The tag of the installed istiod's image, "" when there is none.
     installed: String,
@@ -244,17 +244,10 @@ fn options(snapshot: &Snapshot, client: Option<&Client>, version: &str) -> (Opti
     let revision = pod.and_then(|pod| revision(&pod)).or_else(|| only_revision(snapshot)).unwrap_or_default();
     let revision = if revision == "default" { String::new() } else { revision };
     let options = Options { revision, ..Options::default() };
-    let installed = installed(snapshot, &options);
+    let installed = versions::installed_tag(snapshot, &options).to_string();
     let asked = !version.is_empty();
     let release = versions::find(if asked { version } else { &installed }).unwrap_or_else(versions::default_release);
     (Options { facts: release.facts.clone(), ..options }, Chosen { release, asked, installed })
-}
-
-/// The tag of the installed istiod's image, "" when there is none.
-fn installed(snapshot: &Snapshot, options: &Options) -> String {
-    let istiod = snapshot.find("apps", "Deployment", &options.root_namespace, &options.of_revision("istiod"));
-    let image = istiod.and_then(|d| d.0.pointer("/spec/template/spec/containers/0/image")?.as_str().map(String::from));
-    image.and_then(|image| Some(image.rsplit('/').next()?.rsplit_once(':')?.1.to_string())).unwrap_or_default()
 }
 
 /// The revision that injected a pod.

@@ -18,7 +18,7 @@ pub fn node_id(pod: &Object) -> String {
 pub fn version(pod: &Object) -> String {
     let image = capture::proxy_container(pod).and_then(|c| c["image"].as_str()).unwrap_or("");
     let last = image.rsplit('/').next().unwrap_or("").split('@').next().unwrap_or("");
-    last.split_once(':').map_or_else(|| versions::default_release().tag, |(_, tag)| tag.to_string())
+    last.split_once(':').map_or_else(|| versions::default_release().tag.clone(), |(_, tag)| tag.to_string())
 }
 
 /// Node metadata.

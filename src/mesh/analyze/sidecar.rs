@@ -5,15 +5,18 @@ use crate::k8s::Object;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// SelectorAnalyzer.
-pub fn selectors(context: &mut Context<'_>) {
+/// Objects by (namespace, name) of the pods that they select.
+pub type ByPod = BTreeMap<(String, String), Vec<Arc<Object>>>;
+
+/// Objects by the pods of their namespace that the labels at `field` select, and those without labels. Labels that select no pod are
+/// reported.
+pub fn by_pod(context: &mut Context<'_>, objects: Vec<Arc<Object>>, field: [&str; 3]) -> (ByPod, Vec<Arc<Object>>) {
     let pods = context.core("Pod");
-    let mut of_pod: BTreeMap<(String, String), Vec<Arc<Object>>> = BTreeMap::new();
-    let mut of_namespace: BTreeMap<String, Vec<Arc<Object>>> = BTreeMap::new();
-    for object in context.networking("Sidecar") {
-        let labels = object.at(&["spec", "workloadSelector", "labels"]);
+    let (mut of_pod, mut general) = (ByPod::new(), Vec::new());
+    for object in objects {
+        let labels = object.at(&field);
         if labels.as_object().is_none_or(serde_json::Map::is_empty) {
-            of_namespace.entry(object.namespace().into()).or_default().push(object);
+            general.push(object);
             continue;
         }
         let mut found = false;
@@ -25,8 +28,19 @@ pub fn selectors(context: &mut Context<'_>) {
             let selector = selector_text(labels);
             let label = selector.split_once('=').map_or("", |(label, _)| label);
             let text = format!("Referenced selector not found: {}", quoted(&selector));
-            context.report_at(&object, "IST0101", text, &format!("spec.workloadSelector.labels.{label}"));
+            context.report_at(&object, "IST0101", text, &format!("{}.{label}", field.join(".")));
         }
+    }
+    (of_pod, general)
+}
+
+/// SelectorAnalyzer.
+pub fn selectors(context: &mut Context<'_>) {
+    let pods = context.core("Pod");
+    let (of_pod, general) = by_pod(context, context.networking("Sidecar"), ["spec", "workloadSelector", "labels"]);
+    let mut of_namespace: BTreeMap<String, Vec<Arc<Object>>> = BTreeMap::new();
+    for object in general {
+        of_namespace.entry(object.namespace().into()).or_default().push(object);
     }
     for ((namespace, name), list) in of_pod {
         let ambient = pods.iter().any(|p| p.namespace() == namespace && p.name() == name && in_ambient(p));

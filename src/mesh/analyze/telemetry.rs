@@ -1,6 +1,6 @@
 //! Telemetry objects (S: analyzers/telemetry).
 
-use super::{Context, items, quoted, selector_text, selects, sidecar, text};
+use super::{Context, items, quoted, sidecar, text};
 use crate::k8s::Object;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -30,25 +30,7 @@ pub fn without_selector(context: &mut Context<'_>) {
 
 /// SelectorAnalyzer.
 pub fn selectors(context: &mut Context<'_>) {
-    let pods = context.core("Pod");
-    let mut of_pod: BTreeMap<(String, String), Vec<Arc<Object>>> = BTreeMap::new();
-    for object in all(context) {
-        let labels = object.at(&["spec", "selector", "matchLabels"]);
-        if labels.as_object().is_none_or(serde_json::Map::is_empty) {
-            continue;
-        }
-        let mut found = false;
-        for pod in pods.iter().filter(|pod| pod.namespace() == object.namespace() && selects(labels, pod)) {
-            found = true;
-            of_pod.entry((pod.namespace().into(), pod.name().into())).or_default().push(object.clone());
-        }
-        if !found {
-            let selector = selector_text(labels);
-            let label = selector.split_once('=').map_or("", |(label, _)| label);
-            let text = format!("Referenced selector not found: {}", quoted(&selector));
-            context.report_at(&object, "IST0101", text, &format!("spec.selector.matchLabels.{label}"));
-        }
-    }
+    let (of_pod, _) = sidecar::by_pod(context, all(context), ["spec", "selector", "matchLabels"]);
     for ((namespace, pod), list) in of_pod.iter().filter(|(_, list)| list.len() > 1) {
         for object in list {
             let text = format!(

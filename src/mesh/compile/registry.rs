@@ -270,6 +270,12 @@ pub fn is_ready(pod: &Object) -> bool {
     !pod.is_terminating() && conditions.is_none_or(|all| all.iter().any(ready))
 }
 
+/// Whether a Service selects pods of these labels; one without a selector selects none.
+pub fn service_selects(service: &Object, labels: &BTreeMap<&str, &str>) -> bool {
+    let selector = crate::k8s::object::strings(service.at(&["spec", "selector"]));
+    !selector.is_empty() && selector.iter().all(|(k, v)| labels.get(k) == Some(v))
+}
+
 /// The container port that a Service port leads to, in this pod.
 pub fn target_port(port: &Value, pod: &Object) -> Option<u16> {
     match port.get("targetPort") {

@@ -64,7 +64,7 @@ pub fn settle(draft: &mut Draft, files: &[Written], suppose: &Suppose) -> Result
             places => format!("{}: istioctl would not install this: {e}", places.join(", ")),
         })?;
         let names = put_missing(draft, objects);
-        let release = install::release(&options).map_err(|e| e.to_string())?.line;
+        let release = &install::release(&options).map_err(|e| e.to_string())?.line;
         let said = match suppose.demo.is_some() {
             true => format!("the demo installation of Istio {release}"),
             false => format!("what {} installs (Istio {release})", places.join(", ")),

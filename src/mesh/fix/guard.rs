@@ -27,24 +27,25 @@ pub struct Guard {
 
 impl Guard {
     /// The requests for a question, and what becomes of them now.
-    pub fn new(question: &Question<'_>, model: &Model) -> Guard {
+    pub fn new(question: &Question<'_>) -> Guard {
+        let snapshot = question.model.snapshot();
         let wished: BTreeSet<&str> = question.wishes.iter().filter(|w| w.opens).map(|w| w.request.host.as_str()).collect();
         let mut hosts: BTreeSet<String> = BTreeSet::from([NOBODYS.to_string()]);
         hosts.extend(wished.iter().filter_map(|host| Some(format!("other-than-asked.{}", host.split_once('.')?.1))));
-        let known = question.snapshot.list("networking.istio.io", "ServiceEntry").flat_map(|entry| {
+        let known = snapshot.list("networking.istio.io", "ServiceEntry").flat_map(|entry| {
             let all = entry.at(&["spec", "hosts"]).as_array().cloned().unwrap_or_default();
             all.into_iter().filter_map(|h| h.as_str().map(|h| h.replace('*', "any"))).collect::<Vec<_>>()
         });
         hosts.extend(known.filter(|host| !wished.contains(host.as_str())).take(HOSTS));
         let mut pods: Vec<Arc<Object>> = Vec::new();
-        let all = question.wishes.iter().map(|w| &w.pod).chain(question.snapshot.list("", "Pod"));
+        let all = question.wishes.iter().map(|w| &w.pod).chain(snapshot.list("", "Pod"));
         for pod in all.filter(|pod| crate::mesh::capture::proxy_container(pod).is_some()) {
             if pods.len() < PODS && !pods.iter().any(|have| have.key() == pod.key()) {
                 pods.push(pod.clone());
             }
         }
         let probes: Vec<_> = pods.iter().flat_map(|pod| hosts.iter().map(move |host| (pod, host))).flat_map(probes_of).collect();
-        let open = probes.iter().map(|probe| leaves(question, model, probe)).collect();
+        let open = probes.iter().map(|probe| leaves(question, question.model, probe)).collect();
         Guard { probes, open }
     }
 

@@ -1,9 +1,9 @@
 //! The values that a mesh itself offers for its fields.
 
-use super::Question;
-use crate::k8s::object::strings;
+use super::Wish;
 use crate::k8s::{Object, Snapshot};
-use crate::mesh::capture;
+use crate::mesh::compile::registry::service_selects;
+use crate::mesh::{Options, capture};
 use crate::outside::wire::Scheme;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,11 +59,10 @@ pub struct Pools {
 const AGAINST: u32 = 12;
 
 impl Pools {
-    /// Reads what a mesh offers for these questions.
-    pub fn of(question: &Question<'_>) -> Pools {
-        let snapshot = question.snapshot;
+    /// Reads what a mesh offers for these wishes.
+    pub fn of(snapshot: &Snapshot, options: &Options, wishes: &[Wish<'_>]) -> Pools {
         let mut pools = Pools::default();
-        for wish in question.wishes.iter().filter(|w| w.opens) {
+        for wish in wishes.iter().filter(|w| w.opens) {
             let host = wish.request.header("host").map(crate::outside::answer::bare_host);
             note(&mut pools.hosts, host.unwrap_or_else(|| wish.request.host.clone()));
             note(&mut pools.hosts, wish.request.host.clone());
@@ -72,7 +71,7 @@ impl Pools {
             note(&mut pools.namespaces, wish.pod.namespace().to_string());
         }
         pools.hosts.retain(|host| host.parse::<std::net::IpAddr>().is_err());
-        note(&mut pools.namespaces, question.options.root_namespace.clone());
+        note(&mut pools.namespaces, options.root_namespace.clone());
         pools.read_gateways(snapshot);
         pools.read_rules(snapshot);
         pools.read_words(snapshot);
@@ -117,14 +116,7 @@ impl Pools {
             }
         }
         for service in snapshot.list("", "Service") {
-            let selector = strings(service.at(&["spec", "selector"]));
-            let in_front = |pod: &&&Object| {
-                let labels = pod.labels();
-                pod.namespace() == service.namespace()
-                    && !selector.is_empty()
-                    && selector.iter().all(|(k, v)| labels.get(k) == Some(v))
-            };
-            if pods.iter().any(|pod| in_front(&pod)) {
+            if pods.iter().any(|pod| pod.namespace() == service.namespace() && service_selects(service, &pod.labels())) {
                 note(&mut self.gateway_services, format!("{}.{}.svc.cluster.local", service.name(), service.namespace()));
                 let ports = service.at(&["spec", "ports"]).as_array().into_iter().flatten();
                 ports.filter_map(|p| p.get("port")?.as_u64()).for_each(|p| note(&mut self.ports, p as u16));

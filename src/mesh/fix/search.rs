@@ -6,7 +6,7 @@ use super::guard::Guard;
 use super::pools::Pools;
 use super::{Answer, Question, Repair, Wish};
 use crate::k8s::{Key, Object, Snapshot};
-use crate::mesh::{Model, Record, validate};
+use crate::mesh::{Cause, Model, Record, validate};
 use std::sync::Arc;
 
 /// Repairs that are told.
@@ -30,24 +30,38 @@ struct Tried {
 /// A search in work.
 pub struct Search<'q> {
     question: &'q Question<'q>,
-    base: Model,
-    before: Vec<Vec<Record>>,
+    /// Wishes that hold before any edit, and how far the others get.
+    held: usize,
+    reach: u32,
+    /// Causes of the wishes that do not hold.
+    causes: Vec<Cause>,
+    /// The objects that any cause names.
+    named: Vec<String>,
     left: usize,
 }
 
 impl<'q> Search<'q> {
     pub fn new(question: &'q Question<'q>) -> Search<'q> {
-        let base = Model::compile(question.snapshot, question.options);
-        let before = question.wishes.iter().map(|wish| records(question, &base, wish)).collect();
-        Search { question, base, before, left: question.tries }
+        let mut search = Search { question, held: 0, reach: 0, causes: Vec::new(), named: Vec::new(), left: question.tries };
+        for wish in question.wishes {
+            let records = records(question, question.model, wish);
+            search.named.extend(records.iter().map(|record| record.cause.object.to_string()));
+            if (wish.holds)(&records) {
+                search.held += 1;
+            } else {
+                search.reach += records.iter().map(reach).sum::<u32>();
+                search.causes.extend(records.into_iter().map(|record| record.cause));
+            }
+        }
+        search
     }
 
     pub fn run(mut self) -> Answer {
-        if self.question.wishes.iter().zip(&self.before).all(|(wish, records)| (wish.holds)(records)) {
+        if self.held == self.question.wishes.len() {
             return Answer::Fine;
         }
-        let guard = Guard::new(self.question, &self.base);
-        let singles = self.candidates(self.question.snapshot);
+        let guard = Guard::new(self.question);
+        let singles = self.candidates(self.question.model.snapshot());
         let (mut found, promising) = self.alone(&singles, &guard);
         if found.is_empty() {
             found = self.in_pairs(promising, &guard);
@@ -61,9 +75,9 @@ impl<'q> Search<'q> {
     }
 
     fn candidates(&self, snapshot: &Snapshot) -> Vec<Candidate> {
-        let pools = Pools::of(&Question { snapshot, inputs: self.question.inputs, ..*self.question });
-        let named: Vec<String> = self.before.iter().flatten().map(|record| record.cause.object.to_string()).collect();
-        let mut all = candidates::all(snapshot, self.question.options, &pools, &named);
+        let options = self.question.model.options();
+        let pools = Pools::of(snapshot, options, self.question.wishes);
+        let mut all = candidates::all(snapshot, options, &pools, &self.named);
         for candidate in &mut all {
             candidate.cost -= self.hinted(&candidate.edit).min(candidate.cost);
         }
@@ -74,14 +88,12 @@ impl<'q> Search<'q> {
     /// The rebate for an edit where a cause of an unmet wish points.
     fn hinted(&self, edit: &Edit) -> u32 {
         let (object, field) = (edit.object.to_string(), edit.field());
-        let unmet = self.question.wishes.iter().zip(&self.before).filter(|(wish, records)| !(wish.holds)(records));
-        let causes = unmet.flat_map(|(_, records)| records).map(|record| &record.cause);
-        let rebate = |cause: &crate::mesh::Cause| match cause.object == object {
+        let rebate = |cause: &Cause| match cause.object == object {
             true if field.starts_with(&cause.field) || cause.field.starts_with(&field) => NAMED.1,
             true => NAMED.0,
             false => 0,
         };
-        causes.map(rebate).max().unwrap_or(0)
+        self.causes.iter().map(rebate).max().unwrap_or(0)
     }
 
     /// Each edit alone. Those that meet every wish, and those that at least change something, best first.
@@ -91,7 +103,7 @@ impl<'q> Search<'q> {
             if found.len() >= SHOWN || self.left == 0 {
                 break;
             }
-            let Some(tried) = self.try_edit(self.question.snapshot, &[], candidate) else { continue };
+            let Some(tried) = self.try_edit(self.question.model.snapshot(), &[], candidate) else { continue };
             match self.repair_of(&tried, guard) {
                 Some(repair) => found.push(repair),
                 None if self.moves(&tried) => promising.push(tried),
@@ -147,7 +159,7 @@ impl<'q> Search<'q> {
             keys.push(edit.object.clone());
             keys.extend(edit.moved_to());
         }
-        self.base.update(&tried.snapshot, &keys, self.question.options)
+        self.question.model.update(&tried.snapshot, &keys, self.question.model.options())
     }
 
     fn repair_of(&self, tried: &Tried, guard: &Guard) -> Option<Repair> {
@@ -167,17 +179,14 @@ impl<'q> Search<'q> {
                 None => gone.push(edit.object.clone()),
             }
         }
-        let moved = candidates::subjects(&tried.snapshot, self.question.options);
-        objects.extend(moved.filter(|o| self.question.snapshot.get(&o.key()).is_none()).cloned());
+        let moved = candidates::subjects(&tried.snapshot, self.question.model.options());
+        objects.extend(moved.filter(|o| self.question.model.snapshot().get(&o.key()).is_none()).cloned());
         Some(Repair { edits: tried.edits.clone(), objects, gone, cost: tried.cost })
     }
 
     /// Whether the edit changed anything for the better, or at all.
     fn moves(&self, tried: &Tried) -> bool {
-        let held = self.question.wishes.iter().zip(&self.before).filter(|(wish, records)| (wish.holds)(records)).count();
-        let unmet = self.question.wishes.iter().zip(&self.before).filter(|(wish, records)| !(wish.holds)(records));
-        let reach_before: u32 = unmet.flat_map(|(_, records)| records).map(reach).sum();
-        tried.held > held || (tried.held == held && tried.reach != reach_before)
+        tried.held > self.held || (tried.held == self.held && tried.reach != self.reach)
     }
 }
 

@@ -6,6 +6,8 @@ use crate::base::clock::Time;
 use crate::base::outcome::{Outcome, Path as Way};
 use crate::base::seed::Seed;
 use crate::base::yaml;
+use crate::k8s::Snapshot;
+use crate::mesh::Options;
 use crate::mesh::follow;
 use crate::outside::Outside;
 use serde_json::{Value, json};
@@ -57,8 +59,7 @@ fn ask(snapshot: &Snapshot) -> Answer {
     let outside = Outside::standard();
     let wishes = wishes(snapshot);
     repair(&Question {
-        snapshot,
-        options: &Options::default(),
+        model: &Model::compile(snapshot, &Options::default()),
         inputs: Inputs { outside: &outside, now: Time::LOGICAL_START, seed: Seed(1), nth: 1 },
         wishes: &wishes,
         tries: TRIES,

@@ -26,7 +26,7 @@ pub struct Settings {
     pub proxy_config: Value,
     /// Whether istio-proxy becomes a restartable init container unless the pod says otherwise.
     pub native: bool,
-    pub release: Release,
+    pub release: &'static Release,
 }
 
 impl Settings {
@@ -54,7 +54,7 @@ impl Settings {
             annotations: config["injectedAnnotations"].clone(),
             template: document(template(sidecar)),
             foreign_template: is_foreign(sidecar),
-            native: native(snapshot, &release),
+            native: native(snapshot, release),
             values,
             proxy_config,
             release,

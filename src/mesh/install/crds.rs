@@ -222,7 +222,7 @@ mod tests {
     use crate::mesh::versions;
 
     fn schema(kind: &str) -> Value {
-        let crds = render(&versions::default_release());
+        let crds = render(versions::default_release());
         let crd = crds.iter().find(|c| c.str_at(&["spec", "names", "kind"]) == kind).expect("a CRD of that kind");
         crd.0["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone()
     }
@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn every_rule_of_every_kind_compiles() {
-        let crds = render(&versions::default_release());
+        let crds = render(versions::default_release());
         assert_eq!(crds.len(), FILES.len());
         for crd in crds {
             compiles(&crd.0["spec"]["versions"][0]["schema"]["openAPIV3Schema"], crd.name());
@@ -330,7 +330,7 @@ mod tests {
 
     #[test]
     fn names_versions_and_columns_are_istios() {
-        let crds = render(&versions::default_release());
+        let crds = render(versions::default_release());
         let find = |name: &str| crds.iter().find(|c| c.name() == name).expect("a CRD of that name");
         let entry = find("serviceentries.networking.istio.io");
         let served: Vec<&str> =
@@ -348,17 +348,17 @@ mod tests {
     fn an_older_release_lacks_what_came_later() {
         let modes = |version: &str| {
             let release = versions::find(version).expect("a release");
-            let crds = render(&release);
+            let crds = render(release);
             let crd = crds.into_iter().find(|c| c.name().starts_with("serviceentries")).expect("the kind");
             crd.0["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["resolution"]["enum"]
                 .clone()
         };
         assert_eq!(modes("1.26"), json!(["NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN"]));
         assert_eq!(modes("1.30"), json!(["NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN", "DYNAMIC_DNS"]));
-        for absent in versions::find("1.26").expect("a release").absent {
+        for absent in &versions::find("1.26").expect("a release").absent {
             let mut schema = schema(&absent.kind);
             let before = schema.clone();
-            take_out(&mut schema, &absent);
+            take_out(&mut schema, absent);
             assert_ne!(before, schema, "{absent:?} takes nothing out");
         }
     }

@@ -113,7 +113,7 @@ mod tests {
     fn every_field_of_every_kind_is_described() {
         for line in versions::lines() {
             let (mut found, mut count) = (Vec::new(), 0);
-            for crd in crds::render(&versions::find(&line).expect("a release")) {
+            for crd in crds::render(versions::find(&line).expect("a release")) {
                 for version in crd.0["spec"]["versions"].as_array().expect("versions") {
                     let schema = &version["schema"]["openAPIV3Schema"];
                     assert!(schema["description"].as_str().is_some_and(|text| text.ends_with('.')), "{}", crd.name());
@@ -146,7 +146,7 @@ mod tests {
         let (words, wrong) = Words::read(TEXT);
         assert_eq!(wrong, [""; 0]);
         let mut found = BTreeSet::new();
-        for crd in crds::render(&versions::default_release()) {
+        for crd in crds::render(versions::default_release()) {
             let kind = crd.str_at(&["spec", "names", "kind"]).to_string();
             let section = words.about.keys().find(|section| **section == kind).expect("a section for each kind");
             used(&words, section, "", &crd.0["spec"]["versions"][0]["schema"]["openAPIV3Schema"], &mut found);

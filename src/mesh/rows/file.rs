@@ -239,7 +239,7 @@ pub struct Shared {
     pub world: Snapshot,
     pub parts: Vec<Value>,
     pub outside: Outside,
-    pub release: versions::Release,
+    pub release: &'static versions::Release,
 }
 
 impl Shared {

@@ -5,12 +5,11 @@ use super::Place;
 use super::upstream::Missing;
 use super::wire::Message;
 use crate::k8s::Object;
-use crate::k8s::object::strings;
 use crate::mesh::Cause;
 use crate::mesh::capture::{self, identity};
 use crate::mesh::compile::destination;
 use crate::mesh::compile::gateway::{Gateway, host_for, listen_port};
-use crate::mesh::compile::registry::{From, Service};
+use crate::mesh::compile::registry::{From, Service, service_selects};
 use crate::mesh::compile::rules::{VirtualService, covers, overlaps};
 use crate::mesh::compile::scope::{Identity, export_rank, pick_sidecar};
 use crate::mesh::proxy::{Cluster, Listener};
@@ -36,8 +35,7 @@ pub fn blocked(ctx: &Ctx<'_>, place: &Place, authority: &str, port: u16) -> Caus
         if !place.proxy.clusters.keys().any(|name| name.ends_with(&format!("|{}", seen.host)))
             && let Some(sidecar) = pick_sidecar(base, &id)
         {
-            let text = format!("The Sidecar does not import {host}.");
-            return Cause::new(sidecar.key().to_string(), "spec.egress", &text);
+            return not_imported(&sidecar, &host);
         }
         if let Some(cause) = suppressed(ctx, &host) {
             return cause;
@@ -52,8 +50,13 @@ pub fn blocked(ctx: &Ctx<'_>, place: &Place, authority: &str, port: u16) -> Caus
 fn hidden_by_sidecar(ctx: &Ctx<'_>, id: &Identity, host: &str, port: u16) -> Option<Cause> {
     let sidecar = pick_sidecar(ctx.model.base(), id)?;
     ctx.model.base().index.covering(host).into_iter().find(|service| service.port(port).is_some())?;
+    Some(not_imported(&sidecar, host))
+}
+
+/// A host that this Sidecar leaves out.
+fn not_imported(sidecar: &Object, host: &str) -> Cause {
     let text = format!("The Sidecar does not import {host}.");
-    Some(Cause::new(sidecar.key().to_string(), "spec.egress", &text))
+    Cause::new(sidecar.key().to_string(), "spec.egress", &text)
 }
 
 /// Why a pod has no sidecar, where the pod or its namespace says so; else that it has none.
@@ -203,13 +206,9 @@ fn no_pod(ctx: &Ctx<'_>, object: &str) -> Cause {
     let key = object.strip_prefix("Service ").and_then(|name| name.split_once('/'));
     let service = key.and_then(|(namespace, name)| snapshot.find("", "Service", namespace, name));
     let Some(service) = service else { return Cause::new(object, "spec", "The service has no ready endpoint.") };
-    let selector = strings(service.at(&["spec", "selector"]));
     let none = |d: &&std::sync::Arc<Object>| {
         let template = Object(d.at(&["spec", "template"]).clone());
-        let labels = template.labels();
-        !selector.is_empty()
-            && d.at(&["spec", "replicas"]).as_u64() == Some(0)
-            && selector.iter().all(|(k, v)| labels.get(k) == Some(v))
+        d.at(&["spec", "replicas"]).as_u64() == Some(0) && service_selects(service, &template.labels())
     };
     match snapshot.list_in("apps", "Deployment", service.namespace()).find(none) {
         Some(d) => {

@@ -5,8 +5,9 @@ mod pods;
 mod services;
 
 use crate::base::clock::Time;
+use crate::base::duration::human;
 use crate::k8s::Object;
-use crate::sandbox::api::table::{age, human};
+use crate::sandbox::api::table::age;
 use crate::sandbox::world::View;
 use serde_json::{Value, json};
 
@@ -245,7 +246,7 @@ fn job(o: &Object, now: Time) -> Vec<Value> {
     let completions = o.at(&["spec", "completions"]).as_i64().unwrap_or(1);
     let started = Time::parse(o.str_at(&["status", "startTime"]));
     let ended = Time::parse(o.str_at(&["status", "completionTime"])).unwrap_or(now);
-    let duration = started.map_or(String::new(), |start| human(ended.since(start) / 1000));
+    let duration = started.map_or(String::new(), |start| human(ended.since(start)));
     let mut cells = vec![
         json!(o.name()),
         json!(status),

@@ -1,6 +1,7 @@
 //! Tables: what `kubectl get` prints is made here.
 
 use crate::base::clock::Time;
+use crate::base::duration::human;
 use crate::k8s::Object;
 use crate::sandbox::api::columns;
 use crate::sandbox::api::registry::Resource;
@@ -77,51 +78,12 @@ pub fn age(text: &str, now: Time) -> String {
     if time > now.plus_ms(1_999) {
         return "<invalid>".into();
     }
-    human(now.since(time) / 1000)
-}
-
-/// Seconds in Kubernetes' short form: `75s`, `4m12s`, `57m`, `3h5m`, `30h`, `3d4h`, `90d`.
-pub fn human(seconds: i64) -> String {
-    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
-    let pair = |big: i64, unit: char, small: i64, small_unit: char| match small {
-        0 => format!("{big}{unit}"),
-        _ => format!("{big}{unit}{small}{small_unit}"),
-    };
-    match seconds {
-        i64::MIN..120 => format!("{seconds}s"),
-        120..600 => pair(minutes, 'm', seconds % 60, 's'),
-        600..10_800 => format!("{minutes}m"),
-        10_800..28_800 => pair(hours, 'h', minutes % 60, 'm'),
-        28_800..172_800 => format!("{hours}h"),
-        172_800..691_200 => pair(days, 'd', hours % 24, 'h'),
-        691_200..63_072_000 => format!("{days}d"),
-        63_072_000..252_288_000 => pair(days / 365, 'y', days % 365, 'd'),
-        _ => format!("{}y", days / 365),
-    }
+    human(now.since(time))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations_are_short() {
-        for (seconds, text) in [
-            (0, "0s"),
-            (75, "75s"),
-            (120, "2m"),
-            (252, "4m12s"),
-            (3420, "57m"),
-            (11_100, "3h5m"),
-            (108_000, "30h"),
-            (273_600, "3d4h"),
-            (7_776_000, "90d"),
-            (64_368_000, "2y15d"),
-            (283_824_000, "9y"),
-        ] {
-            assert_eq!(human(seconds), text);
-        }
-    }
 
     #[test]
     fn every_recorded_table_gives_name_first() {

@@ -122,13 +122,6 @@ impl Dataplane for MeshNetwork {
         Exchange { reply: trace.reply, delay_ms: trace.delay_ms, logs: trace.logs }
     }
 
-    fn admin(&self, pod: &Object, path: &str) -> Option<String> {
-        mesh::capture::proxy_container(pod)?;
-        let memory = self.memories.of(&format!("{}/{}", pod.namespace(), pod.name()));
-        let page = admin::answer(&self.desk(pod, &memory, self.push.at), &mut memory.clone(), "GET", path);
-        (page.status == 200).then_some(page.body)
-    }
-
     fn fork(&self) -> Box<dyn Dataplane> {
         Box::new(MeshNetwork {
             seed: self.seed,

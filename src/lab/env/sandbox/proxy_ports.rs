@@ -1,5 +1,5 @@
 //! The ports that Istio's own processes open, seen from inside their pod. A proxy's: readiness (15021 through Envoy, 15020 of the
-//! agent), and the admin port 15000, whose pages come from [`Dataplane::admin`]. istiod's: readiness (8080) and monitoring (15014).
+//! agent), and the admin port 15000, whose pages come from [`MeshNetwork::page`]. istiod's: readiness (8080) and monitoring (15014).
 //! What is not imitated says so.
 
 use super::dataplane::MeshNetwork;

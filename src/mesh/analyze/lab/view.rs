@@ -2,6 +2,7 @@
 
 use crate::k8s::Object;
 use crate::mesh::analyze::{Context, items, selects, text, texts};
+use crate::mesh::compile::registry::service_selects;
 use crate::mesh::config::{self, MeshConfig};
 use serde_json::Value;
 use std::sync::Arc;
@@ -92,9 +93,8 @@ impl<'a> View<'a> {
 
     /// The pods behind a Service.
     pub fn behind(&self, service: &Object) -> Vec<&Arc<Object>> {
-        let selector = service.at(&["spec", "selector"]);
-        let some = selector.as_object().is_some_and(|m| !m.is_empty());
-        self.pods.iter().filter(|p| some && p.namespace() == service.namespace() && selects(selector, p)).collect()
+        let here = self.pods.iter().filter(|pod| pod.namespace() == service.namespace());
+        here.filter(|pod| service_selects(service, &pod.labels())).collect()
     }
 
     /// Whether a destination host is a gateway's Service.

@@ -69,7 +69,7 @@ pub fn signing_request(o: &Object, age: Value) -> Vec<Value> {
     if !plain(o.at(&["status", "certificate"])).is_empty() {
         words.push("Issued".into());
     }
-    let duration = o.at(&["spec", "expirationSeconds"]).as_i64().map(crate::sandbox::api::table::human);
+    let duration = o.at(&["spec", "expirationSeconds"]).as_i64().map(|s| crate::base::duration::human(s.saturating_mul(1000)));
     vec![
         json!(o.name()),
         age,

@@ -30,9 +30,6 @@ impl Dataplane for Nowhere {
     fn exchange(&mut self, _: &Object, _: &Request, _: Time, _: u64) -> Exchange {
         Exchange { reply: Reply::Failure(Failure::EmptyReply), delay_ms: 1, logs: Vec::new() }
     }
-    fn admin(&self, _: &Object, _: &str) -> Option<String> {
-        None
-    }
     fn fork(&self) -> Box<dyn Dataplane> {
         Box::new(Nowhere)
     }

@@ -157,7 +157,7 @@ fn was_ready(pod: &Object, name: &str) -> bool {
 fn tag_of(pod: &Object, name: &str) -> String {
     let image = container(pod, name).and_then(|c| c["image"].as_str()).unwrap_or("");
     let tag = image.rsplit('/').next().and_then(|last| last.split_once(':')).map(|(_, tag)| tag.to_string());
-    tag.unwrap_or_else(|| versions::default_release().tag)
+    tag.unwrap_or_else(|| versions::default_release().tag.clone())
 }
 
 fn init_lines(pod: &Object, name: &str) -> Vec<String> {
