@@ -7,6 +7,7 @@ pub mod target;
 pub mod prompt;
 pub mod actions;
 pub mod ground;
+pub mod desk;
 pub mod driver;
 pub mod plain;
 pub mod headless;

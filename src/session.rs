@@ -3,6 +3,7 @@
 //! A driver owns a [`Session`], calls [`Session::start`] once, hands it every [`Event`] and does every [`Effect`]. Screens borrow it
 //! and read. A step shows as done only after its journal entry is on disk (or saving was given up, which is told once).
 
+pub mod desk;
 pub mod event;
 pub mod history;
 pub mod judge;
@@ -144,6 +145,7 @@ impl Session {
             Event::RecordFailed { id, reason } => self.record_failed(id, &reason, &mut effects),
             Event::Wish(wish) => self.wish(wish, &mut effects),
             Event::Told(text) => self.transcript.say(Sort::Note, &text),
+            Event::Answered { .. } => (),
         }
         effects
     }

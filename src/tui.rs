@@ -11,6 +11,7 @@ pub mod home;
 pub mod keymap;
 pub mod layout;
 pub mod lesson;
+pub mod over;
 pub mod prompt;
 pub mod scroll;
 pub mod terminal;

@@ -6,11 +6,13 @@ use crate::base::seed::Seed;
 use crate::check;
 use crate::finding::Ran;
 use crate::lab::actions::{self, OnError};
+use crate::lab::desk::Desk;
 use crate::lab::env::Checkpoint;
 use crate::lab::ground::EnvGround;
 use crate::lab::prompt::{Prompt, Terminal};
 use crate::lesson::model::Lesson;
 use crate::progress::{Entry, Journal};
+use crate::session::desk::{AskId, Request};
 use crate::session::{Effect, Event, RecordId, Tag, Ticket};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -39,6 +41,8 @@ pub struct Driver {
     shared: Arc<Shared>,
     running: BTreeMap<Ticket, Running>,
     judging: BTreeMap<Tag, JoinHandle<()>>,
+    /// Questions that are being looked up; given up with the driver.
+    asking: Vec<JoinHandle<()>>,
 }
 
 struct Shared {
@@ -61,7 +65,7 @@ impl Driver {
         let journal = Mutex::new(parts.journal.take());
         let size = Mutex::new(parts.terminal);
         let shared = Shared { parts, journal, checkpoints: tokio::sync::Mutex::default(), events, size };
-        (Driver { shared: Arc::new(shared), running: BTreeMap::new(), judging: BTreeMap::new() }, receiver)
+        (Driver { shared: Arc::new(shared), running: BTreeMap::new(), judging: BTreeMap::new(), asking: Vec::new() }, receiver)
     }
 
     /// Does one effect. `Quit` is the caller's own to do.
@@ -78,6 +82,7 @@ impl Driver {
             Effect::Evaluate { tag, step, answer, ran } => self.evaluate(tag, step, answer, ran),
             Effect::Forget { tag } => self.judging.remove(&tag).into_iter().for_each(|task| task.abort()),
             Effect::Record { id, entry } => self.record(id, entry),
+            Effect::Ask { id, request } => self.ask(id, request),
             Effect::StepDone { .. } | Effect::Quit => (),
         }
     }
@@ -150,6 +155,16 @@ impl Driver {
             shared.tell(event).await;
         });
         self.judging.insert(tag, task);
+    }
+
+    fn ask(&mut self, id: AskId, request: Request) {
+        let shared = self.shared.clone();
+        self.asking.retain(|task| !task.is_finished());
+        self.asking.push(tokio::spawn(async move {
+            let desk = Desk { prompt: &shared.parts.prompt, lesson: &shared.parts.lesson };
+            let answer = desk.answer(request).await.map_err(|error| format!("{error:#}"));
+            shared.tell(Event::Answered { id, answer }).await;
+        }));
     }
 
     fn record(&mut self, id: RecordId, entry: Entry) {

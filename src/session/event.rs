@@ -1,6 +1,7 @@
 //! Everything that can happen to a session, and everything that it can ask for. Both are closed and derive Debug, so that a
 //! session can be logged and replayed.
 
+use super::desk::{Answer, AskId, Request};
 use crate::base::io::{Input, Stream};
 use crate::finding::{Finding, Ran};
 use crate::progress::Entry;
@@ -47,6 +48,8 @@ pub enum Event {
     Wish(Wish),
     /// The driver has something to tell (a warning of the environment).
     Told(String),
+    /// The answer to [`Effect::Ask`]; an error is a sentence for people. For the one who asked: the session keeps nothing of it.
+    Answered { id: AskId, answer: Result<Answer, String> },
 }
 
 /// What a learner can ask for besides typing a line.
@@ -99,6 +102,8 @@ pub enum Effect {
     Forget { tag: Tag },
     /// Write an entry; answered by `Recorded` or `RecordFailed`.
     Record { id: RecordId, entry: Entry },
+    /// Look something up; answered by `Answered` with the same number.
+    Ask { id: AskId, request: Request },
     /// A step was shown as done: drivers without a screen tell it.
     StepDone { step: usize },
     /// End the program.

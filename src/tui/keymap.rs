@@ -48,10 +48,35 @@ pub enum Place {
     Pane,
     /// A program reads every key; a few stay with the screen.
     Keys,
+    /// A screen that lies over the lesson's: its own rows first, then those that every screen has.
+    Over(Scope),
+}
+
+/// Which screen a row belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// The lesson's screen; the rows that [`is_common`] names work on every screen.
+    Lesson,
+}
+
+/// Commands that mean the same on every screen.
+pub fn is_common(command: Command) -> bool {
+    matches!(
+        command,
+        Command::Help
+            | Command::Leave
+            | Command::Up
+            | Command::Down
+            | Command::PageUp
+            | Command::PageDown
+            | Command::Top
+            | Command::Bottom
+    )
 }
 
 /// One command: its keys and what help says about it.
 pub struct Row {
+    pub scope: Scope,
     pub command: Command,
     /// At the prompt and everywhere else.
     pub anywhere: &'static [&'static str],
@@ -69,7 +94,7 @@ const fn row(
     label: &'static str,
     help: &'static str,
 ) -> Row {
-    Row { command, anywhere, pane, label, help }
+    Row { scope: Scope::Lesson, command, anywhere, pane, label, help }
 }
 
 /// Every command, in the order of help.
@@ -112,8 +137,13 @@ pub const ROWS: &[Row] = &[
 pub fn find(key: &KeyEvent, place: Place) -> Option<Command> {
     let (code, modifiers) = normal(key);
     let is = |name: &&str| parse(name) == Some((code, modifiers));
+    if let Place::Over(scope) = place {
+        let keys = |row: &&Row| row.anywhere.iter().chain(row.pane).any(&is);
+        let own = ROWS.iter().filter(|row| row.scope == scope).find(keys);
+        return own.or_else(|| ROWS.iter().filter(|row| is_common(row.command)).find(keys)).map(|row| row.command);
+    }
     let stays = |row: &Row| place != Place::Keys || keeps(row.command);
-    if let Some(row) = ROWS.iter().find(|row| stays(row) && row.anywhere.iter().any(&is) && applies(row, place)) {
+    if let Some(row) = lesson_rows().find(|row| stays(row) && row.anywhere.iter().any(&is) && applies(row, place)) {
         return Some(row.command);
     }
     let wanted = match place {
@@ -122,11 +152,15 @@ pub fn find(key: &KeyEvent, place: Place) -> Option<Command> {
         _ => return None,
     };
     let found = |row: &&Row| row.pane.iter().any(|name| parse(name) == Some((code, wanted)));
-    let command = ROWS.iter().find(found)?.command;
+    let command = lesson_rows().find(found)?.command;
     match (command, code) {
         (Command::Choose(_), KeyCode::Char(c)) => Some(Command::Choose(c.to_digit(10).map_or(0, |d| d as u8 - 1))),
         _ => Some(command),
     }
+}
+
+fn lesson_rows() -> impl Iterator<Item = &'static Row> {
+    ROWS.iter().filter(|row| row.scope == Scope::Lesson)
 }
 
 /// Tab means something else outside the prompt.
@@ -199,9 +233,10 @@ fn parse(name: &str) -> Option<(KeyCode, KeyModifiers)> {
 
 /// The key that the footer names for a command: the first that works at the place.
 pub fn key_of(command: Command, place: Place) -> Option<&'static str> {
-    let row = ROWS.iter().find(|row| row.command == command)?;
+    let own = |row: &&Row| matches!(place, Place::Over(scope) if row.scope == scope);
+    let row = ROWS.iter().filter(own).find(|row| row.command == command).or_else(|| row_of(command))?;
     match place {
-        Place::Pane => row.pane.first().or(row.anywhere.first()).copied(),
+        Place::Pane | Place::Over(_) => row.pane.first().or(row.anywhere.first()).copied(),
         _ => row.anywhere.first().copied(),
     }
 }

@@ -4,6 +4,7 @@ pub mod document;
 pub mod draw;
 pub mod evidence;
 pub mod keys;
+pub mod layers;
 pub mod output;
 pub mod status;
 pub mod steps;
@@ -11,11 +12,13 @@ pub mod trace;
 
 use super::help::Sheet;
 use super::layout::{self, Focus, Needs, Panes};
+use super::over::{Asks, Over};
 use super::prompt::Prompt;
 use super::scroll::Scroll;
 use super::theme::Theme;
 use super::{Link, Reads, Rules};
 use crate::lesson::model::StepKind;
+use crate::session::desk::{AskId, Place};
 use crate::session::{Effect, Event, Session, Task};
 use output::Bottom;
 use ratatui::layout::Size;
@@ -57,12 +60,19 @@ pub struct LessonScreen {
     pub home: bool,
     /// A sheet to lay over the screen.
     pub sheet: Option<Sheet>,
+    /// Screens that lie over this one, the top one last.
+    pub over: Vec<Box<dyn Over>>,
+    /// Where lines go, as the lab said last.
+    pub place: Place,
+    asks: Asks,
+    /// The newest question for [`LessonScreen::place`].
+    placing: Option<AskId>,
     effects: Box<dyn FnMut(Effect) + Send>,
 }
 
 /// What of a session moves the text when it changes.
 #[derive(PartialEq)]
-struct Place {
+struct Where {
     step: usize,
     hints: u8,
     done: bool,
@@ -92,6 +102,10 @@ impl LessonScreen {
             quit: false,
             home: false,
             sheet: None,
+            over: Vec::new(),
+            place: Place::default(),
+            asks: Asks::default(),
+            placing: None,
             effects: link.effects,
         }
     }
@@ -100,14 +114,21 @@ impl LessonScreen {
     pub fn start(&mut self) {
         let effects = self.session.start();
         self.perform(effects);
+        self.ask_place();
     }
 
     /// Gives the session an event and has done what it asks for.
     pub fn tell(&mut self, event: Event) {
-        let before = self.place();
-        let effects = self.session.handle(event);
+        let before = self.whereabouts();
+        let event = self.answered(event);
+        let lines_go_elsewhere = matches!(event, Event::Ran { .. } | Event::Done { .. });
+        let effects = self.session.handle(event.clone());
         self.perform(effects);
-        let after = self.place();
+        if lines_go_elsewhere {
+            self.ask_place();
+        }
+        self.tell_layers(&event);
+        let after = self.whereabouts();
         if after.step != before.step {
             self.view.text = Scroll(0);
             self.view.aside = Scroll(0);
@@ -121,10 +142,10 @@ impl LessonScreen {
         }
     }
 
-    fn place(&self) -> Place {
+    fn whereabouts(&self) -> Where {
         let run = self.session.step_run();
         let answered = run.answer.is_some() && !run.findings.is_empty();
-        Place { step: self.session.shown(), hints: run.hints, done: run.is_done(), answered }
+        Where { step: self.session.shown(), hints: run.hints, done: run.is_done(), answered }
     }
 
     fn perform(&mut self, effects: Vec<Effect>) {

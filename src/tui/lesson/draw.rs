@@ -6,6 +6,7 @@ use crate::session::{StepRun, Task};
 use crate::tui::frame::{self, Pane};
 use crate::tui::keymap::{self, Command, Place};
 use crate::tui::layout::{Focus, Panes};
+use crate::tui::over::Over;
 use crate::tui::theme::{Theme, Tone};
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
@@ -16,6 +17,9 @@ const NARROW: u16 = 72;
 
 /// Draws everything; the cursor only if nothing lies over it.
 pub fn draw(screen: &LessonScreen, on_top: bool, theme: Theme, frame: &mut Frame<'_>) {
+    if let Some(over) = screen.over.last() {
+        return draw_over(screen, &**over, theme, frame);
+    }
     let panes = screen.panes(theme);
     let vertical = |frame: &mut Frame<'_>, x: u16, area: Rect| frame::vertical(frame, x, area, theme);
     frame::header(frame, panes.header, &left_header(screen, usize::from(panes.header.width)), &right_header(screen), theme);
@@ -44,6 +48,20 @@ pub fn draw(screen: &LessonScreen, on_top: bool, theme: Theme, frame: &mut Frame
     frame::footer(frame, panes.footer, &footer(screen), place(screen), theme);
 }
 
+/// The screen that lies over the lesson's: between the header and the lines of notices and keys.
+fn draw_over(screen: &LessonScreen, over: &dyn Over, theme: Theme, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    let row = |y, height| Rect { y, height, ..area };
+    frame::header(frame, row(0, 1), &over.title(&screen.session), &right_header(screen), theme);
+    over.draw(&screen.session, row(1, area.height.saturating_sub(3)), theme, frame);
+    if let Some(notice) = &screen.view.notice {
+        let text = clip(notice, usize::from(area.width).saturating_sub(2), theme.ascii);
+        let line = Line::styled(format!(" {text}"), theme.style(Tone::Strong));
+        frame::line(frame, row(area.height.saturating_sub(2), 1), 0, &line);
+    }
+    frame::footer(frame, row(area.height.saturating_sub(1), 1), &over.offers(), Place::Over(over.scope()), theme);
+}
+
 fn place(screen: &LessonScreen) -> Place {
     match screen.view.focus {
         Focus::Prompt if screen.has_program() => Place::Keys,
@@ -70,7 +88,7 @@ fn footer(screen: &LessonScreen) -> Vec<Command> {
                 Command::EndOfInput,
             ]
         }
-        Place::Pane => vec![
+        Place::Pane | Place::Over(_) => vec![
             Command::Help,
             Command::ToPrompt,
             Command::Focus,
@@ -97,7 +115,8 @@ fn right_header(screen: &LessonScreen) -> String {
     let saved = if screen.session.is_saved() { "saved" } else { "not saved" };
     match screen.view.size.width < NARROW {
         true => saved.to_string(),
-        false => format!("{}  {saved}", screen.environment),
+        false if screen.place.namespace.is_empty() => format!("{}  {saved}", screen.environment),
+        false => format!("{}  ns {}  {saved}", screen.environment, screen.place.namespace),
     }
 }
 

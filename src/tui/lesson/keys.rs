@@ -18,6 +18,9 @@ const PLAIN: Theme = Theme { color: false, ascii: true };
 impl LessonScreen {
     /// Takes a key.
     pub fn key(&mut self, key: &KeyEvent) {
+        if self.over_key(key) {
+            return;
+        }
         let asked = self.session.asking();
         if let Some(ask) = asked
             && self.prompt.is_empty()
@@ -56,6 +59,9 @@ impl LessonScreen {
 
     /// Takes a paste: one edit at the prompt, or input of the program that has the keyboard.
     pub fn paste(&mut self, text: &str) {
+        if self.over_paste(text) {
+            return;
+        }
         if self.has_program() {
             let bytes = text.replace("\r\n", "\r").replace('\n', "\r").into_bytes();
             return self.tell(Event::Input(Input::Bytes(bytes)));
@@ -121,7 +127,7 @@ impl LessonScreen {
         self.run(text);
     }
 
-    fn run(&mut self, text: String) {
+    pub(super) fn run(&mut self, text: String) {
         self.view.output = Bottom::Follow;
         if self.is_covered() {
             self.view.side = Side::Text;

@@ -1,0 +1,98 @@
+//! The pile of screens over a lesson's: who gets keys, pastes, answers and events, and what becomes of what they want.
+
+use super::LessonScreen;
+use crate::session::Event;
+use crate::session::desk::{Answer, Request};
+use crate::tui::keymap::Command;
+use crate::tui::over::{self, Over, Reach, Then};
+use crossterm::event::KeyEvent;
+
+impl LessonScreen {
+    /// Lays a screen over what is there.
+    pub fn lay(&mut self, mut over: Box<dyn Over>) {
+        self.view.notice = None;
+        over.opened(&mut self.reach());
+        self.over.push(over);
+    }
+
+    /// Gives the top screen a key. False when there is none.
+    pub(super) fn over_key(&mut self, key: &KeyEvent) -> bool {
+        let Some(mut top) = self.over.pop() else { return false };
+        self.view.notice = None;
+        let command = over::command(&*top, key);
+        if command == Some(Command::Help) {
+            self.sheet = Some(crate::tui::help::Sheet::Keys);
+            self.over.push(top);
+            return true;
+        }
+        let then = top.key(key, command, &mut self.reach());
+        self.after_over(top, then);
+        true
+    }
+
+    /// Gives the top screen a paste. False when there is none.
+    pub(super) fn over_paste(&mut self, text: &str) -> bool {
+        let Some(mut top) = self.over.pop() else { return false };
+        let then = top.paste(text, &mut self.reach());
+        self.after_over(top, then);
+        true
+    }
+
+    fn after_over(&mut self, top: Box<dyn Over>, then: Then) {
+        match then {
+            Then::Stay => self.over.push(top),
+            Then::Close => (),
+            Then::Tell(event) => {
+                self.over.push(top);
+                self.tell(event);
+            }
+            Then::Run(line) => {
+                self.over.clear();
+                self.run(line);
+            }
+            Then::Open(another) => {
+                self.over.push(top);
+                self.lay(another);
+            }
+            Then::Say(sentence) => {
+                self.over.push(top);
+                self.view.notice = Some(sentence);
+            }
+        }
+    }
+
+    /// Asks where lines go.
+    pub(super) fn ask_place(&mut self) {
+        self.placing = Some(self.reach().ask(Request::Place));
+    }
+
+    /// Takes the answer to a question of this screen or of one that lies over it.
+    pub(super) fn answered(&mut self, event: Event) -> Event {
+        let Event::Answered { id, answer } = &event else { return event };
+        if self.placing == Some(*id) {
+            if let Ok(Answer::Place(place)) = answer {
+                self.place = place.clone();
+            }
+            return event;
+        }
+        let mut pile = std::mem::take(&mut self.over);
+        let taken = pile.iter_mut().rev().any(|over| over.answered(*id, answer, &mut self.reach()));
+        if let (false, Err(sentence)) = (taken, answer) {
+            self.view.notice = Some(sentence.clone());
+        }
+        self.over = pile;
+        event
+    }
+
+    /// Lets the screens over this one see what happened.
+    pub(super) fn tell_layers(&mut self, event: &Event) {
+        let mut pile = std::mem::take(&mut self.over);
+        pile.iter_mut().for_each(|over| over.changed(event, &mut self.reach()));
+        pile.append(&mut self.over);
+        self.over = pile;
+    }
+
+    fn reach(&mut self) -> Reach<'_> {
+        Reach { session: &self.session, size: self.view.size, asks: &mut self.asks, effects: &mut *self.effects }
+    }
+}

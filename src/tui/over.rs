@@ -1,0 +1,86 @@
+//! Screens that lie over the lesson's: the time-line, the browser, the editor. Each is one [`Over`] in a file of its own; the lesson's
+//! screen keeps them in a pile, hands the top one keys, pastes and answers, and draws it in its place.
+
+use super::keymap::{self, Command, Place, Scope};
+use super::theme::Theme;
+use crate::session::desk::{Answer, AskId, Request};
+use crate::session::{Effect, Event, Session};
+use crossterm::event::KeyEvent;
+use ratatui::Frame;
+use ratatui::layout::{Rect, Size};
+
+/// What is to happen after a screen took a key.
+pub enum Then {
+    Stay,
+    /// Closes this screen.
+    Close,
+    /// The session gets an event; the screen stays.
+    Tell(Event),
+    /// Closes this screen and every one below it, and runs a line as if it had been typed.
+    Run(String),
+    /// Lays another screen over this one.
+    Open(Box<dyn Over>),
+    /// Says a sentence on the line above the footer until the next key.
+    Say(String),
+}
+
+/// What a screen reaches while it takes a key or an answer.
+pub struct Reach<'a> {
+    pub session: &'a Session,
+    /// The whole terminal.
+    pub size: Size,
+    pub asks: &'a mut Asks,
+    pub effects: &'a mut (dyn FnMut(Effect) + Send),
+}
+
+/// Numbers of questions.
+#[derive(Debug, Default)]
+pub struct Asks(u64);
+
+impl Asks {
+    /// A number that no question of this screen had.
+    pub fn next(&mut self) -> AskId {
+        self.0 += 1;
+        AskId(self.0)
+    }
+}
+
+impl Reach<'_> {
+    /// Asks the lab; the answer comes to [`Over::answered`] with this number.
+    pub fn ask(&mut self, request: Request) -> AskId {
+        let id = self.asks.next();
+        (self.effects)(Effect::Ask { id, request });
+        id
+    }
+}
+
+/// A screen over the lesson's. Drawn in the whole terminal but for the header, the line of notices and the footer.
+pub trait Over: Send {
+    /// The header's left side.
+    fn title(&self, session: &Session) -> String;
+    /// Whose rows of the keymap its keys are.
+    fn scope(&self) -> Scope;
+    /// What the footer offers, most useful first.
+    fn offers(&self) -> Vec<Command>;
+    /// Called once, before the first frame.
+    fn opened(&mut self, _reach: &mut Reach<'_>) {}
+    /// Takes a key. `command` is what the keymap has for it at [`Over::scope`].
+    fn key(&mut self, key: &KeyEvent, command: Option<Command>, reach: &mut Reach<'_>) -> Then;
+    /// Takes a paste as one edit.
+    fn paste(&mut self, _text: &str, _reach: &mut Reach<'_>) -> Then {
+        Then::Stay
+    }
+    /// Takes an answer. False when it did not ask this.
+    fn answered(&mut self, _id: AskId, _answer: &Result<Answer, String>, _reach: &mut Reach<'_>) -> bool {
+        false
+    }
+    /// The session took an event (output came, a line ended): for screens that follow it.
+    fn changed(&mut self, _event: &Event, _reach: &mut Reach<'_>) {}
+    /// Draws itself; sets the cursor if it has one.
+    fn draw(&self, session: &Session, area: Rect, theme: Theme, frame: &mut Frame<'_>);
+}
+
+/// The command of a key on a screen.
+pub fn command(over: &dyn Over, key: &KeyEvent) -> Option<Command> {
+    keymap::find(key, Place::Over(over.scope()))
+}
