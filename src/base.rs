@@ -7,6 +7,7 @@ pub mod io;
 pub mod outcome;
 pub mod paths;
 pub mod seed;
+pub mod shared;
 pub mod tabs;
 pub mod text;
 pub mod yaml;

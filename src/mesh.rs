@@ -32,6 +32,7 @@ pub use model::{Explanation, Inputs, Model, Options};
 pub use versions::Facts;
 
 use crate::base::outcome::{At, Outcome, Path, TlsBy};
+use crate::base::shared::Text;
 use crate::outside::wire::{LogLine, Reply};
 use std::sync::Arc;
 
@@ -59,23 +60,23 @@ fn as_words<S: serde::Serializer>(path: &Path, s: S) -> Result<S::Ok, S::Error> 
 #[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
 pub struct Hop {
     /// `NAMESPACE/POD` of the proxy.
-    pub proxy: String,
+    pub proxy: Text,
     /// `0.0.0.0_80`, `virtualOutbound`.
-    pub listener: Option<String>,
-    pub filter_chain: Option<String>,
+    pub listener: Option<Text>,
+    pub filter_chain: Option<Text>,
     /// `80`, `http.8080`.
-    pub route_config: Option<String>,
+    pub route_config: Option<Text>,
     /// `www.wikipedia.org:80`, `block_all`.
-    pub virtual_host: Option<String>,
-    pub route: Option<String>,
+    pub virtual_host: Option<Text>,
+    pub route: Option<Text>,
     /// `outbound|80||www.wikipedia.org`, `BlackHoleCluster`.
-    pub cluster: Option<String>,
+    pub cluster: Option<Text>,
     /// `IP:PORT` of the chosen upstream.
-    pub endpoint: Option<String>,
+    pub endpoint: Option<Text>,
     /// Response flags as logged, `-` when none.
-    pub flags: String,
+    pub flags: Text,
     /// The access-log line, `None` when access logging is off.
-    pub log: Option<String>,
+    pub log: Option<Text>,
 }
 
 /// The object and field that decided. Cheap to clone: what was derived from an object shares its causes.

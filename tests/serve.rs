@@ -30,16 +30,16 @@ impl Dataplane for Friendly {
     fn exchange(&mut self, pod: &Object, request: &Request, _: Time, nth: u64) -> Exchange {
         let body = format!("hello from {}\n", request.host).into_bytes();
         let log = LogLine {
-            namespace: pod.namespace().into(),
-            pod: pod.name().into(),
-            container: pod.at(&["spec", "containers"])[0]["name"].as_str().unwrap_or("").into(),
-            text: format!("request {nth} to {}", request.host),
+            namespace: pod.namespace().to_string().into(),
+            pod: pod.name().to_string().into(),
+            container: pod.at(&["spec", "containers"])[0]["name"].as_str().unwrap_or("").to_string().into(),
+            text: format!("request {nth} to {}", request.host).into(),
         };
         let response = Response {
             version: HttpVersion::Http11,
             status: 200,
             reason: "OK".into(),
-            headers: vec![("content-length".into(), body.len().to_string())],
+            headers: vec![("content-length".into(), body.len().to_string().into())],
             body,
             peer: None,
         };

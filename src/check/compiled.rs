@@ -110,7 +110,7 @@ fn listener(proxy: &Proxy, port: u16) -> (Option<Cause>, String) {
 /// A gateway's route configurations are named `http.PORT`, a sidecar's by the port alone.
 fn route(proxy: &Proxy, port: u16, host: &str) -> (Option<Cause>, String) {
     let names = [port.to_string(), format!("http.{port}")];
-    let configs: Vec<_> = names.iter().filter_map(|name| proxy.routes.get(name)).collect();
+    let configs: Vec<_> = names.iter().filter_map(|name| proxy.routes.get(name.as_str())).collect();
     let covers = |domain: &str| domain.eq_ignore_ascii_case(host) || domain.eq_ignore_ascii_case(&format!("{host}:{port}"));
     let hosts = configs.iter().flat_map(|config| &config.virtual_hosts);
     let found = hosts.clone().find(|vhost| vhost.domains.iter().any(|d| covers(d)) && !vhost.routes.is_empty());

@@ -2,7 +2,7 @@
 //! every hop has its own lines in the proxies' logs.
 
 use crate::lesson::model::ProbeRequest;
-use crate::outside::wire::{HttpVersion, Request, Scheme};
+use crate::outside::wire::{self, HttpVersion, Request, Scheme};
 
 /// Seconds after which a probe gives up.
 pub const MAX_SECONDS: u32 = 40;
@@ -77,12 +77,12 @@ impl Target {
         Request {
             scheme: self.scheme,
             version: HttpVersion::Http11,
-            method: probe.method.clone(),
-            host: self.host.clone(),
+            method: probe.method.clone().into(),
+            host: self.host.clone().into(),
             port: self.port,
-            path: self.path.clone(),
-            headers,
-            sni: (self.scheme == Scheme::Https && address.is_none()).then(|| self.host.clone()),
+            path: self.path.clone().into(),
+            headers: wire::headers(headers),
+            sni: (self.scheme == Scheme::Https && address.is_none()).then(|| self.host.clone().into()),
             body_len: 0,
             address,
             from_proxy_user: false,

@@ -7,6 +7,7 @@ use super::decode::{Decoded, GatewayLine, Sighting, decode};
 use super::reader::{Error, MAX_LOG_LINES, Reader};
 use super::workload::{self, GatewayPod, Source};
 use crate::base::outcome::Outcome;
+use crate::base::shared::Text;
 use crate::finding::{Exchanged, words};
 use crate::k8s::Snapshot;
 use crate::lesson::model::{LogField, ProbeRequest, Workload};
@@ -256,14 +257,14 @@ fn record(source: &Source, seen: &Sighting, decoded: Decoded, predicted: &Record
 }
 
 fn hop(proxy: &str, entry: &Entry) -> Hop {
-    let value = |field| Some(entry.get(field)).filter(|value| *value != "-").map(str::to_string);
+    let value = |field| Some(entry.get(field)).filter(|value| *value != "-").map(Text::new);
     Hop {
-        proxy: proxy.to_string(),
+        proxy: Text::new(proxy),
         route: value(LogField::RouteName),
         cluster: value(LogField::UpstreamCluster),
         endpoint: value(LogField::UpstreamHost),
-        flags: entry.get(LogField::ResponseFlags).to_string(),
-        log: Some(entry.line.clone()),
+        flags: Text::new(entry.get(LogField::ResponseFlags)),
+        log: Some(Text::new(&entry.line)),
         ..Hop::default()
     }
 }

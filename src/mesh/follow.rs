@@ -2,6 +2,7 @@
 
 use super::trace::server::{PLAIN_PORTS, TLS_PORTS};
 use super::{Explanation, Inputs, Model};
+use crate::base::shared::Text;
 use crate::k8s::Object;
 use crate::outside::wire::{DnsAnswer, HttpVersion, Reply, Request, Response, Scheme};
 use std::collections::BTreeSet;
@@ -87,15 +88,15 @@ pub fn request_for(url: &str, method: &str, user_agent: &str) -> Option<Request>
     }
     let shown = if port == default { host.to_string() } else { format!("{host}:{port}") };
     let address = host.parse().ok();
-    let header = |name: &str, value: &str| (name.to_string(), value.to_string());
+    let header = |name: &'static str, value: &str| (Text::fixed(name), Text::new(value));
     Some(Request {
         version: if scheme == Scheme::Https { HttpVersion::Http2 } else { HttpVersion::Http11 },
-        method: method.to_string(),
-        host: host.to_string(),
+        method: Text::new(method),
+        host: Text::new(host),
         port,
-        path,
+        path: path.into(),
         headers: vec![header("Host", &shown), header("User-Agent", user_agent), header("Accept", "*/*")],
-        sni: (scheme == Scheme::Https && address.is_none()).then(|| host.to_string()),
+        sni: (scheme == Scheme::Https && address.is_none()).then(|| Text::new(host)),
         body_len: 0,
         address,
         from_proxy_user: false,
@@ -114,7 +115,7 @@ fn next(request: &Request, response: &Response) -> Option<Request> {
     let location = &response.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case("location"))?.1;
     let scheme = if request.scheme == Scheme::Https { "https" } else { "http" };
     let url = match location {
-        l if l.contains("://") => l.clone(),
+        l if l.contains("://") => l.to_string(),
         l if l.starts_with("//") => format!("{scheme}:{l}"),
         l if l.starts_with('/') => format!("{scheme}://{}:{}{l}", request.host, request.port),
         l => format!("{scheme}://{}:{}/{l}", request.host, request.port),

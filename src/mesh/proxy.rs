@@ -4,6 +4,7 @@ use super::Cause;
 use super::compile::rules::{Fault, HeaderEdits, Redirect, Rewrite, UriMatch, ValueMatch};
 use super::policy::Guard;
 use super::policy::certificates::Own;
+use crate::base::shared::Text;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,9 +17,9 @@ pub struct Proxy {
     pub namespace: String,
     pub listeners: Vec<Listener>,
     /// Route configurations by name (`80`, `http.8080`).
-    pub routes: BTreeMap<String, RouteConfig>,
+    pub routes: BTreeMap<Text, RouteConfig>,
     /// Clusters by name (`outbound|80||www.wikipedia.org`).
-    pub clusters: BTreeMap<String, Cluster>,
+    pub clusters: BTreeMap<Text, Cluster>,
     /// Whether hosts outside the registry are refused (sidecars only), and what says so.
     pub registry_only: bool,
     pub policy: Cause,
@@ -32,7 +33,7 @@ pub struct Proxy {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listener {
     /// `0.0.0.0_80`, `10.96.0.1_443`, `virtualOutbound`.
-    pub name: String,
+    pub name: Text,
     /// `None`: the wildcard address.
     pub address: Option<IpAddr>,
     pub port: u16,
@@ -44,7 +45,7 @@ pub struct Listener {
 /// What a connection must be to be handled, and how it is handled.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FilterChain {
-    pub name: Option<String>,
+    pub name: Option<Text>,
     /// TLS server names; empty: any connection.
     pub sni: Vec<String>,
     /// Destination networks (address, prefix length); empty: any.
@@ -83,7 +84,7 @@ pub enum Terminate {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Filter {
     /// HTTP connection manager with this route configuration.
-    Http(String),
+    Http(Text),
     /// TCP proxy to weighted clusters.
     Tcp(Vec<Weighted>),
 }
@@ -91,7 +92,7 @@ pub enum Filter {
 /// A destination with its share.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Weighted {
-    pub cluster: String,
+    pub cluster: Text,
     pub weight: u64,
     pub cause: Cause,
     pub headers: HeaderEdits,
@@ -107,7 +108,7 @@ pub struct RouteConfig {
 #[derive(Debug, Clone, PartialEq)]
 pub struct VirtualHost {
     /// `www.wikipedia.org:80`, `block_all`.
-    pub name: String,
+    pub name: Text,
     pub domains: Vec<String>,
     pub routes: Vec<Route>,
     pub cause: Cause,
@@ -117,7 +118,7 @@ pub struct VirtualHost {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Route {
     /// As logged; empty for unnamed rules.
-    pub name: String,
+    pub name: Text,
     pub matcher: Matcher,
     pub action: Action,
     pub timeout_ms: Option<u64>,
@@ -143,7 +144,7 @@ impl Route {
     /// A route for every request, without anything else.
     pub fn plain(name: &str, action: Action, retries: Retries, cause: Cause) -> Route {
         Route {
-            name: name.into(),
+            name: Text::new(name),
             matcher: Matcher::default(),
             action,
             timeout_ms: None,
@@ -165,7 +166,7 @@ impl Route {
 /// Where a copy of the request goes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mirror {
-    pub cluster: String,
+    pub cluster: Text,
     /// Hundredths of a percent of the requests.
     pub share: u64,
     pub cause: Cause,
@@ -218,7 +219,7 @@ pub enum Action {
     Forward(Vec<Weighted>),
     Redirect(Redirect),
     /// Status and body that the proxy answers itself.
-    Direct(u16, String),
+    Direct(u16, Text),
 }
 
 /// How often a failed try is repeated, for failures to connect.
@@ -279,9 +280,9 @@ pub enum ClusterKind {
 /// An upstream.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cluster {
-    pub name: String,
+    pub name: Text,
     pub kind: ClusterKind,
-    pub host: String,
+    pub host: Text,
     pub port: u16,
     pub endpoints: Vec<Endpoint>,
     /// A port that replaces the dialled one (ORIGINAL_DST with targetPort).
@@ -338,7 +339,7 @@ pub enum EndpointHost {
 pub struct UpstreamTls {
     pub mesh: bool,
     /// `None`: from the request's host.
-    pub sni: Option<String>,
+    pub sni: Option<Text>,
     /// Names to accept; empty: the request's host.
     pub san: Vec<String>,
     pub insecure: bool,

@@ -9,6 +9,7 @@ use super::compile::scope::{Base, Identity};
 use super::config::MeshConfig;
 use super::policy::attach::Target;
 use super::trace::log::Entry;
+use crate::base::shared::Text;
 use crate::k8s::{Object, Snapshot};
 use crate::mesh::Cause;
 use filter::Filter;
@@ -60,15 +61,20 @@ pub struct Sink {
 }
 
 impl Sink {
-    /// The line, if the filter lets it through.
+    /// The line that one of several logs writes, if its filter lets it through. It is made when somebody reads it.
     ///
     /// # Errors
     /// What of the format or of the filter is not modelled.
-    pub fn line(&self, entry: &Entry) -> Result<Option<String>, Cause> {
-        match &self.filter {
-            Some(filter) if !filter.takes(entry)? => Ok(None),
-            _ => self.format.line(entry).map(Some),
+    pub fn line(all: &Arc<Vec<Sink>>, at: usize, entry: &Arc<Entry>) -> Result<Option<Text>, Cause> {
+        let sink = &all[at];
+        if let Some(filter) = &sink.filter
+            && !filter.takes(entry)?
+        {
+            return Ok(None);
         }
+        sink.format.modelled()?;
+        let (all, entry) = (all.clone(), entry.clone());
+        Ok(Some(Text::late(move || all[at].format.line(&entry))))
     }
 }
 

@@ -18,6 +18,7 @@ pub mod wire;
 pub mod why;
 
 use crate::base::outcome::{At, Outcome, Path, TlsBy};
+use crate::base::shared::Text;
 use crate::k8s::Object;
 use crate::mesh::capture::{self, Capture};
 use crate::mesh::compile::listeners::{self, Seen};
@@ -26,12 +27,13 @@ use crate::mesh::policy::network::Protocol;
 use crate::mesh::proxy::{Cluster, Filter, Proxy};
 use crate::mesh::telemetry::{Side, Sink};
 use crate::mesh::{Cause, Hop, Inputs, Model, Trace};
-use crate::outside::answer::bare_host;
+use crate::outside::answer::bare;
 use crate::outside::wire::{DnsAnswer, Request, Scheme};
 use log::Entry;
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
-use wire::{Connection, Got, Layer, Message, What, Wire};
+use wire::{Connection, Draw, Got, Layer, Message, What, Wire};
 
 /// How many proxies one request may pass before it counts as a loop.
 pub const MAX_HOPS: usize = 8;
@@ -40,9 +42,9 @@ pub const MAX_HOPS: usize = 8;
 #[derive(Debug)]
 pub struct Written {
     pub hop: usize,
-    pub namespace: String,
-    pub pod: String,
-    pub entry: Entry,
+    pub namespace: Text,
+    pub pod: Text,
+    pub entry: Arc<Entry>,
     pub http: bool,
     /// Where the proxy writes it.
     pub sinks: Arc<Vec<Sink>>,
@@ -55,7 +57,7 @@ pub struct Ctx<'a> {
     /// The client's pod.
     pub client: &'a Object,
     /// The host that the client means.
-    pub intended: String,
+    pub intended: Text,
     pub hops: Vec<Hop>,
     pub written: Vec<Written>,
     pub path: Path,
@@ -89,10 +91,10 @@ impl Place {
     }
 
     /// The identity in the pod's workload certificate (Istio: pkg/spiffe).
-    pub fn principal(&self, ctx: &Ctx<'_>) -> String {
+    pub fn principal(&self, ctx: &Ctx<'_>) -> Text {
         let account = Some(self.pod.str_at(&["spec", "serviceAccountName"])).filter(|a| !a.is_empty()).unwrap_or("default");
         let domain = ctx.model.mesh_config().trust_domains.first().map_or("cluster.local", |d| d.as_str());
-        format!("spiffe://{domain}/ns/{}/sa/{account}", self.pod.namespace())
+        format!("spiffe://{domain}/ns/{}/sa/{account}", self.pod.namespace()).into()
     }
 
     pub fn name(&self) -> String {
@@ -101,11 +103,10 @@ impl Place {
 }
 
 impl Ctx<'_> {
-    /// A fresh ephemeral port.
-    pub fn port(&mut self) -> u16 {
+    /// The next value by lot: a fresh ephemeral port or request id.
+    pub fn draw(&mut self) -> Draw {
         self.serial += 1;
-        let parts = ["port", &self.inputs.nth.to_string(), &self.serial.to_string()];
-        32_768 + (self.inputs.seed.hash(&parts) % 28_000) as u16
+        Draw::new(self.inputs.seed, self.inputs.nth, self.serial)
     }
 
     /// A number that depends on this exchange and on what it is for.
@@ -144,12 +145,6 @@ impl Ctx<'_> {
         waits
     }
 
-    /// A fresh request id.
-    pub fn request_id(&mut self) -> String {
-        self.serial += 1;
-        self.inputs.seed.uuid(&["request-id", &self.inputs.nth.to_string(), &self.serial.to_string()])
-    }
-
     /// When the present proxy got the request: a millisecond per gateway after the client sent it.
     pub fn started(&self) -> crate::base::clock::Time {
         self.inputs.now.plus_ms(self.depth as i64)
@@ -157,7 +152,7 @@ impl Ctx<'_> {
 
     /// What a proxy is asked about a connection.
     pub fn question(&self, ip: IpAddr, port: u16, wire: &Wire) -> Question {
-        Question::of(ip, port, wire.names().chain([self.intended.as_str()]))
+        Question::of(ip, port, wire.names().chain([&self.intended]))
     }
 
     /// Notes the way out, unless an earlier proxy already chose it.
@@ -188,7 +183,7 @@ impl Ctx<'_> {
         if !place.proxy.guard.patches.is_empty() {
             self.patched.push((self.hops.len(), place.clone()));
         }
-        self.hops.push(Hop { proxy: place.name(), flags: "-".into(), ..Hop::default() });
+        self.hops.push(Hop { proxy: place.name().into(), flags: "-".into(), ..Hop::default() });
         self.hops.len() - 1
     }
 
@@ -197,11 +192,11 @@ impl Ctx<'_> {
         if let Some(h) = self.hops.get_mut(hop) {
             h.flags = if entry.flags.is_empty() { "-".into() } else { entry.flags.clone() };
         }
-        let (namespace, pod) = (place.pod.namespace().to_string(), place.pod.name().to_string());
+        let (namespace, pod) = (Text::new(place.pod.namespace()), Text::new(place.pod.name()));
         let inbound = self.hops.get(hop).is_some_and(|h| h.listener.as_deref() == Some("virtualInbound"));
         let side = if inbound { Side::Server } else { Side::Client };
         let sinks = place.proxy.guard.logging.of(side).clone();
-        self.written.push(Written { hop, namespace, pod, entry, http, sinks });
+        self.written.push(Written { hop, namespace, pod, entry: Arc::new(entry), http, sinks });
     }
 }
 
@@ -215,12 +210,12 @@ pub fn among(model: &Model, pod: &Object, request: &Request, inputs: &Inputs<'_>
     if let Some(cause) = model.options().unknown.first() {
         return finish::not_modelled(request, cause.clone());
     }
-    let authority = request.header("host").map(String::from).unwrap_or_else(|| default_authority(request));
+    let authority = request.sent("host").cloned().unwrap_or_else(|| default_authority(request));
     let mut ctx = Ctx {
         model,
         inputs,
         client: pod,
-        intended: bare_host(&authority),
+        intended: bare_text(&authority),
         hops: Vec::new(),
         written: Vec::new(),
         patched: Vec::new(),
@@ -242,10 +237,18 @@ pub fn among(model: &Model, pod: &Object, request: &Request, inputs: &Inputs<'_>
     finish::finish(ctx, request, address, got)
 }
 
-fn default_authority(request: &Request) -> String {
+fn default_authority(request: &Request) -> Text {
     match (request.scheme, request.port) {
         (Scheme::Http, 80) | (Scheme::Https, 443) => request.host.clone(),
-        (_, port) => format!("{}:{port}", request.host),
+        (_, port) => format!("{}:{port}", request.host).into(),
+    }
+}
+
+/// The host of an authority; the same text where it is nothing else.
+pub fn bare_text(authority: &Text) -> Text {
+    match bare(authority) {
+        Cow::Borrowed(host) if host.len() == authority.len() => authority.clone(),
+        host => Text::new(&host),
     }
 }
 
@@ -265,7 +268,7 @@ fn dial_address(ctx: &Ctx<'_>, request: &Request) -> Result<IpAddr, Unresolved> 
     }
 }
 
-fn client_wire(request: &Request, authority: String) -> Wire {
+fn client_wire(request: &Request, authority: Text) -> Wire {
     let mut layers = Vec::new();
     if request.scheme == Scheme::Https {
         layers.push(Layer::of_client(request));
@@ -287,23 +290,23 @@ fn leave_pod(ctx: &mut Ctx<'_>, request: &Request, ip: IpAddr, wire: Wire) -> Go
     let asked = ctx.question(ip, request.port, &wire);
     let local = ip.is_loopback().then(|| ctx.model.place(pod, asked.clone())).flatten();
     if let Some(place) = local.filter(|p| opens_locally(p, ip, request.port)) {
-        let port = ctx.port();
-        return through_sidecar(ctx, &place, Connection { source: (Some(ip), port), target: (ip, request.port) }, wire);
+        let source = (Some(ip), ctx.draw());
+        return through_sidecar(ctx, &place, Connection { source, target: (ip, request.port) }, wire);
     }
     match capture::outbound(pod, ip, request.port, request.from_proxy_user) {
         Capture::Unknown(cause) => Got::not_modelled(cause),
         Capture::Not(cause) => {
             ctx.decided = Some(why::without_sidecar(ctx, pod, cause));
             ctx.path = Path::Uncaptured;
-            let port = ctx.port();
-            network::reach(ctx, (source, port), ip, request.port, wire)
+            let source = (source, ctx.draw());
+            network::reach(ctx, source, ip, request.port, wire)
         }
         Capture::Taken => {
             let Some(place) = ctx.model.place(pod, asked) else {
                 return Got::not_modelled(Cause::new(pod.key().to_string(), "spec", "The pod's proxy has no configuration."));
             };
-            let port = ctx.port();
-            through_sidecar(ctx, &place, Connection { source: (source, port), target: (ip, request.port) }, wire)
+            let source = (source, ctx.draw());
+            through_sidecar(ctx, &place, Connection { source, target: (ip, request.port) }, wire)
         }
     }
 }
@@ -335,7 +338,7 @@ fn through_sidecar(ctx: &mut Ctx<'_>, place: &Place, connection: Connection, wir
     let Some(listener) = listeners::find(&place.proxy.listeners, ip, port) else {
         return Got::not_modelled(Cause::new(ctx.client.key().to_string(), "spec", "The sidecar has no outbound listener."));
     };
-    let seen = Seen { ip, tls: wire.is_tls(), sni: wire.sni(), http: wire.is_sniffed_http() };
+    let seen = Seen { ip, tls: wire.is_tls(), sni: wire.sni().map(Text::as_str), http: wire.is_sniffed_http() };
     let hop = ctx.hop(place);
     ctx.hops[hop].listener = Some(listener.name.clone());
     let inspected = listener.name != "virtualOutbound";
@@ -353,7 +356,7 @@ fn through_sidecar(ctx: &mut Ctx<'_>, place: &Place, connection: Connection, wir
         (Filter::Http(_), _) => Got::end(What::Reset, Outcome::ProtocolMismatch, At::Sidecar, chain.cause.clone()),
         (Filter::Tcp(to), http) => {
             let wire = Wire { http, ..wire };
-            let sni = wire.sni().filter(|_| inspects_tls(listener)).map(String::from);
+            let sni = wire.sni().filter(|_| inspects_tls(listener)).cloned();
             tcp::hop(ctx, &tcp::At { place, hop, connection, sni, principal: None, chain, inspected }, to, wire)
         }
     }

@@ -1,9 +1,11 @@
 //! What a server says to an HTTP request, wherever it stands: fixed answers, httpbin, echo, nginx.
 
 use super::site::{Answer, Plain, Port, Program};
-use super::wire::{HttpVersion, Response};
+use super::wire::{Header, HttpVersion, Response};
 use crate::base::clock::Time;
+use crate::base::shared::Text;
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 
 /// An HTTP request as a server reads it.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,7 +14,7 @@ pub struct Asked<'a> {
     /// The Host header as sent, port included.
     pub authority: &'a str,
     pub path: &'a str,
-    pub headers: &'a [(String, String)],
+    pub headers: &'a [Header],
     pub version: HttpVersion,
     /// Whether it came inside TLS.
     pub secure: bool,
@@ -36,11 +38,24 @@ impl Said {
 
 /// The host part of an authority, without port and trailing dot, in lower case.
 pub fn bare_host(authority: &str) -> String {
+    bare(authority).into_owned()
+}
+
+/// See [`bare_host`]; the authority's own text where that is one.
+pub fn bare(authority: &str) -> Cow<'_, str> {
     let host = match authority.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !host.ends_with(':') => host,
         _ => authority,
     };
-    host.trim_end_matches('.').to_ascii_lowercase()
+    lower(host.trim_end_matches('.'))
+}
+
+/// A name in lower case.
+pub fn lower(name: &str) -> Cow<'_, str> {
+    match name.bytes().any(|b| b.is_ascii_uppercase()) {
+        true => name.to_ascii_lowercase().into(),
+        false => name.into(),
+    }
 }
 
 /// What an open HTTP port answers.
@@ -63,14 +78,16 @@ pub fn plain_on_tls(plain: Plain, asked: &Asked<'_>) -> Option<Response> {
     const PAGE: &str = "<html>\r\n<head><title>400 The plain HTTP request was sent to HTTPS port</title></head>\r\n<body>\r\n<center><h1>400 Bad \
                         Request</h1></center>\r\n<center>The plain HTTP request was sent to HTTPS \
                         port</center>\r\n<hr><center>nginx/1.22.1</center>\r\n</body>\r\n</html>\r\n";
-    let headers =
-        [("Server", "nginx/1.22.1"), ("Date", &asked.now.http_date()), ("Content-Type", "text/html"), ("Connection", "close")];
-    (plain == Plain::BadRequest).then(|| {
-        let mut response = build(asked, 400, &headers, PAGE);
-        let length = ("Content-Length".to_string(), PAGE.len().to_string());
-        response.headers.insert(3, length);
-        response
-    })
+    let headers = || {
+        vec![
+            ("Server".into(), "nginx/1.22.1".into()),
+            ("Date".into(), date(asked.now)),
+            ("Content-Type".into(), "text/html".into()),
+            ("Content-Length".into(), Text::number(PAGE.len() as u64)),
+            ("Connection".into(), "close".into()),
+        ]
+    };
+    (plain == Plain::BadRequest).then(|| build(asked, 400, headers(), PAGE))
 }
 
 fn fixed(answer: &Answer, asked: &Asked<'_>) -> Response {
@@ -78,16 +95,15 @@ fn fixed(answer: &Answer, asked: &Asked<'_>) -> Response {
         text.replace("{host}", strip_default_port(asked)).replace("{path}", asked.path).replace("{date}", &asked.now.http_date())
     };
     let body = answer.body.as_deref().map(fill).unwrap_or_default();
-    let headers: Vec<(String, String)> = answer.headers.iter().map(|(n, v)| (n.clone(), fill(v))).collect();
-    let borrowed: Vec<(&str, &str)> = headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-    let mut response = build(asked, answer.status, &borrowed, &body);
+    let mut headers: Vec<Header> = answer.headers.iter().map(|(n, v)| (Text::new(n), fill(v).into())).collect();
     if !body.is_empty() && !headers.iter().any(|(n, _)| n.eq_ignore_ascii_case("content-length")) {
         let name =
             if headers.iter().any(|(n, _)| n.starts_with(char::is_uppercase)) { "Content-Length" } else { "content-length" };
-        response.headers.push((name.into(), body.len().to_string()));
+        headers.push((name.into(), Text::number(body.len() as u64)));
     }
+    let mut response = build(asked, answer.status, headers, &body);
     if let Some(reason) = &answer.reason {
-        response.reason.clone_from(reason);
+        response.reason = reason.into();
     }
     response
 }
@@ -98,17 +114,22 @@ fn strip_default_port<'a>(asked: &Asked<'a>) -> &'a str {
 }
 
 /// A response with these headers and body; HEAD leaves the body out.
-pub fn build(asked: &Asked<'_>, status: u16, headers: &[(&str, &str)], body: &str) -> Response {
+pub fn build(asked: &Asked<'_>, status: u16, headers: Vec<Header>, body: &str) -> Response {
     let body = if asked.method == "HEAD" { Vec::new() } else { body.as_bytes().to_vec() };
-    let headers = headers.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect();
     let version = if asked.version == HttpVersion::Http10 { HttpVersion::Http11 } else { asked.version };
     Response { version, status, reason: reason(status).into(), headers, body, peer: None }
 }
 
 /// A response with a body of this type, length and date.
-pub fn text(asked: &Asked<'_>, status: u16, kind: &str, body: &str) -> Response {
-    let (date, length) = (asked.now.http_date(), body.len().to_string());
-    build(asked, status, &[("content-type", kind), ("content-length", &length), ("date", &date)], body)
+pub fn text(asked: &Asked<'_>, status: u16, kind: &'static str, body: &str) -> Response {
+    let length = Text::number(body.len() as u64);
+    let headers = vec![("content-type".into(), kind.into()), ("content-length".into(), length), ("date".into(), date(asked.now))];
+    build(asked, status, headers, body)
+}
+
+/// The value of a `date` header.
+pub fn date(now: Time) -> Text {
+    Text::late(move || now.http_date())
 }
 
 /// The usual reason phrase of a status, as Envoy writes it.
@@ -176,19 +197,18 @@ pub fn reason(status: u16) -> &'static str {
 }
 
 /// httpbin: `/headers`, `/get`, `/status/N`, `/delay/N`, `/ip`, `/user-agent`, anything else 404 (`/` is a page).
-pub fn httpbin(asked: &Asked<'_>, server: &str) -> Said {
+pub fn httpbin(asked: &Asked<'_>, server: &'static str) -> Said {
     let path = asked.path.split('?').next().unwrap_or("/");
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
-    let respond = |status: u16, kind: &str, body: &str| {
-        let (date, length) = (asked.now.http_date(), body.len().to_string());
-        let headers = [
-            ("Server", server),
-            ("Date", date.as_str()),
-            ("Content-Type", kind),
-            ("Content-Length", length.as_str()),
-            ("Access-Control-Allow-Origin", "*"),
+    let respond = |status: u16, kind: &'static str, body: &str| {
+        let headers = vec![
+            ("Server".into(), server.into()),
+            ("Date".into(), date(asked.now)),
+            ("Content-Type".into(), kind.into()),
+            ("Content-Length".into(), Text::number(body.len() as u64)),
+            ("Access-Control-Allow-Origin".into(), "*".into()),
         ];
-        build(asked, status, &headers, body)
+        build(asked, status, headers, body)
     };
     let ok = |value: Value| respond(200, "application/json", &format!("{value:#}\n"));
     match parts.as_slice() {

@@ -1,6 +1,15 @@
 //! One exchange on the wire: what a client asks for and what it sees. Shared by the pods' curl, the mesh model and the checks.
 
+use crate::base::shared::Text;
 use std::net::IpAddr;
+
+/// A header's name and value.
+pub type Header = (Text, Text);
+
+/// Headers for keeping.
+pub fn headers(all: impl IntoIterator<Item = (impl Into<Text>, impl Into<Text>)>) -> Vec<Header> {
+    all.into_iter().map(|(name, value)| (name.into(), value.into())).collect()
+}
 
 /// How the client opens the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,17 +37,17 @@ pub enum HttpVersion {
 pub struct Request {
     pub scheme: Scheme,
     pub version: HttpVersion,
-    pub method: String,
+    pub method: Text,
     /// The name or address the client connects to (URL host, or `--resolve`/`--connect-to` target).
-    pub host: String,
+    pub host: Text,
     /// The port the client connects to.
     pub port: u16,
     /// Path and query, starting with `/`.
-    pub path: String,
+    pub path: Text,
     /// Headers as sent, `Host` and `User-Agent` among them (names as written, order kept).
-    pub headers: Vec<(String, String)>,
+    pub headers: Vec<Header>,
     /// TLS server name; `None` when the host is an address or the scheme is not https.
-    pub sni: Option<String>,
+    pub sni: Option<Text>,
     /// Body length in bytes.
     pub body_len: u64,
     /// The address to dial when the client did not ask DNS (address URL, `--resolve`).
@@ -56,7 +65,12 @@ pub struct Request {
 impl Request {
     /// The value of a header, by name without case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
+        self.sent(name).map(Text::as_str)
+    }
+
+    /// The same for keeping.
+    pub fn sent(&self, name: &str) -> Option<&Text> {
+        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v)
     }
 }
 
@@ -73,9 +87,9 @@ pub struct Response {
     pub version: HttpVersion,
     pub status: u16,
     /// Reason phrase (HTTP/1.x).
-    pub reason: String,
+    pub reason: Text,
     /// Header names in the case and order in which they arrive.
-    pub headers: Vec<(String, String)>,
+    pub headers: Vec<Header>,
     pub body: Vec<u8>,
     /// The address and port that the client was connected to.
     pub peer: Option<(IpAddr, u16)>,
@@ -135,11 +149,11 @@ pub enum DnsAnswer {
 /// A line that a proxy (or another container) wrote because of an exchange.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
-    pub namespace: String,
-    pub pod: String,
-    pub container: String,
+    pub namespace: Text,
+    pub pod: Text,
+    pub container: Text,
     /// Without the trailing newline.
-    pub text: String,
+    pub text: Text,
 }
 
 /// An exchange as the sandbox's data plane hands it to the pod's client.

@@ -2,7 +2,7 @@
 
 use super::client::Seen;
 use egress_lab::mesh::Trace;
-use egress_lab::outside::wire::{HttpVersion, Reply};
+use egress_lab::outside::wire::{self, Header, HttpVersion, Reply};
 
 /// The fields of a log line in Istio's default format.
 const FIELDS: [&str; 22] = [
@@ -116,16 +116,20 @@ pub fn differences(trace: &Trace, seen: &Seen) -> Vec<String> {
             note("status", format!("{:?}", Some(response.status)), format!("{:?}", seen.status));
             let over_h2 = response.version == HttpVersion::Http2;
             if !over_h2 {
-                note("reason", response.reason.clone(), seen.reason.clone());
+                note("reason", response.reason.to_string(), seen.reason.clone());
             }
-            let list = |all: &[(String, String)]| -> Vec<String> {
+            let list = |all: &[Header]| -> Vec<String> {
                 let kept = all.iter().filter(|(n, _)| !over_h2 || !n.eq_ignore_ascii_case("connection"));
                 kept.map(|(n, v)| format!("{n}: {}", masked_header(n, v))).collect()
             };
             if repeats_certificate(seen) {
                 return wrong;
             }
-            note("headers", format!("{:?}", list(&response.headers)), format!("{:?}", list(&seen.headers)));
+            note(
+                "headers",
+                format!("{:?}", list(&response.headers)),
+                format!("{:?}", list(&wire::headers(seen.headers.clone()))),
+            );
             note("body", masked_body(&response.body), masked_body(&seen.body));
         }
     }

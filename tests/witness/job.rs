@@ -258,7 +258,7 @@ fn drive(base: &Base, program: &Path, group: Vec<Job>, world: &origins::World, r
         for (name, envoy) in &mut proxies {
             let of = |l: &&egress_lab::outside::wire::LogLine| format!("{}/{}", l.namespace, l.pod) == *name;
             let traces = if job.burst.is_empty() { std::slice::from_ref(&job.trace) } else { &job.burst };
-            let model: Vec<String> = traces.iter().flat_map(|t| &t.logs).filter(of).map(|l| l.text.clone()).collect();
+            let model: Vec<String> = traces.iter().flat_map(|t| &t.logs).filter(of).map(|l| l.text.to_string()).collect();
             let is_loop = job.trace.record.outcome == Outcome::Loop;
             // A mirrored copy says where it comes from by the proxy's own address, which in this namespace is the loopback.
             let own = format!("\"{},", job.from);

@@ -5,7 +5,7 @@ use super::keys::Authority;
 use egress_lab::base::clock::Time;
 use egress_lab::outside::answer::{self, Asked};
 use egress_lab::outside::site::{Port, Speaks};
-use egress_lab::outside::wire::{DnsAnswer, HttpVersion, Response};
+use egress_lab::outside::wire::{DnsAnswer, Header, HttpVersion, Response};
 use egress_lab::outside::{OriginFault, Outside};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream, UdpSocket};
@@ -127,7 +127,7 @@ pub struct Head {
     method: String,
     path: String,
     authority: String,
-    headers: Vec<(String, String)>,
+    headers: Vec<Header>,
     http10: bool,
 }
 
@@ -141,13 +141,13 @@ impl Head {
         let first = line(1 << 16)?;
         let mut words = first.split(' ');
         let (method, path, version) = (words.next()?.to_string(), words.next()?.to_string(), words.next()?.to_string());
-        let mut headers = Vec::new();
+        let mut headers: Vec<Header> = Vec::new();
         for _ in 0..200 {
             let text = line(1 << 16)?;
             let Some((name, value)) = text.split_once(':') else { break };
-            headers.push((name.to_string(), value.trim().to_string()));
+            headers.push((name.to_string().into(), value.trim().to_string().into()));
         }
-        let value = |name: &str| headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.clone());
+        let value = |name: &str| headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.to_string());
         let authority = value("host").unwrap_or_default();
         let length: u64 = value("content-length").and_then(|v| v.parse().ok()).unwrap_or(0);
         std::io::copy(&mut reader.take(length), &mut std::io::sink()).ok()?;

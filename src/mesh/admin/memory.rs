@@ -95,7 +95,7 @@ impl Memory {
                 counts.connections += 1;
                 counts.connect_failures += u64::from(failed);
                 if counts.addresses.len() < ADDRESSES {
-                    counts.addresses.insert(endpoint.clone());
+                    counts.addresses.insert(endpoint.clone().into());
                 }
             }
             if http {
@@ -113,7 +113,7 @@ impl Memory {
         let row = Answered {
             cluster: cluster.to_string(),
             status: if http { status.unwrap_or(0) } else { 0 },
-            flags: hop.flags.clone(),
+            flags: hop.flags.clone().into(),
             inbound: cluster.starts_with("inbound|") || cluster == "InboundPassthroughCluster",
         };
         if self.requests.contains_key(&row) || self.requests.len() < CLUSTERS {

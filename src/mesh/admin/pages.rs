@@ -47,7 +47,7 @@ fn rows(desk: &Desk<'_>) -> Vec<Row> {
                 cluster.endpoints.iter().flat_map(|e| resolved(desk, &e.host, e.port, first)).collect()
             }
         };
-        rows.push(Row { name: cluster.name.clone(), told: true, eds: cluster.kind == ClusterKind::Eds, hosts });
+        rows.push(Row { name: cluster.name.clone().into(), told: true, eds: cluster.kind == ClusterKind::Eds, hosts });
     }
     for cluster in envoy::clusters::built_in(&told) {
         let name = cluster["name"].as_str().unwrap_or("").to_string();

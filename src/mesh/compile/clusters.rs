@@ -3,6 +3,7 @@
 use super::destination::{Applied, Subset, applied};
 use super::registry::{From, Resolution, Service, ServicePort};
 use super::scope::{Base, Identity, Scope};
+use crate::base::shared::Text;
 use crate::mesh::Cause;
 use crate::mesh::policy::peer::Mtls;
 use crate::mesh::proxy::{Cluster, ClusterKind, Endpoint};
@@ -14,7 +15,7 @@ pub fn name(port: u16, subset: &str, host: &str) -> String {
 }
 
 /// All clusters of a proxy but Passthrough and BlackHole.
-pub fn all(base: &Base, id: &Identity, scope: &Scope<'_>) -> BTreeMap<String, Cluster> {
+pub fn all(base: &Base, id: &Identity, scope: &Scope<'_>) -> BTreeMap<Text, Cluster> {
     let mut clusters = BTreeMap::new();
     let concrete = |s: &&std::sync::Arc<Service>| s.resolution != Resolution::Alias;
     for service in scope.services.iter().chain(&scope.destinations).filter(concrete) {
@@ -54,9 +55,9 @@ fn cluster(
     let said_tls = policy.tls.is_some();
     let endpoints_count = endpoints.len();
     Cluster {
-        name: name(port.number, subset.map_or("", |s| &s.name), &service.host),
+        name: name(port.number, subset.map_or("", |s| &s.name), &service.host).into(),
         kind,
-        host: service.host.clone(),
+        host: Text::new(&service.host),
         port: port.number,
         endpoints,
         override_port: port.target,
@@ -78,7 +79,7 @@ pub fn dynamic(base: &Base, cause: Cause) -> Cluster {
     Cluster {
         name: super::egress::DYNAMIC.into(),
         kind: ClusterKind::Dynamic,
-        host: String::new(),
+        host: Text::default(),
         port: 0,
         endpoints: Vec::new(),
         override_port: None,

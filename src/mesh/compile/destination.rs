@@ -3,6 +3,7 @@
 use super::registry::Service;
 use super::rules::{expand, export_of};
 use super::scope::{Base, Identity, export_rank};
+use crate::base::shared::Text;
 use crate::k8s::Object;
 use crate::mesh::Cause;
 use crate::mesh::config::duration_ms;
@@ -233,7 +234,7 @@ impl Policy {
         let credential = text("credentialName").filter(|_| gateway);
         Some(UpstreamTls {
             mesh: mode == "ISTIO_MUTUAL",
-            sni: text("sni").map(String::from),
+            sni: text("sni").map(Text::new),
             san: super::rules::strings(tls.get("subjectAltNames").unwrap_or(&Value::Null)),
             insecure: tls.get("insecureSkipVerify").and_then(Value::as_bool).unwrap_or(false),
             private_ca: credential.is_some() || text("caCertificates").is_some_and(|ca| ca != "system"),

@@ -7,6 +7,7 @@ use super::routes::Builder;
 use super::rules::{VirtualService, overlaps, strings};
 use super::scope::{Base, Identity, Offer, gateway_scope};
 use super::{gateway_http, gateway_merge};
+use crate::base::shared::Text;
 use crate::k8s::{Object, Snapshot};
 use crate::mesh::Cause;
 use crate::mesh::policy::certificates;
@@ -237,7 +238,7 @@ fn listener(
     b: &Builder<'_>,
     (bind, port): (&str, u16),
     servers: &[&Bound<'_>],
-    routes: &mut BTreeMap<String, RouteConfig>,
+    routes: &mut BTreeMap<Text, RouteConfig>,
 ) -> Option<Listener> {
     let first = servers.first()?;
     let mut chains: Vec<FilterChain> = Vec::new();
@@ -251,12 +252,12 @@ fn listener(
     let http: Vec<&Bound<'_>> = servers.iter().copied().filter(|s| s.server.kind() == ServerKind::Http).collect();
     if let Some(opens) = http.first() {
         let name = if bind.is_empty() { format!("http.{port}") } else { format!("http.{port}.{bind}") };
-        routes.insert(name.clone(), gateway_http::config(b, &http));
-        chains.push(bare(Filter::Http(name), opens.cause("", "This server of the Gateway opens the port for HTTP.")));
+        routes.insert(name.clone().into(), gateway_http::config(b, &http));
+        chains.push(bare(Filter::Http(name.into()), opens.cause("", "This server of the Gateway opens the port for HTTP.")));
     }
     let cause = first.cause("", "This server of the Gateway opens the port.");
     (!chains.is_empty()).then(|| Listener {
-        name: format!("{}_{port}", if bind.is_empty() { "0.0.0.0" } else { bind }),
+        name: format!("{}_{port}", if bind.is_empty() { "0.0.0.0" } else { bind }).into(),
         address: bind.parse().ok(),
         port,
         chains,
@@ -265,7 +266,7 @@ fn listener(
     })
 }
 
-fn secure_chains(b: &Builder<'_>, bound: &Bound<'_>, routes: &mut BTreeMap<String, RouteConfig>) -> Vec<FilterChain> {
+fn secure_chains(b: &Builder<'_>, bound: &Bound<'_>, routes: &mut BTreeMap<Text, RouteConfig>) -> Vec<FilterChain> {
     let server = bound.server;
     let unknown = server.unknown_tls.filter(|_| server.kind() != ServerKind::Passthrough);
     let mut chains = server_chains(b, bound, routes);
@@ -276,7 +277,7 @@ fn secure_chains(b: &Builder<'_>, bound: &Bound<'_>, routes: &mut BTreeMap<Strin
     chains
 }
 
-fn server_chains(b: &Builder<'_>, bound: &Bound<'_>, routes: &mut BTreeMap<String, RouteConfig>) -> Vec<FilterChain> {
+fn server_chains(b: &Builder<'_>, bound: &Bound<'_>, routes: &mut BTreeMap<Text, RouteConfig>) -> Vec<FilterChain> {
     let server = bound.server;
     match server.kind() {
         ServerKind::Passthrough if server.tls_mode.as_deref() == Some("AUTO_PASSTHROUGH") => {
@@ -288,8 +289,8 @@ fn server_chains(b: &Builder<'_>, bound: &Bound<'_>, routes: &mut BTreeMap<Strin
         ServerKind::Passthrough => passthrough_chains(b, bound),
         ServerKind::TerminatedHttp => {
             let name = format!("https.{}.{}.{}.{}", server.port, server.port_name, bound.gateway.name, bound.gateway.namespace);
-            routes.insert(name.clone(), gateway_http::config(b, &[bound]));
-            let chain = bare(Filter::Http(name), bound.cause("", "This server of the Gateway ends TLS and routes HTTP."));
+            routes.insert(name.clone().into(), gateway_http::config(b, &[bound]));
+            let chain = bare(Filter::Http(name.into()), bound.cause("", "This server of the Gateway ends TLS and routes HTTP."));
             vec![FilterChain {
                 sni: server_names(server),
                 transport: Transport::Tls,

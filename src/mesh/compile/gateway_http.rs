@@ -51,7 +51,7 @@ fn virtual_host(bound: &Bound<'_>, host: &str, name: String, routes: Vec<Route>,
     }
     let cause = Cause::new(object, "spec.hosts", "The VirtualService brings the host to the gateway.");
     let routes = if bound.server.https_redirect { vec![to_https(bound)] } else { routes };
-    VirtualHost { name, domains, routes, cause }
+    VirtualHost { name: name.into(), domains, routes, cause }
 }
 
 fn to_https(bound: &Bound<'_>) -> Route {
@@ -63,7 +63,7 @@ fn to_https(bound: &Bound<'_>) -> Route {
 
 fn blackhole(bound: &Bound<'_>) -> VirtualHost {
     VirtualHost {
-        name: format!("blackhole:{}", bound.server.port),
+        name: format!("blackhole:{}", bound.server.port).into(),
         domains: vec!["*".into()],
         routes: Vec::new(),
         cause: bound.cause(".hosts", "No VirtualService gives this server any route."),

@@ -5,6 +5,7 @@ use super::egress::Egress;
 use super::registry::{From, Protocol, Resolution, Service, ServicePort, contains, network};
 use super::routes::Builder;
 use super::rules::{Match, VirtualService};
+use crate::base::shared::Text;
 use crate::mesh::Cause;
 use crate::mesh::proxy::{EndpointHost, Filter, FilterChain, Listener, Transport, Weighted};
 use std::collections::{HashMap, HashSet};
@@ -38,7 +39,14 @@ impl Drafts {
                 None => format!("0.0.0.0_{}", port.number),
             };
             let cause = port.cause.clone();
-            self.all.push(Listener { name, address, port: port.number, chains: Vec::new(), default_chain: None, cause });
+            self.all.push(Listener {
+                name: name.into(),
+                address,
+                port: port.number,
+                chains: Vec::new(),
+                default_chain: None,
+                cause,
+            });
             self.all.len() - 1
         });
         (at >= self.locked).then_some(at)
@@ -162,7 +170,7 @@ fn places(service: &Service, port: &ServicePort) -> Vec<Place> {
 }
 
 fn http_chain(config: String, cause: &Cause) -> FilterChain {
-    FilterChain { transport: Transport::Raw, http_only: true, ..bare(Filter::Http(config), cause.clone()) }
+    FilterChain { transport: Transport::Raw, http_only: true, ..bare(Filter::Http(config.into()), cause.clone()) }
 }
 
 /// A chain for any connection.
@@ -183,7 +191,7 @@ pub fn bare(filter: Filter, cause: Cause) -> FilterChain {
 
 fn straight(service: &Service, port: &ServicePort) -> Filter {
     let cluster = clusters::name(port.number, "", &service.host);
-    Filter::Tcp(vec![Weighted { cluster, weight: 1, cause: port.cause.clone(), headers: Default::default() }])
+    Filter::Tcp(vec![Weighted { cluster: cluster.into(), weight: 1, cause: port.cause.clone(), headers: Default::default() }])
 }
 
 /// VirtualServices of the mesh that name the service's host.
@@ -254,11 +262,15 @@ fn tcp_chains(builder: &Builder<'_>, service: &Service, port: &ServicePort) -> V
 }
 
 /// What takes connections that nothing else does.
-fn policy_chain(builder: &Builder<'_>, name: Option<&str>) -> FilterChain {
+fn policy_chain(builder: &Builder<'_>, name: Option<&'static str>) -> FilterChain {
     let policy = builder.scope.beyond.cause.clone();
-    let to =
-        Weighted { cluster: builder.scope.beyond.tcp.clone(), weight: 1, cause: policy.clone(), headers: Default::default() };
-    FilterChain { name: name.map(String::from), ..bare(Filter::Tcp(vec![to]), policy) }
+    let to = Weighted {
+        cluster: builder.scope.beyond.tcp.clone().into(),
+        weight: 1,
+        cause: policy.clone(),
+        headers: Default::default(),
+    };
+    FilterChain { name: name.map(Text::fixed), ..bare(Filter::Tcp(vec![to]), policy) }
 }
 
 fn virtual_outbound(builder: &Builder<'_>) -> Listener {

@@ -6,6 +6,7 @@ use super::hosts::Hosts;
 use super::registry::{From, Protocol, Resolution, Service};
 use super::rules::{Destination, HttpRule, Match, Redirect, VirtualService, covers, overlaps};
 use super::scope::{Base, Identity, Scope};
+use crate::base::shared::Text;
 use crate::mesh::Cause;
 use crate::mesh::proxy::{Action, Mirror, Retries, Route, RouteConfig, VirtualHost, Weighted};
 use std::collections::HashSet;
@@ -104,7 +105,7 @@ impl Builder<'_> {
         let kept = destinations.iter().filter(|d| destinations.len() == 1 || d.weight.unwrap_or(0) > 0);
         for (to, d) in all.iter_mut().zip(kept) {
             if self.scope.service(&d.host).is_none_or(|s| s.port(port).is_none()) {
-                to.cluster = clusters::name(d.port.unwrap_or(port), &d.subset, &d.host);
+                to.cluster = clusters::name(d.port.unwrap_or(port), &d.subset, &d.host).into();
             }
         }
         all
@@ -123,7 +124,7 @@ impl Builder<'_> {
             let port = d.port.or(only).unwrap_or(listener_port);
             let alias = service.filter(|s| s.resolution == Resolution::Alias).and_then(|s| s.aliases.first());
             Weighted {
-                cluster: clusters::name(port, &d.subset, alias.unwrap_or(&d.host)),
+                cluster: clusters::name(port, &d.subset, alias.unwrap_or(&d.host)).into(),
                 weight: if alone { 1 } else { d.weight.unwrap_or(0) },
                 cause: Cause::new(object, &d.field, "The VirtualService sends it to this destination."),
                 headers: d.headers.clone(),
@@ -153,7 +154,12 @@ impl Builder<'_> {
         let declared =
             service.port(port).map(|p| p.cause.clone()).unwrap_or_else(|| Cause::new(&service.object, "spec.ports", ""));
         let cluster = clusters::name(port, "", &service.host);
-        let action = Action::Forward(vec![Weighted { cluster, weight: 1, cause: declared.clone(), headers: Default::default() }]);
+        let action = Action::Forward(vec![Weighted {
+            cluster: cluster.into(),
+            weight: 1,
+            cause: declared.clone(),
+            headers: Default::default(),
+        }]);
         Route::plain("default", action, self.default_retries(), self.passed_over(service, port).unwrap_or(declared))
     }
 
@@ -212,7 +218,7 @@ impl Builder<'_> {
             domains.extend(service.vips.iter().map(|(ip, _)| ip.to_string()));
         }
         let cause = Cause::new(object, "spec.hosts", "The host is known here.");
-        VirtualHost { name: format!("{host}:{port}"), domains, routes, cause }
+        VirtualHost { name: format!("{host}:{port}").into(), domains, routes, cause }
     }
 
     /// The short forms of a name in the cluster's zone, as the proxy's own search domains make them.
@@ -231,9 +237,10 @@ impl Builder<'_> {
     pub fn catch_all(&self) -> VirtualHost {
         let policy = self.scope.beyond.cause.clone();
         let (name, action) = match &self.scope.beyond.http {
-            None => ("block_all", Action::Direct(502, String::new())),
+            None => ("block_all", Action::Direct(502, Text::default())),
             Some((name, cluster)) => {
-                let to = Weighted { cluster: cluster.clone(), weight: 1, cause: policy.clone(), headers: Default::default() };
+                let to =
+                    Weighted { cluster: cluster.clone().into(), weight: 1, cause: policy.clone(), headers: Default::default() };
                 (*name, Action::Forward(vec![to]))
             }
         };

@@ -40,6 +40,13 @@ pub struct Edits {
     pub remove: Vec<String>,
 }
 
+impl Edits {
+    /// Whether they change nothing.
+    pub fn is_empty(&self) -> bool {
+        self.set.is_empty() && self.add.is_empty() && self.remove.is_empty()
+    }
+}
+
 /// `redirect`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redirect {
@@ -379,7 +386,7 @@ fn action(rule: &Value) -> Action {
     match rule.get("directResponse").filter(|v| v.is_object()) {
         Some(direct) => {
             let status = direct.get("status").and_then(Value::as_u64).unwrap_or(200) as u16;
-            Action::Direct(status, direct.get("body").map(http_parts::body).unwrap_or_default())
+            Action::Direct(status, direct.get("body").map(http_parts::body).unwrap_or_default().into())
         }
         None => Action::Forward(Vec::new()),
     }

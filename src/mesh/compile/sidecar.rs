@@ -5,6 +5,7 @@ use super::registry::Protocol;
 use super::routes::Builder;
 use super::scope::{Base, Identity, Offer, Scope, sidecar_scope};
 use super::{clusters, routes};
+use crate::base::shared::Text;
 use crate::mesh::proxy::{Cluster, Proxy, RouteConfig};
 use std::collections::BTreeMap;
 
@@ -25,7 +26,7 @@ pub fn proxy(base: &Base, id: &Identity, offer: &Offer<'_>) -> Proxy {
     }
 }
 
-fn all_clusters(builder: &Builder<'_>, scope: &Scope<'_>) -> BTreeMap<String, Cluster> {
+fn all_clusters(builder: &Builder<'_>, scope: &Scope<'_>) -> BTreeMap<Text, Cluster> {
     let mut all = clusters::all(builder.base, builder.id, scope);
     if scope.beyond.dynamic {
         let one = clusters::dynamic(builder.base, scope.beyond.cause.clone());
@@ -34,7 +35,7 @@ fn all_clusters(builder: &Builder<'_>, scope: &Scope<'_>) -> BTreeMap<String, Cl
     all
 }
 
-fn route_configs(builder: &Builder<'_>, scope: &Scope<'_>) -> BTreeMap<String, RouteConfig> {
+fn route_configs(builder: &Builder<'_>, scope: &Scope<'_>) -> BTreeMap<Text, RouteConfig> {
     let mut configs = BTreeMap::new();
     if scope.parts.is_empty() {
         add_configs(builder, &mut configs);
@@ -43,11 +44,11 @@ fn route_configs(builder: &Builder<'_>, scope: &Scope<'_>) -> BTreeMap<String, R
         let builder = Builder { scope: &part.scope, ..*builder };
         match part.egress.port {
             Some((number, _)) if part.egress.is_proxy => {
-                configs.entry(number.to_string()).or_insert_with(|| builder.proxy_config(&part.egress.cause));
+                configs.entry(number.to_string().into()).or_insert_with(|| builder.proxy_config(&part.egress.cause));
             }
             Some((number, protocol)) => {
                 if protocol.is_http() || protocol == Protocol::Auto {
-                    configs.entry(number.to_string()).or_insert_with(|| builder.sidecar_config(number));
+                    configs.entry(number.to_string().into()).or_insert_with(|| builder.sidecar_config(number));
                 }
             }
             None => add_configs(&builder, &mut configs),
@@ -59,15 +60,15 @@ fn route_configs(builder: &Builder<'_>, scope: &Scope<'_>) -> BTreeMap<String, R
     configs
 }
 
-fn add_configs(builder: &Builder<'_>, configs: &mut BTreeMap<String, RouteConfig>) {
+fn add_configs(builder: &Builder<'_>, configs: &mut BTreeMap<Text, RouteConfig>) {
     for service in &builder.scope.services {
         for port in &service.ports {
             if routes::routed_on(service, port.number) {
                 let name = port.number.to_string();
-                configs.entry(name).or_insert_with(|| builder.sidecar_config(port.number));
+                configs.entry(name.into()).or_insert_with(|| builder.sidecar_config(port.number));
             } else if port.protocol == Protocol::Auto {
                 let name = format!("{}:{}", service.host, port.number);
-                configs.entry(name).or_insert_with(|| builder.sniffed_config(service, port.number));
+                configs.entry(name.into()).or_insert_with(|| builder.sniffed_config(service, port.number));
             }
         }
     }

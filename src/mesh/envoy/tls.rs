@@ -48,7 +48,7 @@ pub fn mesh_name(cluster: &str) -> String {
 /// TLS that a cluster opens because a DestinationRule says so.
 pub fn upstream(of: &Cluster, how: &UpstreamTls) -> Value {
     let mut context = if how.mesh { mesh_context(of, &how.san) } else { plain_context(of, how) };
-    let sni = how.sni.clone().or_else(|| how.mesh.then(|| mesh_name(&of.name)));
+    let sni = how.sni.clone().or_else(|| how.mesh.then(|| mesh_name(&of.name).into()));
     put(&mut context, "sni", sni.map(|s| json!(s)));
     extension(SOCKET, "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext", context)
 }

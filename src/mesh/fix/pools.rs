@@ -64,8 +64,8 @@ impl Pools {
         let mut pools = Pools::default();
         for wish in wishes.iter().filter(|w| w.opens) {
             let host = wish.request.header("host").map(crate::outside::answer::bare_host);
-            note(&mut pools.hosts, host.unwrap_or_else(|| wish.request.host.clone()));
-            note(&mut pools.hosts, wish.request.host.clone());
+            note(&mut pools.hosts, host.unwrap_or_else(|| wish.request.host.clone().into()));
+            note(&mut pools.hosts, wish.request.host.clone().into());
             note(&mut pools.asked, (wish.request.port, wish.request.scheme == Scheme::Https));
             note(&mut pools.ports, wish.request.port);
             note(&mut pools.namespaces, wish.pod.namespace().to_string());

@@ -7,6 +7,7 @@ use crate::k8s::Object;
 use crate::mesh::Cause;
 use crate::mesh::compile::scope::Identity;
 use crate::mesh::config::MeshConfig;
+use crate::outside::wire::Header;
 use serde_json::Value;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -67,7 +68,7 @@ pub struct Asked<'a> {
     pub authority: &'a str,
     /// With the query.
     pub path: &'a str,
-    pub headers: &'a [(String, String)],
+    pub headers: &'a [Header],
 }
 
 /// What the policies say.
@@ -325,7 +326,7 @@ fn fits(test: &Test, attempt: &Attempt<'_>) -> Option<bool> {
 }
 
 /// All values of a header, joined as Envoy joins them.
-fn header(headers: &[(String, String)], name: &str) -> Option<String> {
+fn header(headers: &[Header], name: &str) -> Option<String> {
     let values: Vec<&str> = headers.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str()).collect();
     (!values.is_empty()).then(|| values.join(","))
 }

@@ -123,6 +123,8 @@ impl Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::shared::Text;
+    use crate::outside::wire::Header;
     use serde_json::json;
 
     fn tokens(rules: Value) -> Tokens {
@@ -135,7 +137,7 @@ mod tests {
     }
 
     fn stops(rules: Value, header: Option<(&str, &str)>, path: &str) -> Option<Stop> {
-        let headers: Vec<(String, String)> = header.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect();
+        let headers: Vec<Header> = header.iter().map(|(n, v)| (Text::new(n), Text::new(v))).collect();
         tokens(rules).stops(&Asked { method: "GET", authority: "a.org", path, headers: &headers })
     }
 

@@ -1,5 +1,6 @@
 //! What is asked for, in curl's terms, and the request that it makes.
 
+use crate::base::shared::Text;
 use crate::mesh::follow::request_for;
 use crate::outside::wire::{HttpVersion, Request, Scheme};
 use std::net::IpAddr;
@@ -68,7 +69,7 @@ impl Ask {
                 return Err(format!("{name:?} is no header name; -H takes `Name: value`"));
             }
             request.headers.retain(|(have, _)| !have.eq_ignore_ascii_case(name));
-            request.headers.push((name.clone(), value.clone()));
+            request.headers.push((name.clone().into(), value.clone().into()));
         }
         if self.http10 && !matches!(request.scheme, Scheme::Tcp | Scheme::Udp) {
             request.version = HttpVersion::Http10;
@@ -79,7 +80,7 @@ impl Ask {
             if request.scheme != Scheme::Https {
                 return Err("--sni is for https:// (only a TLS hello carries a server name)".into());
             }
-            request.sni = (!name.is_empty()).then(|| name.clone());
+            request.sni = (!name.is_empty()).then(|| Text::new(name));
         }
         Ok(request)
     }
@@ -97,7 +98,7 @@ impl Ask {
                 continue;
             }
             if !to_host.is_empty() {
-                request.host.clone_from(to_host);
+                request.host = Text::new(to_host);
                 request.address = to_host.parse().ok();
             }
             if !to_port.is_empty() {

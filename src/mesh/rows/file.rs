@@ -323,7 +323,7 @@ impl Step {
         }
         for (name, value) in &self.headers {
             request.headers.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
-            request.headers.push((name.clone(), value.clone()));
+            request.headers.push((name.clone().into(), value.clone().into()));
         }
         if self.http10 {
             request.version = HttpVersion::Http10;

@@ -3,6 +3,7 @@
 
 use crate::mesh::Cause;
 use crate::mesh::trace::log::Entry;
+use crate::mesh::trace::wire::Address;
 use kube_cel::cel::{Context, Program, Value};
 use std::collections::HashMap;
 use std::fmt;
@@ -124,15 +125,16 @@ fn attributes(entry: &Entry) -> Vec<(&'static str, Members)> {
         request.insert("query".into(), Value::from(query.to_string()));
         text(&mut request, "host", &entry.authority);
         text(&mut request, "method", &entry.method);
-        text(&mut request, "protocol", &entry.protocol);
+        text(&mut request, "protocol", entry.protocol);
         text(&mut request, "id", &entry.request_id);
-        let header = |name: &str| entry.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map_or("", |(_, v)| v);
+        let header =
+            |name: &str| entry.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map_or("", |(_, v)| v.as_str());
         text(&mut request, "useragent", header("user-agent"));
         text(&mut request, "referer", header("referer"));
         request.insert("size".into(), Value::Int(entry.received as i64));
         let mut headers: Members = Members::new();
-        for (name, value) in &entry.headers {
-            headers.insert(name.to_ascii_lowercase(), Value::from(value.clone()));
+        for (name, value) in &*entry.headers {
+            headers.insert(name.to_ascii_lowercase(), Value::from(value.to_string()));
         }
         for (name, value) in [(":method", &entry.method), (":path", &entry.path), (":authority", &entry.authority)] {
             text(&mut headers, name, value);
@@ -147,7 +149,7 @@ fn attributes(entry: &Entry) -> Vec<(&'static str, Members)> {
     let mut connection = Members::new();
     text(&mut connection, "requested_server_name", &entry.sni);
     text(&mut connection, "termination_details", &entry.termination);
-    let mut upstream = end(&entry.upstream_host);
+    let mut upstream = end(entry.upstream_host);
     text(&mut upstream, "transport_failure_reason", &entry.transport_failure);
     let mut xds = Members::new();
     text(&mut xds, "cluster_name", &entry.cluster);
@@ -155,18 +157,18 @@ fn attributes(entry: &Entry) -> Vec<(&'static str, Members)> {
         ("request", request),
         ("response", response),
         ("connection", connection),
-        ("source", end(&entry.downstream_remote)),
-        ("destination", end(&entry.downstream_local)),
+        ("source", end(entry.downstream_remote)),
+        ("destination", end(entry.downstream_local)),
         ("upstream", upstream),
         ("xds", xds),
     ]
 }
 
-fn end(socket: &str) -> Members {
+fn end(address: Address) -> Members {
     let mut members = Members::new();
-    if let Some((_, port)) = socket.rsplit_once(':') {
-        members.insert("address".into(), Value::from(socket.to_string()));
-        members.insert("port".into(), Value::Int(port.parse().unwrap_or(0)));
+    if let Some((_, port)) = address.parts() {
+        members.insert("address".into(), Value::from(address.to_string()));
+        members.insert("port".into(), Value::Int(i64::from(port)));
     }
     members
 }

@@ -61,18 +61,20 @@ impl Format {
         Format { shape: Shape::Json(node), omit, unknown: found }
     }
 
-    /// The line without its end.
+    /// Whether this program can fill in all of it.
     ///
     /// # Errors
     /// The operator that is not modelled.
-    pub fn line(&self, entry: &Entry) -> Result<String, Cause> {
-        if let Some(cause) = &self.unknown {
-            return Err(cause.clone());
-        }
-        Ok(match &self.shape {
+    pub fn modelled(&self) -> Result<(), Cause> {
+        self.unknown.clone().map_or(Ok(()), Err)
+    }
+
+    /// The line without its end; of formats that are [`Format::modelled`].
+    pub fn line(&self, entry: &Entry) -> String {
+        match &self.shape {
             Shape::Text(pieces) => fill(pieces, entry, if self.omit { "" } else { "-" }),
             Shape::Json(node) => node.value(entry, self.omit).unwrap_or(Value::Null).to_string(),
-        })
+        }
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::mesh::trace::wire::Address;
 use serde_json::json;
 
 fn entry() -> Entry {
@@ -10,9 +11,9 @@ fn entry() -> Entry {
         details: "via_upstream".into(),
         sent: 5,
         authority: "httpbin.org".into(),
-        headers: vec![("user-agent".into(), "curl".into())],
-        downstream_remote: "10.0.0.1:4000".into(),
-        downstream_local: "1.2.3.4:80".into(),
+        headers: vec![("user-agent".into(), "curl".into())].into(),
+        downstream_remote: Address::At([10, 0, 0, 1].into(), 4000),
+        downstream_local: Address::At([1, 2, 3, 4].into(), 80),
         cluster: "outbound|80||httpbin.org".into(),
         ..Entry::default()
     }
@@ -48,7 +49,7 @@ fn filters_are_cel_over_what_envoy_knows() {
 }
 
 fn line(format: Format, entry: &Entry) -> String {
-    format.line(entry).expect("modelled")
+    format.modelled().map(|()| format.line(entry)).expect("modelled")
 }
 
 #[test]
@@ -62,7 +63,7 @@ fn formats_are_text_or_json() {
     assert_eq!(line(text("%REQ(USER-AGENT):2% 100%% %RESPONSE_FLAGS%x", true), &entry()), "cu 100% x");
     assert_eq!(line(text("%DOWNSTREAM_REMOTE_PORT% %DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%", false), &entry()), "4000 10.0.0.1");
     assert_eq!(line(text("%REQ_WITHOUT_QUERY(:PATH)%", false), &entry()), "/get");
-    let cause = text("%FILTER_STATE(x)% %REQ(A)%", false).line(&entry()).expect_err("not modelled");
+    let cause = text("%FILTER_STATE(x)% %REQ(A)%", false).modelled().expect_err("not modelled");
     assert_eq!(cause.field, "data.mesh accessLogFormat");
     let json = Format::json(
         &json!({"code": "%RESPONSE_CODE%", "flags": "%RESPONSE_FLAGS%", "agent": {"name": "%REQ(USER-AGENT)%", "no": "%REQ(X)%"}, "n": "7",

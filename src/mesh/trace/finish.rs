@@ -3,9 +3,11 @@
 use super::wire::{Got, TlsWhy, What};
 use super::{Ctx, Written};
 use crate::base::outcome::{At, Outcome, Path, TlsBy};
+use crate::mesh::telemetry::Sink;
 use crate::mesh::{Cause, Record, Trace};
 use crate::outside::wire::{DnsAnswer, Failure, LogLine, Reply, Request, Scheme};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// A client that nothing ends waits this long, in milliseconds, before the trace gives up for it.
 const FOREVER_MS: u64 = 3_600_000;
@@ -112,7 +114,7 @@ fn limit(request: &Request, got: &Got) -> Option<u64> {
 fn give_up(ctx: &mut Ctx<'_>, got: &mut Got, limit: u64) -> Reply {
     let connecting = got.what == What::Dropped;
     for written in ctx.written.iter_mut().filter(|w| w.http) {
-        let entry = &mut written.entry;
+        let entry = Arc::make_mut(&mut written.entry);
         (entry.code, entry.sent, entry.service_time) = (0, 0, None);
         (entry.flags, entry.details) = ("DC".into(), "downstream_remote_disconnect".into());
         entry.duration = limit;
@@ -149,7 +151,7 @@ fn reply(got: &Got, request: &Request, address: IpAddr) -> Reply {
         What::Reset | What::StreamReset => Failure::ReceiveReset,
         What::Tls { why: TlsWhy::WrongVersion, .. } => Failure::TlsWrongVersion,
         What::Tls { why: TlsWhy::Name(names), .. } => {
-            Failure::CertificateName { wanted: names.first().cloned().unwrap_or_else(|| request.host.clone()) }
+            Failure::CertificateName { wanted: names.first().cloned().unwrap_or_else(|| request.host.to_string()) }
         }
         What::Tls { why: TlsWhy::UnknownIssuer, .. } => Failure::CertificateUnknownIssuer,
         What::Tls { why: TlsWhy::Reset, .. } => Failure::TlsHandshakeClosed { reset: true },
@@ -169,8 +171,8 @@ fn log_lines(ctx: &mut Ctx<'_>) -> Result<Vec<LogLine>, Cause> {
         if listener_off && entry.details == "filter_chain_not_found" {
             continue;
         }
-        for sink in sinks.iter() {
-            let Some(text) = sink.line(&entry)? else { continue };
+        for at in 0..sinks.len() {
+            let Some(text) = Sink::line(&sinks, at, &entry)? else { continue };
             if let Some(h) = ctx.hops.get_mut(hop) {
                 h.log.get_or_insert_with(|| text.clone());
             }

@@ -6,16 +6,19 @@ mod forward;
 mod matching;
 mod mirror;
 
-use super::local::{encode, relay, reply};
+use super::local::{encode, lower_names, relay, reply};
 use super::log::Entry;
 use super::wire::{Connection, Got, Message, What};
 use super::{Ctx, Place, guard, why};
 use crate::base::outcome::{At as Gate, Outcome, Path};
+use crate::base::shared::Text;
 use crate::mesh::Cause;
 use crate::mesh::compile::rules::Edits;
 use crate::mesh::policy::{Stop, values};
 use crate::mesh::proxy::{Action, Route};
-use crate::outside::wire::{HttpVersion, Response};
+use crate::outside::answer::lower;
+use crate::outside::wire::{Header, HttpVersion, Response};
+use std::borrow::Cow;
 
 /// Where the request stands.
 pub struct At<'x> {
@@ -23,10 +26,10 @@ pub struct At<'x> {
     pub hop: usize,
     pub connection: Connection,
     /// The server name of TLS that ended here.
-    pub sni: Option<String>,
+    pub sni: Option<Text>,
     /// The client's identity on TLS that ended here.
-    pub principal: Option<String>,
-    pub config: &'x str,
+    pub principal: Option<Text>,
+    pub config: &'x Text,
 }
 
 impl At<'_> {
@@ -44,16 +47,16 @@ impl At<'_> {
 struct Own<'t> {
     status: u16,
     body: &'t str,
-    extra: Vec<(&'static str, String)>,
-    flags: &'t str,
-    details: &'t str,
+    extra: Vec<Header>,
+    flags: Text,
+    details: Text,
     outcome: Outcome,
     cause: Cause,
 }
 
 /// Takes the request through this proxy.
 pub fn hop(ctx: &mut Ctx<'_>, at: &At<'_>, mut message: Message) -> Got {
-    ctx.hops[at.hop].route_config = Some(at.config.to_string());
+    ctx.hops[at.hop].route_config = Some(at.config.clone());
     if at.place.proxy.gateway && message.version == HttpVersion::Http10 {
         return too_old(ctx, at, &message);
     }
@@ -95,8 +98,8 @@ fn take(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, mut message: Message, 
     if let cors::Says::Answers(extra) = said {
         let cause = rule_part(route, "corsPolicy").saying("The rule's CORS policy answers preflights.");
         let outcome = Outcome::AnsweredByProxy;
-        let flags = entry.flags.clone();
-        let own = Own { status: 200, body: "", extra, flags: &flags, details: "cors_response", outcome, cause };
+        let (flags, details) = (entry.flags.clone(), "cors_response".into());
+        let own = Own { status: 200, body: "", extra, flags, details, outcome, cause };
         entry.duration = delay;
         name_cluster(ctx, at, &mut entry, route);
         return at_once(ctx, at, entry, &message, own).after(delay);
@@ -106,13 +109,12 @@ fn take(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, mut message: Message, 
         Action::Redirect(redirect) => {
             let location = edits::location(redirect, &message, route);
             entry.duration = delay;
-            let flags = entry.flags.clone();
             let own = Own {
                 status: redirect.code,
                 body: "",
-                extra: vec![("location", location)],
-                flags: &flags,
-                details: "direct_response",
+                extra: vec![("location".into(), location.into())],
+                flags: entry.flags.clone(),
+                details: "direct_response".into(),
                 outcome: Outcome::AnsweredByProxy,
                 cause: route.cause.clone(),
             };
@@ -138,7 +140,7 @@ fn led(mut got: Got, edits: &[&Edits]) -> Got {
 }
 
 /// An answer with the permissions of the CORS filter: in the place of the origin's own where it has them.
-fn permitted(mut got: Got, permissions: Vec<(String, String)>) -> Got {
+fn permitted(mut got: Got, permissions: Vec<Header>) -> Got {
     if let What::Response(response) = &mut got.what {
         for (name, value) in permissions {
             match response.headers.iter_mut().find(|(n, _)| *n == name) {
@@ -159,7 +161,6 @@ struct Delayed {
 fn direct(ctx: &mut Ctx<'_>, at: &At<'_>, from: Delayed, message: &Message, route: &Route, answered: (u16, &str)) -> Got {
     let Delayed { mut entry, delay } = from;
     entry.duration = delay;
-    let flags = entry.flags.clone();
     let blocked = route.name == "block_all";
     let cause =
         if blocked { why::blocked(ctx, at.place, &message.authority, at.connection.target.1) } else { route.cause.clone() };
@@ -167,8 +168,8 @@ fn direct(ctx: &mut Ctx<'_>, at: &At<'_>, from: Delayed, message: &Message, rout
         status: answered.0,
         body: answered.1,
         extra: Vec::new(),
-        flags: &flags,
-        details: "direct_response",
+        flags: entry.flags.clone(),
+        details: "direct_response".into(),
         outcome: if blocked { Outcome::BlockedRegistryOnly } else { Outcome::AnsweredByProxy },
         cause,
     };
@@ -178,8 +179,9 @@ fn direct(ctx: &mut Ctx<'_>, at: &At<'_>, from: Delayed, message: &Message, rout
 fn abort(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, message: &Message, fault: (u16, u64), route: &Route) -> Got {
     let flags = if fault.1 > 0 { "DI,FI" } else { "FI" };
     let cause = rule_part(route, "fault.abort").saying("The rule injects an abort.");
-    let (body, details) = ("fault filter abort", "fault_filter_abort");
-    let own = Own { status: fault.0, body, extra: Vec::new(), flags, details, outcome: Outcome::AnsweredByProxy, cause };
+    let (body, details) = ("fault filter abort", "fault_filter_abort".into());
+    let own =
+        Own { status: fault.0, body, extra: Vec::new(), flags: flags.into(), details, outcome: Outcome::AnsweredByProxy, cause };
     entry.duration = fault.1;
     name_cluster(ctx, at, &mut entry, route);
     led(at_once(ctx, at, entry, message, own).after(fault.1), &[&route.headers.response])
@@ -202,7 +204,7 @@ fn rule_part(route: &Route, name: &str) -> Cause {
 fn too_old(ctx: &mut Ctx<'_>, at: &At<'_>, message: &Message) -> Got {
     let entry = Entry {
         start: ctx.started(),
-        protocol: "HTTP/1.1".into(),
+        protocol: "HTTP/1.1",
         downstream_local: at.connection.local(),
         downstream_remote: at.connection.remote(),
         ..Entry::default()
@@ -212,8 +214,8 @@ fn too_old(ctx: &mut Ctx<'_>, at: &At<'_>, message: &Message) -> Got {
         status: 426,
         body: "Upgrade Required",
         extra: Vec::new(),
-        flags: "DPE",
-        details: "low_version",
+        flags: "DPE".into(),
+        details: "low_version".into(),
         outcome: Outcome::ProtocolMismatch,
         cause: Cause::new("default", "HTTP/1.0", "Envoy takes no HTTP/1.0 at a gateway."),
     };
@@ -229,31 +231,33 @@ fn too_old(ctx: &mut Ctx<'_>, at: &At<'_>, message: &Message) -> Got {
 
 /// What the proxy adds to a request before it looks at it.
 fn prepare(ctx: &mut Ctx<'_>, at: &At<'_>, message: &mut Message) {
-    for (name, _) in &mut message.headers {
-        *name = name.to_ascii_lowercase();
+    if message.headers.iter().any(|(name, _)| matches!(lower(name), Cow::Owned(_))) {
+        lower_names(message.edit());
     }
-    message.path = values::normal(std::mem::take(&mut message.path));
-    message.set("x-forwarded-proto", if at.sni.is_some() { "https" } else { "http" });
+    if let Some(path) = values::normal(&message.path) {
+        message.path = path.into();
+    }
+    message.keep("x-forwarded-proto", if at.sni.is_some() { "https" } else { "http" });
     let renews = at.place.proxy.gateway && ctx.model.options().facts.gateway_renews_request_id;
     if renews || message.header("x-request-id").is_none() {
-        let id = ctx.request_id();
-        message.set("x-request-id", &id);
+        message.set("x-request-id", ctx.draw().request_id());
     }
-    message.set("x-envoy-attempt-count", "1");
+    message.keep("x-envoy-attempt-count", "1");
     if let Some(ip) = at.connection.source.0.filter(|_| at.place.proxy.gateway) {
-        let before = message.header("x-forwarded-for").map(|list| format!("{list},")).unwrap_or_default();
-        message.set("x-forwarded-for", &format!("{before}{ip}"));
-        message.set("x-envoy-external-address", &ip.to_string());
+        let own = Text::late(move || ip.to_string());
+        let list = message.header("x-forwarded-for").map(|before| format!("{before},{ip}").into());
+        message.set("x-forwarded-for", list.unwrap_or_else(|| own.clone()));
+        message.set("x-envoy-external-address", own);
     }
 }
 
 fn entry(ctx: &Ctx<'_>, at: &At<'_>, message: &Message) -> Entry {
-    let header = |name: &str| message.header(name).unwrap_or("").to_string();
+    let header = |name: &str| message.header(name).cloned().unwrap_or_default();
     Entry {
         start: ctx.started(),
         method: message.method.clone(),
-        path: message.original_path.clone().unwrap_or_else(|| message.path.clone()),
-        protocol: if message.version == HttpVersion::Http2 { "HTTP/2".into() } else { "HTTP/1.1".into() },
+        path: message.original_path.as_ref().unwrap_or(&message.path).clone(),
+        protocol: if message.version == HttpVersion::Http2 { "HTTP/2" } else { "HTTP/1.1" },
         received: message.body_len,
         forwarded_for: header("x-forwarded-for"),
         headers: message.headers.clone(),
@@ -268,7 +272,7 @@ fn entry(ctx: &Ctx<'_>, at: &At<'_>, message: &Message) -> Entry {
 
 fn no_route(ctx: &mut Ctx<'_>, at: &At<'_>, entry: Entry, message: &Message) -> Got {
     let cause = why::no_route(ctx, at.place, at.config, message);
-    let (flags, details) = ("NR", "route_not_found");
+    let (flags, details) = ("NR".into(), "route_not_found".into());
     let own = Own { status: 404, body: "", extra: Vec::new(), flags, details, outcome: Outcome::NoRoute, cause };
     at_once(ctx, at, entry, message, own)
 }
@@ -284,9 +288,10 @@ fn stopped(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, message: &Message, 
     let (status, body, extra, details, cause) = match stop {
         Stop::NotModelled(cause) => return Got::not_modelled(cause),
         Stop::Denied(details, cause) => (403, guard::DENIED, Vec::new(), details, cause),
-        Stop::Token(no) => (no.status, no.body, vec![("www-authenticate", no.challenge)], no.details, no.cause),
+        Stop::Token(no) => (no.status, no.body, vec![("www-authenticate".into(), no.challenge.into())], no.details, no.cause),
     };
-    let own = Own { status, body, extra, flags: "", details: &details, outcome: Outcome::BlockedPolicy, cause };
+    let own =
+        Own { status, body, extra, flags: Text::default(), details: details.into(), outcome: Outcome::BlockedPolicy, cause };
     at_once(ctx, at, entry, message, own)
 }
 
@@ -316,8 +321,8 @@ fn at_once(ctx: &mut Ctx<'_>, at: &At<'_>, entry: Entry, message: &Message, own:
 fn answer(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, message: &Message, own: Own<'_>) -> Got {
     let response = encode(reply(own.status, own.body, &own.extra, at.place.server(), ctx.inputs.now, message), message);
     entry.code = own.status;
-    entry.flags = own.flags.into();
-    entry.details = own.details.into();
+    entry.flags = own.flags;
+    entry.details = own.details;
     entry.sent = response.body.len() as u64;
     ctx.write(at.hop, at.place, entry, true);
     Got::end(What::Response(response), own.outcome, at.gate(), own.cause)
@@ -345,4 +350,4 @@ pub fn way_of(ctx: &Ctx<'_>, cluster: &str, host: &str) -> Path {
     way(ctx, cluster, host)
 }
 
-pub use forward::{beyond, choose, failure_body, tls_words};
+pub use forward::{beyond, choose, failure_body, mesh_name, tls_words};

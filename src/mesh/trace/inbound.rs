@@ -2,9 +2,10 @@
 
 use super::local::{encode, relay, reply};
 use super::log::Entry;
-use super::wire::{Connection, Got, Message, TlsWhy, What, Wire, socket};
+use super::wire::{Address, Connection, Got, Message, TlsWhy, What, Wire, socket};
 use super::{Ctx, Place, guard, http, server};
 use crate::base::outcome::{At, Outcome};
+use crate::base::shared::Text;
 use crate::k8s::Object;
 use crate::mesh::Cause;
 use crate::mesh::compile::registry::{From, Protocol};
@@ -33,7 +34,7 @@ pub fn injected(ctx: &mut Ctx<'_>, pod: &Arc<Object>, connection: Connection, mu
         return Got::not_modelled(cause);
     }
     let port = connection.target.1;
-    let sni = wire.sni().map(String::from);
+    let sni = wire.sni().cloned();
     let hop = ctx.hop(&place);
     ctx.hops[hop].listener = Some("virtualInbound".into());
     if let Some(got) = refused_transport(ctx, &place, hop, connection, &wire) {
@@ -41,13 +42,13 @@ pub fn injected(ctx: &mut Ctx<'_>, pod: &Arc<Object>, connection: Connection, mu
     }
     let mtls = wire.layers.first().is_some_and(|l| l.mesh);
     let principal = if mtls { wire.layers.remove(0).principal } else { None };
-    ctx.hops[hop].cluster = Some(format!("inbound|{port}||"));
+    ctx.hops[hop].cluster = Some(format!("inbound|{port}||").into());
     if let Some(message) = wire.http.as_mut().filter(|_| wire.layers.is_empty()) {
-        message.path = values::normal(std::mem::take(&mut message.path));
+        message.path = values::normal(&message.path).map_or_else(|| message.path.clone(), Text::from);
     }
     if wire.http.as_ref().is_some_and(|m| wire.layers.is_empty() && m.header("x-request-id").is_none()) {
-        let id = ctx.request_id();
-        wire.http.iter_mut().for_each(|m| m.set("x-request-id", &id));
+        let id = ctx.draw().request_id();
+        wire.http.iter_mut().for_each(|m| m.set("x-request-id", id.clone()));
     }
     let message = wire.http.clone();
     let mut entry = inbound_entry(ctx, connection, port, message.as_ref());
@@ -60,7 +61,7 @@ pub fn injected(ctx: &mut Ctx<'_>, pod: &Arc<Object>, connection: Connection, mu
             return stopped(ctx, entering, stop, http);
         }
     }
-    ctx.hops[hop].endpoint = Some(connection.local());
+    ctx.hops[hop].endpoint = Some(socket(connection.target.0, connection.target.1));
     let got = server::plain(ctx, pod, connection, wire.clone());
     let Entering { entry, .. } = &mut entering;
     match (got.what, message) {
@@ -83,13 +84,13 @@ pub fn injected(ctx: &mut Ctx<'_>, pod: &Arc<Object>, connection: Connection, mu
             let detail = "remote_connection_failure|delayed_connect_error:_Connection_refused";
             entry.code = 503;
             entry.flags = "UF".into();
-            entry.details = format!("upstream_reset_before_response_started{{{detail}}}");
+            entry.details = format!("upstream_reset_before_response_started{{{detail}}}").into();
             entry.sent = response.body.len() as u64;
             ctx.write(hop, &place, entering.entry, true);
             Got { what: What::Response(encode(response, &message)), ..got }
         }
         (what, _) => {
-            ctx.write(hop, &place, Entry { method: "-".into(), protocol: String::new(), ..entering.entry }, false);
+            ctx.write(hop, &place, Entry { method: "-".into(), protocol: "", ..entering.entry }, false);
             let what = if what == What::Refused { What::Closed } else { what };
             Got { what, ..got }
         }
@@ -150,11 +151,11 @@ fn stopped(ctx: &mut Ctx<'_>, entering: Entering<'_>, stop: Stop, message: Optio
     let (status, body, extra, details, cause) = match stop {
         Stop::NotModelled(cause) => return Got::not_modelled(cause),
         Stop::Denied(details, cause) => (403, guard::DENIED, Vec::new(), details, cause),
-        Stop::Token(no) => (no.status, no.body, vec![("www-authenticate", no.challenge)], no.details, no.cause),
+        Stop::Token(no) => (no.status, no.body, vec![("www-authenticate".into(), no.challenge.into())], no.details, no.cause),
     };
     let Some(message) = message else {
-        ctx.hops[hop].endpoint = Some(connection.local());
-        let entry = Entry { method: "-".into(), protocol: String::new(), termination: details, ..entry };
+        ctx.hops[hop].endpoint = Some(socket(connection.target.0, connection.target.1));
+        let entry = Entry { method: "-".into(), protocol: "", termination: details.into(), ..entry };
         ctx.write(hop, place, entry, false);
         return Got::end(What::Closed, Outcome::BlockedPolicy, At::Sidecar, cause);
     };
@@ -163,7 +164,7 @@ fn stopped(ctx: &mut Ctx<'_>, entering: Entering<'_>, stop: Stop, message: Optio
         response.headers.push(("connection".into(), "close".into()));
     }
     entry.code = status;
-    entry.details = details;
+    entry.details = details.into();
     entry.route = "default".into();
     entry.sent = response.body.len() as u64;
     (entry.upstream_host, entry.upstream_local) = Default::default();
@@ -172,21 +173,20 @@ fn stopped(ctx: &mut Ctx<'_>, entering: Entering<'_>, stop: Stop, message: Optio
 }
 
 fn inbound_entry(ctx: &mut Ctx<'_>, connection: Connection, port: u16, message: Option<&Message>) -> Entry {
-    let local = ctx.port();
-    let header = |name: &str| message.and_then(|m| m.header(name)).unwrap_or("").to_string();
+    let local = ctx.draw();
+    let header = |name: &str| message.and_then(|m| m.header(name)).cloned().unwrap_or_default();
     Entry {
         start: ctx.inputs.now,
         method: message.map_or("-".into(), |m| m.method.clone()),
-        path: message.map(|m| m.original_path.clone().unwrap_or_else(|| m.path.clone())).unwrap_or_default(),
-        protocol: message
-            .map_or(String::new(), |m| if m.version == HttpVersion::Http2 { "HTTP/2".into() } else { "HTTP/1.1".into() }),
+        path: message.map(|m| m.original_path.as_ref().unwrap_or(&m.path).clone()).unwrap_or_default(),
+        protocol: message.map_or("", |m| if m.version == HttpVersion::Http2 { "HTTP/2" } else { "HTTP/1.1" }),
         received: message.map_or(0, |m| m.body_len),
         request_id: header("x-request-id"),
         headers: message.map(|m| m.headers.clone()).unwrap_or_default(),
         authority: message.map(|m| m.authority.clone()).unwrap_or_default(),
         upstream_host: connection.local(),
-        cluster: format!("inbound|{port}||"),
-        upstream_local: socket(IpAddr::from([127, 0, 0, 6]), local),
+        cluster: format!("inbound|{port}||").into(),
+        upstream_local: Address::Ephemeral(IpAddr::from([127, 0, 0, 6]), local),
         downstream_local: connection.local(),
         downstream_remote: connection.remote(),
         ..Entry::default()

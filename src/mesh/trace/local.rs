@@ -2,17 +2,23 @@
 
 use super::wire::Message;
 use crate::base::clock::Time;
-use crate::outside::answer::reason;
-use crate::outside::wire::{HttpVersion, Response};
+use crate::base::shared::Text;
+use crate::outside::answer::{date, lower, reason};
+use crate::outside::wire::{Header, HttpVersion, Response};
+use std::borrow::Cow;
+
+/// How many headers an answer of a proxy has, so that the list need not grow.
+const USUAL: usize = 4;
 
 /// An answer of the proxy itself. Its length header is added by [`encode`] when it has no body.
-pub fn reply(status: u16, body: &str, extra: &[(&str, String)], server: &str, now: Time, message: &Message) -> Response {
-    let mut headers: Vec<(String, String)> = extra.iter().map(|(n, v)| (n.to_string(), v.clone())).collect();
+pub fn reply(status: u16, body: &str, extra: &[Header], server: &'static str, now: Time, message: &Message) -> Response {
+    let mut headers: Vec<Header> = Vec::with_capacity(extra.len() + USUAL);
+    headers.extend_from_slice(extra);
     if !body.is_empty() {
-        headers.push(("content-length".into(), body.len().to_string()));
+        headers.push(("content-length".into(), Text::number(body.len() as u64)));
         headers.push(("content-type".into(), "text/plain".into()));
     }
-    headers.push(("date".into(), now.http_date()));
+    headers.push(("date".into(), date(now)));
     headers.push(("server".into(), server.into()));
     if body.is_empty() && message.body_len > 0 && message.version == HttpVersion::Http11 {
         headers.push(("connection".into(), "close".into()));
@@ -23,11 +29,9 @@ pub fn reply(status: u16, body: &str, extra: &[(&str, String)], server: &str, no
 
 /// What a proxy makes of an upstream's answer: lower-case names, its own `server`, no connection headers, the time that the upstream
 /// took, a date when there was none, Envoy's own reason phrase.
-pub fn relay(mut response: Response, server: &str, service_ms: u64, now: Time, message: &Message) -> Response {
+pub fn relay(mut response: Response, server: &'static str, service_ms: u64, now: Time, message: &Message) -> Response {
     let hop_by_hop = ["connection", "keep-alive", "transfer-encoding", "upgrade", "proxy-connection"];
-    for (name, _) in &mut response.headers {
-        *name = name.to_ascii_lowercase();
-    }
+    lower_names(&mut response.headers);
     let empty = response.status == 204;
     response.headers.retain(|(name, _)| !hop_by_hop.contains(&name.as_str()) && (!empty || name != "content-length"));
     let has = |r: &Response, name: &str| r.headers.iter().any(|(n, _)| n == name);
@@ -35,11 +39,11 @@ pub fn relay(mut response: Response, server: &str, service_ms: u64, now: Time, m
         *value = server.into();
     }
     match response.headers.iter_mut().find(|(n, _)| n == "x-envoy-upstream-service-time") {
-        Some((_, value)) => *value = service_ms.to_string(),
-        None => response.headers.push(("x-envoy-upstream-service-time".into(), service_ms.to_string())),
+        Some((_, value)) => *value = Text::number(service_ms),
+        None => response.headers.push(("x-envoy-upstream-service-time".into(), Text::number(service_ms))),
     }
     if !has(&response, "date") {
-        response.headers.push(("date".into(), now.http_date()));
+        response.headers.push(("date".into(), date(now)));
     }
     if !has(&response, "server") {
         response.headers.push(("server".into(), server.into()));
@@ -47,6 +51,29 @@ pub fn relay(mut response: Response, server: &str, service_ms: u64, now: Time, m
     response.reason = reason(response.status).into();
     response.version = message.version;
     response
+}
+
+/// Names that clients and servers write in their own way and proxies in lower case, so that no text is made for them.
+const NAMES: [&str; 10] = [
+    "user-agent",
+    "accept",
+    "content-length",
+    "content-type",
+    "date",
+    "server",
+    "location",
+    "connection",
+    "host",
+    "access-control-allow-origin",
+];
+
+/// Header names as proxies write them.
+pub fn lower_names(headers: &mut [Header]) {
+    for (name, _) in headers {
+        if let Cow::Owned(lower) = lower(name) {
+            *name = NAMES.iter().find(|known| **known == lower).map_or_else(|| lower.into(), |known| Text::fixed(known));
+        }
+    }
 }
 
 /// The framing header that HTTP/1.1 needs and the answer does not have yet.

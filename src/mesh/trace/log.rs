@@ -1,7 +1,12 @@
 //! Access-log lines: Istio's default format, a custom one, JSON.
 
+use super::wire::Address;
 use crate::base::clock::Time;
+use crate::base::shared::Text;
+use crate::outside::wire::Header;
 use serde_json::{Map, Value};
+use std::net::IpAddr;
+use std::sync::Arc;
 
 /// Istio's default text format (pilot/pkg/model/telemetry_logging.go), without the trailing newline.
 const DEFAULT: &str = "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" %RESPONSE_CODE% %RESPONSE_FLAGS% \
@@ -50,35 +55,36 @@ pub fn json_format(custom: &str) -> Value {
     Value::Object(own.unwrap_or_else(|| JSON.iter().map(|(k, v)| (k.to_string(), (*v).into())).collect()))
 }
 
-/// What a proxy knows about an exchange when it ends. Empty strings print as `-`.
+/// What a proxy knows about an exchange when it ends. Empty texts print as `-`. Most entries are never printed, so it holds what the
+/// line is made of rather than texts made for it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Entry {
     pub start: Time,
-    pub method: String,
+    pub method: Text,
     /// As the client sent it, before any rewrite.
-    pub path: String,
-    pub protocol: String,
+    pub path: Text,
+    pub protocol: &'static str,
     pub code: u16,
-    pub flags: String,
-    pub details: String,
-    pub termination: String,
-    pub transport_failure: String,
+    pub flags: Text,
+    pub details: Text,
+    pub termination: Text,
+    pub transport_failure: Text,
     pub received: u64,
     pub sent: u64,
     pub duration: u64,
     pub service_time: Option<u64>,
-    pub forwarded_for: String,
+    pub forwarded_for: Text,
     /// The request's headers as the proxy sent them on.
-    pub headers: Vec<(String, String)>,
-    pub request_id: String,
-    pub authority: String,
-    pub upstream_host: String,
-    pub cluster: String,
-    pub upstream_local: String,
-    pub downstream_local: String,
-    pub downstream_remote: String,
-    pub sni: String,
-    pub route: String,
+    pub headers: Arc<Vec<Header>>,
+    pub request_id: Text,
+    pub authority: Text,
+    pub upstream_host: Address,
+    pub cluster: Text,
+    pub upstream_local: Address,
+    pub downstream_local: Address,
+    pub downstream_remote: Address,
+    pub sni: Text,
+    pub route: Text,
 }
 
 /// A reason as Envoy logs it: blanks would end a field, so they are underscores.
@@ -115,7 +121,7 @@ impl Entry {
                     number(ms);
                 }
             }
-            "PROTOCOL" => out.push_str(&self.protocol),
+            "PROTOCOL" => out.push_str(self.protocol),
             "RESPONSE_CODE" => number(u64::from(self.code)),
             "RESPONSE_FLAGS" => out.push_str(&self.flags),
             "RESPONSE_CODE_DETAILS" => out.push_str(&self.details),
@@ -127,24 +133,26 @@ impl Entry {
             "UPSTREAM_CLUSTER" | "UPSTREAM_CLUSTER_RAW" => out.push_str(&self.cluster),
             "REQUESTED_SERVER_NAME" => out.push_str(&self.sni),
             "ROUTE_NAME" => out.push_str(&self.route),
-            _ => out.push_str(self.address(name)),
+            _ => self.address(name, out),
         }
     }
 
     /// `DOWNSTREAM_REMOTE_ADDRESS`, the same with `_WITHOUT_PORT`, `DOWNSTREAM_REMOTE_PORT`, and so on for the other ends.
-    fn address(&self, name: &str) -> &str {
-        let Some((end, part)) = address_of(name) else { return "" };
+    fn address(&self, name: &str, out: &mut String) {
+        use std::fmt::Write;
+        let Some((end, part)) = address_of(name) else { return };
         let whole = match end {
-            "UPSTREAM_HOST" | "UPSTREAM_REMOTE" => &self.upstream_host,
-            "UPSTREAM_LOCAL" => &self.upstream_local,
-            "DOWNSTREAM_LOCAL" => &self.downstream_local,
-            _ => &self.downstream_remote,
+            "UPSTREAM_HOST" | "UPSTREAM_REMOTE" => self.upstream_host,
+            "UPSTREAM_LOCAL" => self.upstream_local,
+            "DOWNSTREAM_LOCAL" => self.downstream_local,
+            _ => self.downstream_remote,
         };
-        match (part, whole.rsplit_once(':')) {
-            ("_ADDRESS_WITHOUT_PORT", Some((ip, _))) => ip,
-            ("_PORT", Some((_, port))) => port,
-            _ => whole,
-        }
+        let _ = match (part, whole.parts()) {
+            ("_ADDRESS_WITHOUT_PORT", Some((IpAddr::V6(ip), _))) => write!(out, "[{ip}]"),
+            ("_ADDRESS_WITHOUT_PORT", Some((ip, _))) => write!(out, "{ip}"),
+            ("_PORT", Some((_, port))) => write!(out, "{port}"),
+            _ => write!(out, "{whole}"),
+        };
     }
 
     /// `%REQ(A?B)%`: the first of the two that is there.

@@ -1,6 +1,6 @@
 //! The network between pods and the world: who receives a connection to an address.
 
-use super::wire::{Connection, Got, What, Wire};
+use super::wire::{Connection, Got, Source, What, Wire};
 use super::{Ctx, firewall, inbound, server};
 use crate::base::outcome::{At, Outcome};
 use crate::k8s::Object;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::net::IpAddr;
 
 /// Opens a connection to an address and sends what is on the wire.
-pub fn reach(ctx: &mut Ctx<'_>, source: (Option<IpAddr>, u16), ip: IpAddr, port: u16, wire: Wire) -> Got {
+pub fn reach(ctx: &mut Ctx<'_>, source: Source, ip: IpAddr, port: u16, wire: Wire) -> Got {
     if ip.is_loopback() {
         let pod = ctx.client;
         return server::own_pod(ctx, pod, Connection { source, target: (ip, port) }, wire);
@@ -43,7 +43,7 @@ fn dropped(cause: Cause) -> Got {
 }
 
 /// kube-proxy: a cluster address to one of the ready endpoints.
-fn to_service(ctx: &mut Ctx<'_>, service: &Object, source: (Option<IpAddr>, u16), port: u16, wire: Wire) -> Got {
+fn to_service(ctx: &mut Ctx<'_>, service: &Object, source: Source, port: u16, wire: Wire) -> Got {
     let object = service.key().to_string();
     let ports = service.at(&["spec", "ports"]).as_array().cloned().unwrap_or_default();
     let Some(i) = ports.iter().position(|p| p.get("port").and_then(Value::as_u64) == Some(u64::from(port))) else {
@@ -69,7 +69,7 @@ fn to_service(ctx: &mut Ctx<'_>, service: &Object, source: (Option<IpAddr>, u16)
 }
 
 /// The API server runs on a node: a policy sees the node's address and the port behind the Service.
-fn to_api_server(ctx: &mut Ctx<'_>, service: &Object, source: (Option<IpAddr>, u16), at: (usize, u16), wire: Wire) -> Got {
+fn to_api_server(ctx: &mut Ctx<'_>, service: &Object, source: Source, at: (usize, u16), wire: Wire) -> Got {
     let (i, port) = at;
     let nodes = ctx.model.snapshot().list("", "Node");
     let addresses = nodes.filter_map(|n| n.at(&["status", "addresses"]).as_array()).flatten();

@@ -4,6 +4,7 @@ use super::log::Entry;
 use super::wire::{Connection, Got, Layer, Message, TlsWhy, What, Wire};
 use super::{Ctx, MAX_HOPS, Place, http, tcp, why};
 use crate::base::outcome::{At, Outcome};
+use crate::base::shared::Text;
 use crate::k8s::Object;
 use crate::mesh::compile::listeners::{self, Seen};
 use crate::mesh::policy::certificates::{Client, Found};
@@ -42,8 +43,8 @@ pub fn gateway(ctx: &mut Ctx<'_>, pod: &Arc<Object>, connection: Connection, wir
     }
     let hop = ctx.hop(&place);
     ctx.hops[hop].listener = Some(listener.name.clone());
-    let seen = Seen { ip, tls: wire.is_tls(), sni: wire.sni(), http: wire.is_sniffed_http() };
-    let sni = wire.sni().map(String::from);
+    let seen = Seen { ip, tls: wire.is_tls(), sni: wire.sni().map(Text::as_str), http: wire.is_sniffed_http() };
+    let sni = wire.sni().cloned();
     let entry = Entry {
         start: ctx.inputs.now,
         downstream_local: connection.local(),
@@ -73,15 +74,8 @@ pub fn gateway(ctx: &mut Ctx<'_>, pod: &Arc<Object>, connection: Connection, wir
     let got = match (&chain.filter, wire.http.clone()) {
         (Filter::Http(_), _) if !wire.layers.is_empty() => {
             let details = "http1.codec_error".into();
-            let entry = Entry {
-                protocol: "HTTP/1.1".into(),
-                code: 400,
-                flags: "DPE".into(),
-                details,
-                sent: 11,
-                sni: String::new(),
-                ..entry
-            };
+            let entry =
+                Entry { protocol: "HTTP/1.1", code: 400, flags: "DPE".into(), details, sent: 11, sni: Text::default(), ..entry };
             ctx.write(hop, &place, entry, true);
             let what = What::Tls { depth: 0, why: TlsWhy::WrongVersion };
             Got::end(what, Outcome::ProtocolMismatch, At::Gateway, chain.cause.clone()).after(1)
@@ -108,7 +102,7 @@ fn too_long(ctx: &mut Ctx<'_>, place: &Place, connection: Connection, wire: &Wir
     let entry = Entry {
         start: ctx.inputs.now,
         method: "-".into(),
-        protocol: "HTTP/2".into(),
+        protocol: "HTTP/2",
         flags: "DR".into(),
         details: "http2.header_list_size_too_large".into(),
         downstream_local: connection.local(),
@@ -120,7 +114,7 @@ fn too_long(ctx: &mut Ctx<'_>, place: &Place, connection: Connection, wire: &Wir
 }
 
 /// Takes off the TLS that ends at this chain, and gives the client's identity.
-fn terminate(ctx: &Ctx<'_>, how: Terminate, wire: &mut Wire, chain: &FilterChain) -> Result<Option<String>, Box<Got>> {
+fn terminate(ctx: &Ctx<'_>, how: Terminate, wire: &mut Wire, chain: &FilterChain) -> Result<Option<Text>, Box<Got>> {
     let layer = wire.layers.remove(0);
     let cause = &chain.cause;
     match (how, layer.mesh) {
@@ -377,13 +371,17 @@ fn refusal(layer: &Layer, site: &Site) -> Option<TlsWhy> {
     let shown = site.certificate.join(", ");
     // Names that a DestinationRule gives are matchers of the proxy; the request's own host is a list that it verifies.
     let names = match (layer.by_client, layer.own_names) {
-        (true, _) => layer.names.clone(),
+        (true, _) => layer.names.iter().map(String::from).collect(),
         (false, true) => vec![format!("SAN matcher, certificate SANs are [{shown}]")],
         (false, false) => {
-            vec![format!("verify SAN list, expected SANs: [{}], certificate SANs: [{shown}]", layer.names.join(", "))]
+            vec![format!("verify SAN list, expected SANs: [{}], certificate SANs: [{shown}]", joined(&layer.names))]
         }
     };
     (!fits).then_some(TlsWhy::Name(names))
+}
+
+fn joined(names: &[Text]) -> String {
+    names.iter().map(Text::as_str).collect::<Vec<_>>().join(", ")
 }
 
 /// Ports on which an origin that nobody looked at is taken to speak TLS and nothing else.
@@ -410,7 +408,8 @@ fn assumed(ctx: &mut Ctx<'_>, (ip, port): (IpAddr, u16), mut wire: Wire) -> Got 
     if wire.http.is_none() {
         return Got::end(What::Closed, delivered(ctx, None, ip), At::Origin, cause);
     }
-    let headers = vec![("date".to_string(), ctx.inputs.now.http_date()), ("content-length".into(), "0".into())];
+    let mut headers = Vec::with_capacity(4);
+    headers.extend([("date".into(), answer::date(ctx.inputs.now)), ("content-length".into(), "0".into())]);
     let version = wire.http.as_ref().map_or(HttpVersion::Http11, |m| m.version);
     let response = Response { version, status: 200, reason: "OK".into(), headers, body: Vec::new(), peer: None };
     let outcome = delivered(ctx, None, ip);

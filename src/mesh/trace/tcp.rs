@@ -3,9 +3,10 @@
 use super::http::way_of;
 use super::log::{self, Entry};
 use super::upstream::{Asks, Target, target};
-use super::wire::{Connection, Got, Layer, TlsWhy, What, Wire, socket};
+use super::wire::{Address, Connection, Got, Layer, TlsWhy, What, Wire, socket};
 use super::{Ctx, Place, guard, http, network, why};
 use crate::base::outcome::{At as Gate, Outcome};
+use crate::base::shared::Text;
 use crate::mesh::Cause;
 use crate::mesh::policy::Stop;
 use crate::mesh::proxy::{Cluster, ClusterKind, FilterChain, Weighted};
@@ -17,9 +18,9 @@ pub struct At<'x> {
     pub hop: usize,
     pub connection: Connection,
     /// The server name, where the listener read it.
-    pub sni: Option<String>,
+    pub sni: Option<Text>,
     /// The client's identity on TLS that ended here.
-    pub principal: Option<String>,
+    pub principal: Option<Text>,
     pub chain: &'x FilterChain,
     /// Whether the chain was chosen after reading bytes: a refusal is then a reset.
     pub inspected: bool,
@@ -37,7 +38,7 @@ pub fn passthrough(place: &Place, target: (IpAddr, u16)) -> Cluster {
     Cluster {
         name: "PassthroughCluster".into(),
         kind: ClusterKind::OriginalDst,
-        host: target.0.to_string(),
+        host: Text::late(move || target.0.to_string()),
         port: target.1,
         endpoints: Vec::new(),
         override_port: None,
@@ -66,22 +67,26 @@ pub fn hop(ctx: &mut Ctx<'_>, at: &At<'_>, to: &[Weighted], wire: Wire) -> Got {
     };
     let gate = if at.place.proxy.gateway { Gate::Gateway } else { Gate::Sidecar };
     let chosen = match to {
-        [one] => Some(one.clone()),
-        several => http::choose(ctx, several).cloned(),
+        [one] => Some(one),
+        several => http::choose(ctx, several),
     };
     let Some(chosen) = chosen else {
         return end(ctx, at, Entry { flags: "NC".into(), ..entry }, Outcome::NoCluster, gate, at.chain.cause.clone());
     };
     if chosen.cluster == "BlackHoleCluster" {
-        let cause = why::blocked(ctx, at.place, wire.sni().unwrap_or(&ctx.intended.clone()), at.connection.target.1);
+        let cause = why::blocked(ctx, at.place, wire.sni().unwrap_or(&ctx.intended), at.connection.target.1);
         ctx.hops[at.hop].cluster = Some(chosen.cluster.clone());
-        let entry = Entry { flags: "UH".into(), cluster: chosen.cluster, ..entry };
+        let entry = Entry { flags: "UH".into(), cluster: chosen.cluster.clone(), ..entry };
         return end(ctx, at, entry, Outcome::BlockedRegistryOnly, gate, cause);
     }
     let proxy = at.place.proxy.clone();
+    let owned;
     let cluster = match proxy.clusters.get(&chosen.cluster) {
-        Some(cluster) => cluster.clone(),
-        None if chosen.cluster == "PassthroughCluster" => passthrough(at.place, at.connection.target),
+        Some(cluster) => cluster,
+        None if chosen.cluster == "PassthroughCluster" => {
+            owned = passthrough(at.place, at.connection.target);
+            &owned
+        }
         None => {
             let cause = why::no_cluster(ctx, at.place, &chosen.cluster, &chosen.cause);
             return end(ctx, at, Entry { flags: "NC".into(), ..entry }, Outcome::NoCluster, gate, cause);
@@ -92,7 +97,7 @@ pub fn hop(ctx: &mut Ctx<'_>, at: &At<'_>, to: &[Weighted], wire: Wire) -> Got {
     }
     ctx.hops[at.hop].cluster = Some(cluster.name.clone());
     ctx.note_choice(&chosen.cause);
-    splice(ctx, at, Entry { cluster: cluster.name.clone(), ..entry }, &cluster, wire)
+    splice(ctx, at, Entry { cluster: cluster.name.clone(), ..entry }, cluster, wire)
 }
 
 /// Ends the connection without an upstream.
@@ -104,7 +109,7 @@ fn end(ctx: &mut Ctx<'_>, at: &At<'_>, entry: Entry, outcome: Outcome, gate: Gat
 
 fn splice(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, cluster: &Cluster, mut wire: Wire) -> Got {
     let gate = if at.place.proxy.gateway { Gate::Gateway } else { Gate::Sidecar };
-    let host = wire.sni().map(String::from);
+    let host = wire.sni().cloned();
     let asks = Asks { dialled: at.connection.target, host: host.as_deref(), http: false, hop: at.hop };
     let to = match target(ctx, at.place, cluster, &asks) {
         Ok(to) => to,
@@ -125,15 +130,15 @@ fn splice(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, cluster: &Cluster, m
     let sent = 80 + wire.http.as_ref().map_or(0, |m| m.path.len() as u64 + m.body_len) + if hello { 517 + 200 } else { 0 };
     let wrapped = wrap(ctx, at.place, cluster, &to, &mut wire);
     ctx.hops[at.hop].endpoint = Some(socket(to.address, to.port));
-    entry.upstream_host = socket(to.address, to.port);
+    entry.upstream_host = Address::At(to.address, to.port);
     if ctx.full(at.place, cluster) {
         let cause = cluster.pool.as_ref().map_or_else(|| cluster.cause.clone(), |p| p.cause.clone());
-        let entry = Entry { flags: "UO".into(), upstream_host: String::new(), ..entry };
+        let entry = Entry { flags: "UO".into(), upstream_host: Address::Unknown, ..entry };
         return end(ctx, at, entry, Outcome::Overflow, gate, cause);
     }
-    let source = (at.place.ip, ctx.port());
+    let source = (at.place.ip, ctx.draw());
     let got = network::reach(ctx, source, to.address, to.port, wire);
-    let failed = |text: &str, entry: Entry| Entry { flags: "UF,URX".into(), transport_failure: text.into(), ..entry };
+    let failed = |text: &str, entry: Entry| Entry { flags: "UF,URX".into(), transport_failure: Text::new(text), ..entry };
     match &got.what {
         What::NotModelled(_) => got,
         What::Refused => {
@@ -154,7 +159,7 @@ fn splice(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, cluster: &Cluster, m
             if let (What::Tls { .. }, true, Some(tls)) = (&got.what, wrapped, &cluster.tls) {
                 got.cause = tls.cause.clone();
             }
-            entry.upstream_local = at.place.ip.map(|ip| socket(ip, source.1)).unwrap_or_default();
+            entry.upstream_local = Address::of(source);
             through(ctx, at, entry, got, (sent, wrapped, hello))
         }
     }
@@ -169,11 +174,10 @@ fn stopped(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, by: (&Target, Stop)
         Stop::NotModelled(cause) => return Got::not_modelled(cause),
     };
     ctx.hops[at.hop].endpoint = Some(socket(to.address, to.port));
-    entry.upstream_host = socket(to.address, to.port);
-    let port = ctx.port();
-    entry.upstream_local = at.place.ip.map(|ip| socket(ip, port)).unwrap_or_default();
+    entry.upstream_host = Address::At(to.address, to.port);
+    entry.upstream_local = Address::of((at.place.ip, ctx.draw()));
     entry.received = first_bytes(wire);
-    entry.termination = details;
+    entry.termination = details.into();
     ctx.write(at.hop, at.place, entry, false);
     Got::end(What::Closed, Outcome::BlockedPolicy, Gate::Gateway, cause)
 }
@@ -206,7 +210,7 @@ fn through(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, got: Got, how: (u64
             // A policy closes in order, and what is closed in order is no reset.
             let orderly = got.outcome == Outcome::BlockedPolicy;
             (entry.received, entry.sent) = (517, 0);
-            entry.flags = if orderly { String::new() } else { "UR".into() };
+            entry.flags = if orderly { Text::default() } else { "UR".into() };
             if orderly { What::Closed } else { What::Reset }
         }
         other => other,
@@ -222,11 +226,9 @@ fn wrap(ctx: &Ctx<'_>, place: &Place, cluster: &Cluster, to: &Target, wire: &mut
         None if cluster.auto_mtls && to.mtls => (true, None),
         None => return false,
     };
-    let parts: Vec<&str> = cluster.name.split('|').collect();
-    let mesh_name = format!("outbound_.{}_.{}_.{}", parts[1], parts[2], parts[3]);
-    let names = tls.map(|t| t.san.clone()).unwrap_or_default();
+    let names = tls.iter().flat_map(|t| &t.san).map(Text::from).collect();
     let layer = Layer {
-        sni: tls.and_then(|t| t.sni.clone()).or_else(|| mesh.then_some(mesh_name)),
+        sni: tls.and_then(|t| t.sni.clone()).or_else(|| mesh.then(|| http::mesh_name(&cluster.name))),
         mesh,
         principal: mesh.then(|| place.principal(ctx)),
         insecure: tls.is_some_and(|t| t.insecure),

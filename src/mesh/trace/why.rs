@@ -110,7 +110,7 @@ pub fn no_cluster(ctx: &Ctx<'_>, place: &Place, name: &str, chosen: &Cause) -> C
     let base = ctx.model.base();
     let id = identity(&place.pod);
     let whole = format!("outbound|{port}||{host}");
-    if !subset.is_empty() && place.proxy.clusters.contains_key(&whole) {
+    if !subset.is_empty() && place.proxy.clusters.contains_key(whole.as_str()) {
         return missing_subset(ctx, &id, host, subset, chosen);
     }
     let named: Vec<&Service> = base.index.of_host(host).into_iter().map(|s| &**s).collect();

@@ -9,7 +9,7 @@ use super::{Env, HOST_IP, Node, life};
 use crate::base::clock::Time;
 use crate::base::not_simulated;
 use crate::k8s::Object;
-use crate::outside::wire::{Failure, HttpVersion, Reply, Request, Scheme};
+use crate::outside::wire::{self, Failure, HttpVersion, Reply, Request, Scheme};
 use crate::sandbox::Pace;
 use http::{Asked, Reader, Step};
 use serde_json::{Value, json};
@@ -58,11 +58,11 @@ impl Port {
         Request {
             scheme,
             version: if asked.http10 { HttpVersion::Http10 } else { HttpVersion::Http11 },
-            method: asked.method,
+            method: asked.method.into(),
             host: "localhost".into(),
             port: self.port,
-            path: asked.path,
-            headers: asked.headers,
+            path: asked.path.into(),
+            headers: wire::headers(asked.headers),
             sni: None,
             body_len: asked.body_len,
             address: Some([127, 0, 0, 1].into()),

@@ -8,7 +8,7 @@ use crate::base::clock::Time;
 use crate::k8s::Object;
 use crate::mesh::admin::{self, Page};
 use crate::mesh::capture;
-use crate::outside::wire::{Failure, HttpVersion, Reply, Request, Response, Scheme};
+use crate::outside::wire::{self, Failure, HttpVersion, Reply, Request, Response, Scheme};
 
 /// An answer of the proxy's own ports; `None`: the request is for something else.
 pub(super) fn reply(network: &mut MeshNetwork, pod: &Object, request: &Request, now: Time) -> Option<Reply> {
@@ -59,7 +59,7 @@ fn paged(page: Page, pod: &Object, request: &Request) -> Reply {
         ("server", "envoy"),
         ("transfer-encoding", "chunked"),
     ];
-    let headers = headers.map(|(name, value)| (name.to_string(), value.to_string())).to_vec();
+    let headers = wire::headers(headers.map(|(name, value)| (name, value.to_string())));
     Reply::Response(Response { status: page.status, reason: reason.into(), headers, body, ..ok(request, String::new()) })
 }
 
@@ -95,7 +95,7 @@ fn plain(page: Page, request: &Request) -> Response {
         404 => "Not Found",
         _ => "Bad Request",
     };
-    let headers = vec![("Content-Type".into(), page.kind.into()), ("Content-Length".into(), page.body.len().to_string())];
+    let headers = vec![("Content-Type".into(), page.kind.into()), ("Content-Length".into(), page.body.len().to_string().into())];
     let body = if request.method == "HEAD" { Vec::new() } else { page.body.into_bytes() };
     Response { status: page.status, reason: reason.into(), headers, body, ..ok(request, String::new()) }
 }
@@ -118,7 +118,7 @@ fn unready(request: &Request) -> Response {
 
 fn ok(request: &Request, body: String) -> Response {
     let kind = if body.trim_start().starts_with('{') { "application/json" } else { "text/plain; charset=UTF-8" };
-    let mut headers = vec![("content-length".to_string(), body.len().to_string())];
+    let mut headers = vec![("content-length".into(), body.len().to_string().into())];
     if !body.is_empty() {
         headers.insert(0, ("content-type".into(), kind.into()));
     }
@@ -154,7 +154,7 @@ mod tests {
             method: "GET".into(),
             host: "localhost".into(),
             port,
-            path: path.into(),
+            path: path.to_string().into(),
             headers: Vec::new(),
             sni: None,
             body_len: 0,

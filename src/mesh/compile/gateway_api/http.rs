@@ -1,6 +1,7 @@
 //! One rule of an HTTPRoute (conversion.go convertHTTPRoute): one HTTP rule for each of its matches.
 
 use super::routes::{Backend, Source};
+use crate::base::shared::Text;
 use crate::mesh::Cause;
 use crate::mesh::compile::http_parts;
 use crate::mesh::compile::rules::{
@@ -53,7 +54,7 @@ fn backends(source: &Source<'_>, rule: &Value, base: &mut HttpRule, field: &str)
         return Some(());
     }
     if all.iter().map(weight).sum::<u64>() == 0 {
-        base.action = Action::Direct(500, String::new());
+        base.action = Action::Direct(500, Text::default());
         return Some(());
     }
     for (i, backend) in all.iter().enumerate().filter(|(_, b)| weight(b) > 0) {

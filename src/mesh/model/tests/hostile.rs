@@ -108,7 +108,7 @@ fn regular_expressions_that_explode_do_not() {
         let outside = Outside::assumed();
         let inputs = Inputs { outside: &outside, now: Time::LOGICAL_START, seed: Seed(1), nth: 1 };
         let mut request = follow::request_for("http://a.org/", "GET", "curl/8.1.2").expect("a URL");
-        request.headers.push(("x".into(), "a".repeat(20_000)));
+        request.headers.push(("x".into(), "a".repeat(20_000).into()));
         let pod = snapshot.find("", "Pod", "default", "test").expect("the client").clone();
         let status = model.trace(&pod, &request, &inputs).record.status;
         assert_eq!(status == Some(200), fits, "{pattern} {status:?}");

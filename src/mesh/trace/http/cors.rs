@@ -1,8 +1,10 @@
 //! The CORS filter: preflights that the proxy answers itself, and permissions in other answers.
 
 use super::matching::value_fits;
+use crate::base::shared::Text;
 use crate::mesh::proxy::Cors;
 use crate::mesh::trace::wire::Message;
+use crate::outside::wire::Header;
 
 /// What the filter does about a request.
 #[derive(Debug, PartialEq)]
@@ -10,9 +12,9 @@ pub enum Says {
     /// Nothing, or not yet.
     Nothing,
     /// It answers with 200 and these headers.
-    Answers(Vec<(&'static str, String)>),
+    Answers(Vec<Header>),
     /// It adds these headers to the answer.
-    Adds(Vec<(String, String)>),
+    Adds(Vec<Header>),
 }
 
 /// Asks the filter.
@@ -23,18 +25,18 @@ pub fn ask(cors: Option<&Cors>, message: &Message) -> Says {
     if !cors.origins.iter().any(|o| value_fits(o, origin)) {
         return if preflight && cors.ignores_others { Says::Answers(Vec::new()) } else { Says::Nothing };
     }
-    let mut headers = vec![("access-control-allow-origin", origin.to_string())];
+    let mut headers: Vec<Header> = vec![("access-control-allow-origin".into(), origin.clone())];
     if cors.credentials == Some(true) {
-        headers.push(("access-control-allow-credentials", "true".into()));
+        headers.push(("access-control-allow-credentials".into(), "true".into()));
     }
     let mut more = |name: &'static str, value: &str| {
         if !value.is_empty() {
-            headers.push((name, value.to_string()));
+            headers.push((name.into(), Text::new(value)));
         }
     };
     if !preflight {
         more("access-control-expose-headers", &cors.expose);
-        return Says::Adds(headers.into_iter().map(|(n, v)| (n.to_string(), v)).collect());
+        return Says::Adds(headers);
     }
     more("access-control-allow-methods", &cors.methods);
     more("access-control-allow-headers", &cors.headers);

@@ -2,15 +2,16 @@
 
 use super::{At, Own, answer, at_once, edits, hand_on, led, mirror, rule_part, way};
 use crate::base::outcome::{At as Gate, Outcome, TlsBy};
+use crate::base::shared::Text;
 use crate::mesh::proxy::{Cluster, Route, Weighted};
 use crate::mesh::trace::log::{self, Entry};
 use crate::mesh::trace::tcp::passthrough;
 use crate::mesh::trace::upstream::{Asks, Missing, Target, other_target, target};
-use crate::mesh::trace::wire::{Got, Layer, Message, TlsWhy, What, Wire, socket};
-use crate::mesh::trace::{Ctx, network, why};
+use crate::mesh::trace::wire::{Address, Draw, Got, Layer, Message, TlsWhy, What, Wire, socket};
+use crate::mesh::trace::{Ctx, bare_text, network, why};
 use crate::mesh::{Cause, Facts};
-use crate::outside::answer::bare_host;
 use crate::outside::wire::HttpVersion;
+use std::net::IpAddr;
 
 /// The resolver's words for a name that does not exist.
 const NO_SUCH_NAME: &str = "dns_resolution_failure{cares_norecords:Domain_name_not_found}";
@@ -27,8 +28,8 @@ pub struct Job<'x> {
 /// The tries together.
 struct Tried {
     got: Got,
-    upstream: String,
-    local: String,
+    upstream: (IpAddr, u16),
+    local: Address,
     /// Whether retries were used up.
     exhausted: bool,
     /// The last try ran into the per-try limit.
@@ -37,6 +38,9 @@ struct Tried {
 
 /// One of several clusters, by weight.
 pub fn choose<'w>(ctx: &Ctx<'_>, targets: &'w [Weighted]) -> Option<&'w Weighted> {
+    if let [only] = targets {
+        return (only.weight > 0).then_some(only);
+    }
     let total: u64 = targets.iter().map(|w| w.weight).sum();
     let mut left = ctx.chance(&ctx.at_depth("weight")) % total.max(1);
     targets.iter().find(|w| {
@@ -107,8 +111,8 @@ fn no_cluster(ctx: &mut Ctx<'_>, job: &Job<'_>, entry: Entry, message: &Message,
         status: if job.route.missing_is_500 { 500 } else { 503 },
         body: "",
         extra: Vec::new(),
-        flags: "NC",
-        details: "cluster_not_found",
+        flags: "NC".into(),
+        details: "cluster_not_found".into(),
         outcome: Outcome::NoCluster,
         cause: why::no_cluster(ctx, job.at.place, name, cause),
     };
@@ -121,9 +125,9 @@ fn full(ctx: &mut Ctx<'_>, job: &Job<'_>, entry: Entry, message: &Message, clust
     let own = Own {
         status: 503,
         body: "upstream connect error or disconnect/reset before headers. reset reason: overflow",
-        extra: vec![("x-envoy-overloaded", "true".into())],
-        flags: "UO",
-        details: "upstream_reset_before_response_started{overflow}",
+        extra: vec![("x-envoy-overloaded".into(), "true".into())],
+        flags: "UO".into(),
+        details: "upstream_reset_before_response_started{overflow}".into(),
         outcome: Outcome::Overflow,
         cause: cluster.pool.as_ref().map_or_else(|| cluster.cause.clone(), |p| p.cause.clone()),
     };
@@ -141,8 +145,8 @@ fn no_address(ctx: &mut Ctx<'_>, job: &Job<'_>, entry: Entry, message: &Message,
         status: 503,
         body,
         extra: Vec::new(),
-        flags,
-        details,
+        flags: flags.into(),
+        details: details.into(),
         outcome: Outcome::NoHealthyUpstream,
         cause: why::no_address(ctx, cluster, missing),
     };
@@ -150,27 +154,31 @@ fn no_address(ctx: &mut Ctx<'_>, job: &Job<'_>, entry: Entry, message: &Message,
     edited(ctx, job, got)
 }
 
+/// The server name that a proxy of the mesh sends to a cluster (Istio: model.BuildDNSSrvSubsetKey).
+pub fn mesh_name(cluster: &str) -> Text {
+    let parts: Vec<&str> = cluster.split('|').collect();
+    format!("outbound_.{}_.{}_.{}", parts[1], parts[2], parts[3]).into()
+}
+
 /// The request with the TLS that the cluster asks for around it.
 pub fn dressed(ctx: &mut Ctx<'_>, job: &Job<'_>, cluster: &Cluster, to: &Target, message: &Message) -> Wire {
     let mut layers = Vec::new();
     if let Some(tls) = &cluster.tls {
-        let host = bare_host(&message.authority);
-        let own_name = cluster.name.split('|').collect::<Vec<_>>();
-        let mesh_name = format!("outbound_.{}_.{}_.{}", own_name[1], own_name[2], own_name[3]);
+        let host = || bare_text(&message.authority);
         if !tls.mesh {
             ctx.tls = if job.at.place.proxy.gateway { TlsBy::Gateway } else { TlsBy::Sidecar };
         }
         layers.push(Layer {
-            sni: tls.sni.clone().or(Some(if tls.mesh { mesh_name } else { host.clone() })),
+            sni: tls.sni.clone().or_else(|| Some(if tls.mesh { mesh_name(&cluster.name) } else { host() })),
             mesh: tls.mesh,
             principal: tls.mesh.then(|| job.at.place.principal(ctx)),
             insecure: tls.insecure,
             names: if tls.mesh {
                 Vec::new()
             } else if tls.san.is_empty() {
-                vec![host]
+                vec![host()]
             } else {
-                tls.san.clone()
+                tls.san.iter().map(Text::from).collect()
             },
             own_names: !tls.san.is_empty(),
             private_ca: tls.private_ca,
@@ -178,7 +186,7 @@ pub fn dressed(ctx: &mut Ctx<'_>, job: &Job<'_>, cluster: &Cluster, to: &Target,
             by_client: false,
         });
     } else if cluster.auto_mtls && to.mtls {
-        let sni = format!("outbound_.{}_._.{}", cluster.port, cluster.host);
+        let sni = format!("outbound_.{}_._.{}", cluster.port, cluster.host).into();
         layers.push(Layer {
             sni: Some(sni),
             mesh: true,
@@ -200,7 +208,7 @@ pub fn dressed(ctx: &mut Ctx<'_>, job: &Job<'_>, cluster: &Cluster, to: &Target,
     // HTTP/1.1 frames an empty body of methods that may have one.
     let may_have_body = !matches!(message.method.as_str(), "GET" | "HEAD" | "DELETE" | "TRACE" | "CONNECT");
     if version == HttpVersion::Http11 && may_have_body && message.body_len == 0 && message.header("content-length").is_none() {
-        message.set("content-length", "0");
+        message.set("content-length", "0".into());
     }
     Wire { layers, http: Some(message) }
 }
@@ -215,9 +223,9 @@ fn tries(ctx: &mut Ctx<'_>, job: &Job<'_>, cluster: &Cluster, first: Target, mes
     let hops = ctx.hops.len();
     loop {
         let wire = dressed(ctx, job, cluster, &to, message);
-        let (ip, port) = job.at.place.ip.map_or((None, 0), |ip| (Some(ip), ctx.port()));
+        let source = (job.at.place.ip, if job.at.place.ip.is_some() { ctx.draw() } else { Draw::none() });
         let own_tls = wire.is_tls();
-        let mut got = network::reach(ctx, (ip, port), to.address, to.port, wire);
+        let mut got = network::reach(ctx, source, to.address, to.port, wire);
         if own_tls && matches!(got.what, What::Closed | What::Reset) {
             got.what = What::Tls { depth: 0, why: TlsWhy::Reset };
         }
@@ -239,9 +247,9 @@ fn tries(ctx: &mut Ctx<'_>, job: &Job<'_>, cluster: &Cluster, first: Target, mes
         };
         if !again || n >= retries.attempts {
             let connected = !matches!(got.what, What::Refused | What::Dropped | What::Tls { depth: 0, .. });
-            let local = ip.filter(|_| connected).map(|ip| socket(ip, port)).unwrap_or_default();
+            let local = if connected { Address::of(source) } else { Address::Unknown };
             let got = Got { ms: spent, ..got };
-            return Tried { got, upstream: socket(to.address, to.port), local, exhausted: again && n > 0, per_try: late };
+            return Tried { got, upstream: (to.address, to.port), local, exhausted: again && n > 0, per_try: late };
         }
         n += 1;
         let base = retries.backoff_ms.unwrap_or(25).max(1);
@@ -259,9 +267,10 @@ fn tries(ctx: &mut Ctx<'_>, job: &Job<'_>, cluster: &Cluster, first: Target, mes
 fn settle(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, message: Message, end: (&Cluster, &Weighted, Tried)) -> Got {
     let (cluster, chosen, tried) = end;
     let at = job.at;
-    ctx.hops[at.hop].endpoint = Some(tried.upstream.clone());
-    entry.upstream_host.clone_from(&tried.upstream);
-    entry.upstream_local.clone_from(&tried.local);
+    let (ip, port) = tried.upstream;
+    ctx.hops[at.hop].endpoint = Some(socket(ip, port));
+    entry.upstream_host = Address::At(ip, port);
+    entry.upstream_local = tried.local;
     let total = tried.got.ms;
     let timeout = job.route.timeout_ms;
     if matches!(tried.got.what, What::NotModelled(_)) {
@@ -312,8 +321,8 @@ fn too_late(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, message: &Messag
         status: 504,
         body: "upstream request timeout",
         extra: Vec::new(),
-        flags,
-        details,
+        flags: flags.into(),
+        details: details.into(),
         outcome: Outcome::TimedOut,
         cause,
     };
@@ -390,10 +399,11 @@ fn failed(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, message: &Message,
         Some(tls) if own_tls => tls.cause.clone(),
         _ => tried.got.cause.clone(),
     };
-    entry.transport_failure = log::spaceless(&transport);
+    entry.transport_failure = log::spaceless(&transport).into();
     entry.duration = tried.got.ms + 1 + job.delay;
-    let details = format!("upstream_reset_before_response_started{{{detail}}}");
-    let own = Own { status: 503, body: &body, extra: Vec::new(), flags, details: &details, outcome: tried.got.outcome, cause };
+    let details = format!("upstream_reset_before_response_started{{{detail}}}").into();
+    let flags = flags.into();
+    let own = Own { status: 503, body: &body, extra: Vec::new(), flags, details, outcome: tried.got.outcome, cause };
     let ms = tried.got.ms + 1 + job.delay;
     let gate = beyond(&tried.got);
     Got { at: gate, ..own_answer(ctx, job, entry, message, own).after(ms) }

@@ -4,7 +4,7 @@ use crate::mesh::Cause;
 use crate::mesh::compile::rules::{UriMatch, ValueMatch};
 use crate::mesh::proxy::{Matcher, Route, RouteConfig, VirtualHost};
 use crate::mesh::trace::wire::Message;
-use crate::outside::answer::bare_host;
+use crate::outside::answer::bare;
 use regex::Regex;
 use std::sync::LazyLock;
 
@@ -14,7 +14,7 @@ static GROUP: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\\(\d)").expect("a
 /// The virtual host for an authority: exact, longest suffix wildcard, longest prefix wildcard, `*`. The port is ignored.
 pub fn virtual_host<'c>(config: &'c RouteConfig, authority: &str) -> Option<&'c VirtualHost> {
     let dotted = authority.split(':').next().is_some_and(|h| h.ends_with('.'));
-    let host = if dotted { format!("{}.", bare_host(authority)) } else { bare_host(authority) };
+    let host = if dotted { format!("{}.", bare(authority)).into() } else { bare(authority) };
     let rank = |domain: &str| match domain {
         d if d == host => Some((3, 0)),
         "*" => Some((0, 0)),
@@ -90,14 +90,14 @@ pub fn fits(matcher: &Matcher, message: &Message) -> bool {
     // A header that is not there counts as an empty one, unless presence is asked for.
     let absent = |(name, unwanted): &(String, ValueMatch)| match unwanted {
         ValueMatch::Present => message.header(name).is_some(),
-        other => value_fits(other, message.header(name).unwrap_or("")),
+        other => value_fits(other, message.header(name).map_or("", |v| v)),
     };
     let parameter = |(name, wanted): &(String, ValueMatch)| {
         let mut pairs = query.split('&').map(|p| p.split_once('=').unwrap_or((p, "")));
         pairs.any(|(n, v)| n == name && may_fit(wanted, v))
     };
     matcher.uri.as_ref().is_none_or(|u| uri_fits(u, path, matcher.ignore_case))
-        && optional(&matcher.scheme, message.header("x-forwarded-proto").unwrap_or("http"))
+        && optional(&matcher.scheme, message.header("x-forwarded-proto").map_or("http", |v| v))
         && optional(&matcher.method, &message.method)
         && optional(&matcher.authority, &message.authority)
         && matcher.headers.iter().all(header)
@@ -122,9 +122,12 @@ pub fn replace_prefix(matcher: &Matcher, path: &str, with: &str) -> String {
 
 /// Applies `rewrite`.
 pub fn rewrite(route: &Route, message: &mut Message) {
+    if route.rewrite.uri.is_none() && route.rewrite.regex.is_none() {
+        return;
+    }
     let (path, query) = match message.path.split_once('?') {
         Some((path, query)) => (path.to_string(), format!("?{query}")),
-        None => (message.path.clone(), String::new()),
+        None => (message.path.to_string(), String::new()),
     };
     let new = match (&route.rewrite.uri, &route.rewrite.regex) {
         (Some(uri), _) => Some(replace_prefix(&route.matcher, &path, uri)),
@@ -136,19 +139,19 @@ pub fn rewrite(route: &Route, message: &mut Message) {
     };
     if let Some(new) = new {
         message.original_path.get_or_insert_with(|| message.path.clone());
-        let before = message.path.clone();
-        message.set("x-envoy-original-path", &before);
-        message.path = format!("{new}{query}");
+        message.set("x-envoy-original-path", message.path.clone());
+        message.path = format!("{new}{query}").into();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::shared::Text;
 
     fn config(domains: &[&str]) -> RouteConfig {
         let host = |d: &&str| VirtualHost {
-            name: d.to_string(),
+            name: Text::new(d),
             domains: vec![d.to_string()],
             routes: Vec::new(),
             cause: Cause::new("default", "", ""),
@@ -161,7 +164,7 @@ mod tests {
         use crate::mesh::pattern::Pattern;
         use crate::mesh::proxy::{Action, Retries};
         let cause = Cause::new("VirtualService a/b", "spec.http[0].match[0]", "");
-        let mut route = Route::plain("", Action::Direct(200, String::new()), Retries::none(), cause);
+        let mut route = Route::plain("", Action::Direct(200, Text::default()), Retries::none(), cause);
         let large = ValueMatch::Regex(Pattern::new(r"(\w{500}){20}"));
         route.matcher.without_headers.push(("x-a".into(), large.clone()));
         let request = crate::mesh::follow::request_for("http://a.org/", "GET", "curl/8.1.2").expect("a URL");

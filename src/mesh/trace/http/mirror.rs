@@ -27,21 +27,21 @@ fn one(ctx: &mut Ctx<'_>, job: &Job<'_>, (i, mirror): (usize, &Mirror), message:
     let mut copy = message.clone();
     if ctx.model.options().facts.mirror_host_suffix {
         copy.authority = match copy.authority.rsplit_once(':') {
-            Some((host, port)) => format!("{host}-shadow:{port}"),
-            None => format!("{}-shadow", copy.authority),
+            Some((host, port)) => format!("{host}-shadow:{port}").into(),
+            None => format!("{}-shadow", copy.authority).into(),
         };
     }
     if let Some(ip) = at.place.ip {
         let before = copy.header("x-forwarded-for").map(|v| format!("{v},")).unwrap_or_default();
-        copy.set("x-forwarded-for", &format!("{before}{ip}"));
+        copy.set("x-forwarded-for", format!("{before}{ip}").into());
     }
-    copy.set("x-envoy-internal", "true");
+    copy.set("x-envoy-internal", "true".into());
     let asks = Asks { dialled: at.connection.target, host: Some(&copy.authority), http: true, hop: at.hop };
     let to = target(ctx, at.place, cluster, &asks).ok()?;
     let kept = (ctx.path.clone(), ctx.tls, ctx.decided.clone(), ctx.last_choice.clone(), ctx.hops.len());
     ctx.mirrored = true;
     let wire = dressed(ctx, job, cluster, &to, &copy);
-    let source = (at.place.ip, ctx.port());
+    let source = (at.place.ip, ctx.draw());
     let got = network::reach(ctx, source, to.address, to.port, wire);
     ctx.mirrored = false;
     ctx.forget_retry(kept.4, 0);

@@ -86,16 +86,16 @@ fn request(scheme: Scheme, host: &str, port: u16, path: &str, agent: &str) -> Re
     Request {
         scheme,
         version: HttpVersion::Http11,
-        method: "GET".to_string(),
-        host: host.to_string(),
+        method: "GET".into(),
+        host: host.to_string().into(),
         port,
-        path: path.to_string(),
+        path: path.to_string().into(),
         headers: vec![
-            ("Host".to_string(), authority),
-            ("User-Agent".to_string(), agent.to_string()),
-            ("Connection".to_string(), "close".to_string()),
+            ("Host".into(), authority.into()),
+            ("User-Agent".into(), agent.to_string().into()),
+            ("Connection".into(), "close".into()),
         ],
-        sni: named.then(|| host.to_string()),
+        sni: named.then(|| host.to_string().into()),
         body_len: 0,
         address: host.parse().ok(),
         from_proxy_user: false,
@@ -121,7 +121,7 @@ pub fn nc(tool: &mut Tool<'_>) -> i32 {
     };
     let mut request = request(Scheme::Tcp, host, number, "", "");
     request.headers.clear();
-    request.method.clear();
+    request.method = Default::default();
     request.connect_timeout_ms = limit.filter(|ms| *ms > 0);
     let exchange = tool.env.exchange(&request);
     tool.pass(exchange.delay_ms.min(limit.filter(|ms| *ms > 0).unwrap_or(u64::MAX)));
@@ -238,7 +238,7 @@ fn fetch(
         let lines: String = response.headers.iter().map(|(n, v)| format!("  {n}: {v}\n")).collect();
         tool.err(&format!("  HTTP/1.1 {} {}\n{lines}", response.status, response.reason));
     }
-    let location = response.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case("location")).map(|(_, v)| v.clone());
+    let location = response.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case("location")).map(|(_, v)| v.to_string());
     match (response.status, location) {
         (301 | 302 | 303 | 307 | 308, Some(to)) if to.starts_with('/') => {
             let scheme = if scheme == Scheme::Https { "https" } else { "http" };

@@ -102,8 +102,8 @@ pub fn answer(status: u16, reason: &str, headers: &[(&str, &str)], body: &str) -
     Reply::Response(Response {
         version: HttpVersion::Http11,
         status,
-        reason: reason.to_string(),
-        headers: headers.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect(),
+        reason: reason.to_string().into(),
+        headers: headers.iter().map(|(n, v)| (n.to_string().into(), v.to_string().into())).collect(),
         body: body.as_bytes().to_vec(),
         peer: Some(("198.35.26.96".parse().unwrap(), 80)),
     })

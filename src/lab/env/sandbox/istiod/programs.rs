@@ -99,10 +99,10 @@ fn asked(argv: &[String], program: &str, port: u16) -> Option<Request> {
     Some(Request {
         scheme: Scheme::Http,
         version: HttpVersion::Http11,
-        method: method.to_uppercase(),
+        method: method.to_uppercase().into(),
         host: "localhost".into(),
         port,
-        path,
+        path: path.into(),
         headers: vec![("User-Agent".into(), "Go-http-client/1.1".into())],
         sni: None,
         body_len: 0,

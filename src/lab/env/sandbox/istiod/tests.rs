@@ -99,7 +99,7 @@ fn requests_of_istios_own_commands_go_to_their_pods_ports() {
         let response = Response {
             version: HttpVersion::Http11,
             status,
-            reason: String::new(),
+            reason: "".into(),
             headers: Vec::new(),
             body: body.as_bytes().to_vec(),
             peer: None,

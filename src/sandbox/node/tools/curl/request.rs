@@ -2,7 +2,7 @@
 
 use super::options::{Config, Http};
 use super::url::Url;
-use crate::outside::wire::{HttpVersion, Request, Scheme};
+use crate::outside::wire::{self, HttpVersion, Request, Scheme};
 use crate::sandbox::node::tools::base64::encode;
 use std::net::IpAddr;
 
@@ -43,12 +43,12 @@ pub fn build(config: &Config, hop: &Hop, connect_host: &str, port: u16, address:
     Request {
         scheme: if https { Scheme::Https } else { Scheme::Http },
         version,
-        method: hop.method.clone(),
-        host: connect_host.to_string(),
+        method: hop.method.clone().into(),
+        host: connect_host.to_string().into(),
         port,
-        path: hop.url.path.clone(),
-        headers: headers(config, hop, https),
-        sni: (https && !literal).then(|| hop.url.host.trim_end_matches('.').to_string()),
+        path: hop.url.path.clone().into(),
+        headers: wire::headers(headers(config, hop, https)),
+        sni: (https && !literal).then(|| hop.url.host.trim_end_matches('.').to_string().into()),
         body_len,
         address: address.or_else(|| connect_host.parse().ok()),
         from_proxy_user: false,

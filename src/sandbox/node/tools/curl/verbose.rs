@@ -15,7 +15,7 @@ pub fn header_lines(response: &Response, styled: bool) -> String {
         HttpVersion::Http10 => format!("HTTP/1.0 {} {}\r\n", response.status, response.reason),
     };
     for (name, value) in &response.headers {
-        let name = if response.version == HttpVersion::Http2 { name.to_ascii_lowercase() } else { name.clone() };
+        let name = if response.version == HttpVersion::Http2 { name.to_ascii_lowercase() } else { name.to_string() };
         text.push_str(&match styled {
             true => format!("\x1b[1m{name}\x1b[0m: {value}\r\n"),
             false => format!("{name}: {value}\r\n"),

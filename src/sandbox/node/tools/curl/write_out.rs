@@ -63,7 +63,7 @@ fn flush(transfer: &mut Transfer<'_, '_, '_>, to: Stream, text: &mut String) {
 fn header(transfer: &Transfer<'_, '_, '_>, name: &str) -> String {
     let response = transfer.state.response.as_ref();
     let found = response.and_then(|r| r.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)));
-    found.map(|(_, v)| v.clone()).unwrap_or_default()
+    found.map(|(_, v)| v.to_string()).unwrap_or_default()
 }
 
 /// Milliseconds as curl prints seconds.
