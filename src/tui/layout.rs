@@ -4,14 +4,14 @@ use ratatui::layout::{Rect, Size};
 
 /// The smallest screen that is drawn.
 pub const LEAST: Size = Size { width: 60, height: 16 };
-/// From here on text and output are both shown.
-const BOTH: u16 = 20;
-/// From here on steps and evidence have an area of their own.
-const ASIDE: u16 = 110;
-/// From here on the text stands beside the output, not above it.
-const BESIDE: u16 = 150;
-/// Columns of lesson text that read well.
-const MEASURE: u16 = 72;
+/// From this many columns and rows on, text and output are both shown; below, one of them at a time.
+const BOTH: Size = Size { width: 72, height: 22 };
+/// From here on the text stands beside the lab, not above it.
+const BESIDE: u16 = 110;
+/// Rows from which steps and evidence have an area of their own below the text, where that stands beside the lab.
+const ASIDE: u16 = 32;
+/// Columns of lesson text that read well, at least and at most.
+const MEASURE: (u16, u16) = (52, 72);
 
 /// What has the keyboard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,15 +57,33 @@ pub fn fits(size: Size) -> bool {
     size.width >= LEAST.width && size.height >= LEAST.height
 }
 
+/// Whether only one of text and output is on the screen.
+pub fn one_at_a_time(size: Size) -> bool {
+    size.width < BOTH.width || size.height < BOTH.height
+}
+
+/// Whether the text stands beside the lab.
+fn is_beside(size: Size) -> bool {
+    size.width >= BESIDE && !one_at_a_time(size)
+}
+
 /// Whether steps and evidence have their own area.
 pub fn has_aside(size: Size) -> bool {
-    size.width >= ASIDE && size.height >= BOTH
+    is_beside(size) && size.height >= ASIDE
 }
 
 /// Columns of the text pane.
 pub fn text_width(size: Size) -> u16 {
-    match has_aside(size) {
-        true => MEASURE.min(size.width * 3 / 5),
+    match is_beside(size) {
+        true => (size.width * 9 / 20).clamp(MEASURE.0, MEASURE.1),
+        false => size.width,
+    }
+}
+
+/// Columns of the prompt, and of the line of notices above it.
+pub fn lab_width(size: Size) -> u16 {
+    match is_beside(size) {
+        true => size.width - text_width(size) - 1,
         false => size.width,
     }
 }
@@ -76,17 +94,18 @@ pub fn panes(size: Size, needs: &Needs) -> Panes {
     let prompt = (needs.prompt as u16).clamp(1, (h / 3).max(1));
     let notice = (needs.notice as u16).clamp(1, 3);
     let body = h.saturating_sub(2 + prompt + notice);
-    let row = |y, height| Rect::new(0, y, w, height);
+    let left = w - lab_width(size);
+    let row = |y, height| Rect::new(left, y, w - left, height);
     let mut panes = Panes {
-        header: row(0, 1),
+        header: Rect::new(0, 0, w, 1),
         text: None,
         aside: None,
         output: None,
         notice: row(1 + body, notice),
         prompt: row(1 + body + notice, prompt),
-        footer: row(h.saturating_sub(1), 1),
+        footer: Rect::new(0, h.saturating_sub(1), w, 1),
     };
-    if h < BOTH {
+    if one_at_a_time(size) {
         let reads = needs.focus == Focus::Prompt && needs.fresh;
         match needs.focus == Focus::Text || needs.covered || reads {
             true => panes.text = Some(row(1, body)),
@@ -94,27 +113,28 @@ pub fn panes(size: Size, needs: &Needs) -> Panes {
         }
         return panes;
     }
-    if w >= BESIDE {
-        beside(&mut panes, w, body);
+    if is_beside(size) {
+        panes.output = Some(row(1, body));
+        beside(&mut panes, size, needs);
         return panes;
     }
-    let text = text_width(size);
-    let top = if has_aside(size) { share(body, needs).max(body * 2 / 5) } else { share(body, needs) };
-    panes.text = Some(Rect::new(0, 1, text, top));
-    if has_aside(size) {
-        panes.aside = Some(Rect::new(text + 1, 1, w - text - 1, top));
-    }
+    let top = share(body, needs);
+    panes.text = Some(row(1, top));
     panes.output = Some(row(1 + top, body - top));
     panes
 }
 
-/// Text on the left; output and aside on the right.
-fn beside(panes: &mut Panes, w: u16, body: u16) {
-    let right = Rect::new(MEASURE + 1, 1, w - MEASURE - 1, body);
-    let aside = (body * 2 / 5).min(16);
-    panes.text = Some(Rect::new(0, 1, MEASURE, body));
-    panes.output = Some(Rect { height: body - aside, ..right });
-    panes.aside = Some(Rect { y: right.y + body - aside, height: aside, ..right });
+/// The left side: the text, and below it steps or evidence where there is room for them. What the text leaves over is theirs.
+fn beside(panes: &mut Panes, size: Size, needs: &Needs) {
+    let (columns, rows) = (text_width(size), size.height - 2);
+    if !has_aside(size) {
+        panes.text = Some(Rect::new(0, 1, columns, rows));
+        return;
+    }
+    let least = (rows * 2 / 5).min(18);
+    let text = (needs.text as u16).saturating_add(2).clamp(rows / 3, rows - least);
+    panes.text = Some(Rect::new(0, 1, columns, text));
+    panes.aside = Some(Rect::new(0, 1 + text, columns, rows - text));
 }
 
 /// Rows of the upper part: what the text needs, up to a share that depends on what has the focus.
@@ -136,7 +156,9 @@ mod tests {
 
     #[test]
     fn areas_never_overlap_and_stay_on_the_screen() {
-        for (width, height) in [(60, 16), (60, 20), (80, 24), (109, 30), (120, 40), (150, 40), (250, 70)] {
+        for (width, height) in
+            [(60, 16), (60, 20), (80, 22), (80, 24), (109, 30), (110, 22), (110, 31), (120, 40), (150, 40), (250, 70)]
+        {
             for focus in [Focus::Prompt, Focus::Text, Focus::Aside, Focus::Output] {
                 for (text, prompt, notice) in [(3, 1, 1), (200, 30, 9)] {
                     let needs = Needs { focus, text, covered: text == 3, reading: text == 200, fresh: text == 3, notice, prompt };
@@ -161,5 +183,33 @@ mod tests {
         let needs = Needs { focus: Focus::Prompt, text: 40, covered: false, reading: false, fresh: true, notice: 1, prompt: 1 };
         let p = panes(Size { width: 80, height: 24 }, &needs);
         assert!(p.text.unwrap().height >= 10 && p.output.unwrap().height >= 9, "{p:?}");
+    }
+
+    #[test]
+    fn at_a_hundred_and_twenty_by_forty_the_text_stands_beside_the_lab() {
+        let needs = Needs { focus: Focus::Prompt, text: 12, covered: false, reading: false, fresh: true, notice: 2, prompt: 3 };
+        let p = panes(Size { width: 120, height: 40 }, &needs);
+        let (text, aside, output) = (p.text.unwrap(), p.aside.unwrap(), p.output.unwrap());
+        assert!(text.right() < output.x && aside.y == text.bottom() && aside.bottom() == 39, "{p:?}");
+        assert!(output.width >= 64 && p.prompt.x == output.x && p.notice.x == output.x && output.height == 33, "{p:?}");
+    }
+
+    #[test]
+    fn at_sixty_by_twenty_there_is_one_pane() {
+        let size = Size { width: 60, height: 20 };
+        for (focus, fresh, covered, is_text) in [
+            (Focus::Prompt, true, false, true),
+            (Focus::Prompt, false, false, false),
+            (Focus::Prompt, false, true, true),
+            (Focus::Text, false, false, true),
+            (Focus::Output, true, false, false),
+        ] {
+            let p = panes(size, &Needs { focus, text: 40, covered, reading: false, fresh, notice: 1, prompt: 1 });
+            assert_eq!(
+                (p.text.is_some(), p.output.is_some(), p.aside.is_some()),
+                (is_text, !is_text, false),
+                "{focus:?} {fresh}"
+            );
+        }
     }
 }

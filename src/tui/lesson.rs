@@ -1,5 +1,6 @@
 //! The screen of one lesson: what the learner sees of a session, and where keys go.
 
+pub mod bar;
 pub mod document;
 pub mod draw;
 pub mod evidence;
@@ -190,7 +191,7 @@ impl LessonScreen {
         let text = document::lines(&self.session, usize::from(layout::text_width(size)), theme).len();
         let rows = match self.has_program() {
             true => 1,
-            false => self.prompt.rows(usize::from(size.width)).rows.len(),
+            false => self.prompt.rows(usize::from(layout::lab_width(size))).rows.len(),
         };
         layout::panes(
             size,
@@ -200,7 +201,7 @@ impl LessonScreen {
                 covered: self.is_covered(),
                 reading: self.is_fresh() && matches!(self.session.step().kind, StepKind::Read | StepKind::Predict),
                 fresh: self.is_fresh(),
-                notice: status::lines(self, usize::from(size.width), theme).len(),
+                notice: status::lines(self, usize::from(layout::lab_width(size)), theme).len(),
                 prompt: rows,
             },
         )

@@ -16,6 +16,8 @@ use ratatui::backend::TestBackend;
 use ratatui::layout::Size;
 use std::sync::Mutex;
 
+mod views;
+
 fn step(id: &str, title: &str, kind: StepKind, task: &str, actions: &[&str]) -> Step {
     let check = Check {
         id: "blocked".into(),

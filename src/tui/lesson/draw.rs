@@ -1,7 +1,7 @@
 //! Draws a lesson's screen.
 
-use super::{LessonScreen, Side, document, evidence, output, status, steps};
-use crate::base::text::{clip, width};
+use super::{LessonScreen, Side, bar, document, evidence, output, status, steps};
+use crate::base::text::clip;
 use crate::session::{StepRun, Task};
 use crate::tui::frame::{self, Pane};
 use crate::tui::keymap::{self, Command, Place};
@@ -12,9 +12,6 @@ use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::Line;
 
-/// Below this many columns the bar leaves the environment out.
-const NARROW: u16 = 72;
-
 /// Draws everything; the cursor only if nothing lies over it.
 pub fn draw(screen: &LessonScreen, on_top: bool, theme: Theme, frame: &mut Frame<'_>) {
     if let Some(over) = screen.over.last() {
@@ -22,20 +19,18 @@ pub fn draw(screen: &LessonScreen, on_top: bool, theme: Theme, frame: &mut Frame
     }
     let panes = screen.panes(theme);
     let vertical = |frame: &mut Frame<'_>, x: u16, area: Rect| frame::vertical(frame, x, area, theme);
-    frame::header(frame, panes.header, &left_header(screen, usize::from(panes.header.width)), &right_header(screen), theme);
+    let (left, right) = bar::sides(screen, None, usize::from(panes.header.width));
+    frame::header(frame, panes.header, &left, &right, theme);
     if let Some(area) = panes.text {
         side(screen, area, if screen.is_covered() { screen.view.side } else { Side::Text }, Focus::Text, theme, frame);
     }
     if let Some(area) = panes.aside {
         side(screen, area, screen.aside(), Focus::Aside, theme, frame);
-        if area.x > 0 {
-            vertical(frame, area.x - 1, area);
-        }
     }
     if let Some(area) = panes.output {
         draw_output(screen, area, theme, frame);
         if area.x > 0 {
-            vertical(frame, area.x - 1, area);
+            vertical(frame, area.x - 1, Rect { height: panes.footer.y - area.y, ..area });
         }
     }
     for (nth, line) in status::lines(screen, usize::from(panes.notice.width), theme).into_iter().enumerate() {
@@ -52,7 +47,8 @@ pub fn draw(screen: &LessonScreen, on_top: bool, theme: Theme, frame: &mut Frame
 fn draw_over(screen: &LessonScreen, over: &dyn Over, theme: Theme, frame: &mut Frame<'_>) {
     let area = frame.area();
     let row = |y, height| Rect { y, height, ..area };
-    frame::header(frame, row(0, 1), &over.title(&screen.session), &right_header(screen), theme);
+    let (left, right) = bar::sides(screen, Some(&over.title(&screen.session)), usize::from(area.width));
+    frame::header(frame, row(0, 1), &left, &right, theme);
     over.draw(&screen.session, row(1, area.height.saturating_sub(3)), theme, frame);
     if let Some(notice) = &screen.view.notice {
         let text = clip(notice, usize::from(area.width).saturating_sub(2), theme.ascii);
@@ -100,23 +96,6 @@ fn footer(screen: &LessonScreen) -> Vec<Command> {
             Command::Solution,
             Command::Quit,
         ],
-    }
-}
-
-/// The lesson's title, cut so that the rest of the bar fits, and where in it the learner is.
-fn left_header(screen: &LessonScreen, columns: usize) -> String {
-    let session = &screen.session;
-    let rest = format!("  step {}/{}  {} done", session.shown() + 1, session.steps().len(), session.done());
-    let taken = width(&rest) + width(&right_header(screen)) + 5;
-    format!("{}{rest}", clip(&session.lesson().title, columns.saturating_sub(taken).max(8), true))
-}
-
-fn right_header(screen: &LessonScreen) -> String {
-    let saved = if screen.session.is_saved() { "saved" } else { "not saved" };
-    match screen.view.size.width < NARROW {
-        true => saved.to_string(),
-        false if screen.place.namespace.is_empty() => format!("{}  {saved}", screen.environment),
-        false => format!("{}  ns {}  {saved}", screen.environment, screen.place.namespace),
     }
 }
 

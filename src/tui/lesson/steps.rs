@@ -10,19 +10,42 @@ const WORD: usize = 10;
 
 /// The list's lines, and the line of each step.
 pub fn lines(session: &Session, marked: Option<usize>, columns: usize, theme: Theme) -> (Vec<Line<'static>>, Vec<usize>) {
-    let (mut lines, mut places) = (Vec::new(), Vec::new());
+    let (mut lines, mut places) = (vec![progress(session, columns, theme)], Vec::new());
     let lesson = session.lesson();
     let mut stage = "";
     for (nth, step) in lesson.steps.iter().enumerate() {
         if step.stage != stage {
             stage = &step.stage;
             let title = lesson.stage(stage).map_or(stage, |stage| stage.title.as_str());
-            lines.push(Line::styled(clip(title, columns, theme.ascii), theme.style(Tone::Strong)));
+            let of = stage_done(session, stage);
+            let title = clip(title, columns.saturating_sub(of.len() + 2), theme.ascii);
+            lines.push(Line::styled(format!("{title}  {of}"), theme.style(Tone::Strong)));
         }
         places.push(lines.len());
         lines.push(row(session, nth, marked == Some(nth), columns, theme));
     }
     (lines, places)
+}
+
+/// `[######......]  5 of 10 steps done`.
+fn progress(session: &Session, columns: usize, theme: Theme) -> Line<'static> {
+    let (done, all) = (session.done(), session.steps().len().max(1));
+    let words = format!("  {done} of {all} steps done");
+    let cells = columns.saturating_sub(words.len() + 2).min(30);
+    let full = cells * done / all;
+    Line::from(vec![
+        Span::styled("[", theme.style(Tone::Quiet)),
+        Span::styled("#".repeat(full), theme.style(Tone::Good)),
+        Span::styled(format!("{}]", ".".repeat(cells - full)), theme.style(Tone::Quiet)),
+        Span::raw(words),
+    ])
+}
+
+/// `2/3`: how many steps of a stage are done.
+fn stage_done(session: &Session, stage: &str) -> String {
+    let steps = session.lesson().steps.iter().zip(session.steps()).filter(|(step, _)| step.stage == stage);
+    let (done, all) = steps.fold((0, 0), |(done, all), (_, run)| (done + usize::from(run.is_done()), all + 1));
+    format!("{done}/{all}")
 }
 
 fn row(session: &Session, nth: usize, marked: bool, columns: usize, theme: Theme) -> Line<'static> {
