@@ -23,6 +23,7 @@ use crate::session::{Effect, Event, Session, Wish};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use theme::Theme;
 
 /// Messages that may wait for the terminal thread; senders block beyond.
 const QUEUE: usize = 4096;
@@ -39,6 +40,8 @@ pub struct Start {
     /// once; the answer is [`Inbox::opened`]. Events of the lesson's driver go to the same inbox.
     pub open: Opener,
     pub rules: Rules,
+    /// Colours, character set and motion, as flags, environment and settings have them.
+    pub look: Theme,
 }
 
 /// See [`Start::open`].
@@ -155,7 +158,8 @@ pub fn run(inbox: Inbox, messages: &Receiver<Message>, start: Start) -> Result<E
     terminal::usable()?;
     let mut screen = terminal::Screen::enter(&inbox).map_err(|e| format!("the terminal could not be set up: {e}"))?;
     let size = screen.size();
-    let mut app = app::App::new(start, inbox, theme::Theme::from_environment(), size);
+    let look = start.look;
+    let mut app = app::App::new(start, inbox, look, size);
     app.begin();
     let ended = screen.run(&mut app, messages);
     drop(screen);

@@ -10,6 +10,7 @@ use crate::lesson::model::Lesson;
 use crate::progress::{Journal, Summary};
 use crate::session::{Event, Wish};
 use crate::tui::editor::ScreenEditor;
+use crate::tui::theme::{Look, Theme, Told};
 use crate::tui::{self, Ended, Inbox, Link, Reads, Rules, Start};
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,6 +49,7 @@ pub(super) fn run(a: &args::Learn) -> End {
         environment: format!("sandbox, Istio {}", release.line),
         open: Box::new(move |nth, size, inbox| lab.open(nth, first.take(), size, inbox)),
         rules: Rules { is_complete, reads, wish },
+        look: Theme::choose(Look::default(), &Told::by_environment()),
     };
     let ended = tui::run(inbox, &messages, start).map_err(Trouble::unavailable);
     runtime.shutdown_timeout(LAST);

@@ -10,6 +10,7 @@ use super::theme::{Theme, Tone};
 use crate::base::text::{clip, width, wrap};
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use ratatui::style::Color;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Clear;
 
@@ -25,6 +26,28 @@ pub struct Pane<'a> {
 
 /// Draws one frame. Changes nothing.
 pub fn draw(app: &App, frame: &mut Frame<'_>) {
+    drawn(app, frame);
+    let area = frame.area();
+    paint(frame, area, app.theme);
+}
+
+/// Gives what has no colour of its own the theme's ink and paper.
+fn paint(frame: &mut Frame<'_>, area: Rect, theme: Theme) {
+    let base = theme.base();
+    let (Some(ink), Some(paper)) = (base.fg, base.bg) else { return };
+    let buffer = frame.buffer_mut();
+    for position in area.positions() {
+        let cell = &mut buffer[position];
+        if cell.fg == Color::Reset {
+            cell.fg = ink;
+        }
+        if cell.bg == Color::Reset {
+            cell.bg = paper;
+        }
+    }
+}
+
+fn drawn(app: &App, frame: &mut Frame<'_>) {
     let area = frame.area();
     if !layout::fits(area.as_size()) {
         return too_small(frame, area);

@@ -36,6 +36,9 @@ pub enum Command {
     EndOfInput,
     Kill,
     Suspend,
+    /// Opens the line that takes a command's word.
+    CommandLine,
+    Theme,
     Choose(u8),
 }
 
@@ -53,7 +56,7 @@ pub enum Place {
 }
 
 /// Which screen a row belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scope {
     /// The lesson's screen; the rows that [`is_common`] names work on every screen.
     Lesson,
@@ -64,6 +67,7 @@ pub fn is_common(command: Command) -> bool {
     matches!(
         command,
         Command::Help
+            | Command::CommandLine
             | Command::Leave
             | Command::Up
             | Command::Down
@@ -74,10 +78,12 @@ pub fn is_common(command: Command) -> bool {
     )
 }
 
-/// One command: its keys and what help says about it.
+/// One command: its keys, its word and what help says about it.
 pub struct Row {
     pub scope: Scope,
     pub command: Command,
+    /// What `:` takes: names separated by `|`, then what they take (`theme NAME`). Lower case; the first name is the one shown.
+    pub word: &'static str,
     /// At the prompt and everywhere else.
     pub anywhere: &'static [&'static str],
     /// Outside the prompt; single characters also work at the prompt with Alt.
@@ -87,50 +93,121 @@ pub struct Row {
     pub help: &'static str,
 }
 
+/// A command of the lesson's screen.
 const fn row(
     command: Command,
+    word: &'static str,
     anywhere: &'static [&'static str],
     pane: &'static [&'static str],
     label: &'static str,
     help: &'static str,
 ) -> Row {
-    Row { scope: Scope::Lesson, command, anywhere, pane, label, help }
+    over(Scope::Lesson, command, word, anywhere, pane, label, help)
+}
+
+/// A command of another screen.
+const fn over(
+    scope: Scope,
+    command: Command,
+    word: &'static str,
+    anywhere: &'static [&'static str],
+    pane: &'static [&'static str],
+    label: &'static str,
+    help: &'static str,
+) -> Row {
+    Row { scope, command, word, anywhere, pane, label, help }
+}
+
+impl Row {
+    /// The words that `:` takes for it, the shown one first.
+    pub fn words(&self) -> impl Iterator<Item = &'static str> {
+        self.word.split_whitespace().next().unwrap_or("").split('|')
+    }
+
+    /// What its word takes, empty for nothing.
+    pub fn operand(&self) -> &'static str {
+        self.word.split_once(' ').map_or("", |(_, operand)| operand)
+    }
 }
 
 /// Every command, in the order of help.
 pub const ROWS: &[Row] = &[
-    row(Command::Take, &["Tab"], &["x"], "take command", "put the step's next command on the prompt; again: the one after it"),
-    row(Command::Next, &["F8"], &["n"], "next", "go on to the next step (also Enter on an empty prompt, once the step is done)"),
-    row(Command::Previous, &["F7"], &["p"], "back", "look at the step before"),
-    row(Command::Hint, &["F2"], &["h"], "hint", "show the next of three hints"),
-    row(Command::Check, &["F5"], &["c"], "check", "judge the step now"),
-    row(Command::Evidence, &["F4"], &["e"], "evidence", "what the checks expected and what they saw"),
-    row(Command::Trace, &["F6"], &["t"], "trace", "the way of the last probe: listener, route, cluster, endpoint"),
-    row(Command::Steps, &["F3"], &["l"], "steps", "the list of steps"),
-    row(Command::OpenFile, &["F9"], &["o"], "open file", "open the step's file in your editor"),
-    row(Command::Solution, &[], &["s"], "solution", "apply the step's solution (asks first; marks the step assisted)"),
-    row(Command::Skip, &[], &["S"], "skip", "apply the solution and go on (asks first; marks the step skipped)"),
-    row(Command::Reset, &[], &["R"], "reset", "put the world back to the start of the step (asks first)"),
-    row(Command::Choose(0), &[], &["1", "2", "3", "4", "5", "6", "7", "8", "9"], "choose", "answer the step's question"),
-    row(Command::Leave, &["Esc"], &[], "keys", "close what is open; else go between the prompt and single keys"),
-    row(Command::Focus, &["Shift-Tab"], &["Tab"], "focus", "move between text, output and prompt"),
-    row(Command::ToPrompt, &[], &["i", "Enter", ":"], "prompt", "back to the prompt"),
-    row(Command::PageUp, &["PageUp"], &["b"], "scroll", "scroll up; at the prompt: the output"),
-    row(Command::PageDown, &["PageDown"], &["Space"], "scroll", "scroll down"),
-    row(Command::TextUp, &["Ctrl-Up", "Alt-Up"], &[], "text", "scroll the lesson's text up without leaving the prompt"),
-    row(Command::TextDown, &["Ctrl-Down", "Alt-Down"], &[], "text", "scroll the lesson's text down"),
-    row(Command::Up, &[], &["Up", "k"], "up", "scroll up one line"),
-    row(Command::Down, &[], &["Down", "j"], "down", "scroll down one line"),
-    row(Command::Top, &[], &["Home", "g"], "top", "to the beginning"),
-    row(Command::Bottom, &[], &["End", "G"], "end", "to the end"),
-    row(Command::Clear, &["Ctrl-L"], &[], "clear", "empty the output"),
-    row(Command::Interrupt, &["Ctrl-C"], &[], "stop", "end what runs, else empty the prompt; never leaves"),
-    row(Command::Kill, &["Ctrl-\\"], &[], "end", "end a program that keeps Ctrl-C for itself"),
-    row(Command::EndOfInput, &["Ctrl-D"], &[], "leave", "end of input for what runs; on an empty prompt: leave"),
-    row(Command::Suspend, &["Ctrl-Z"], &[], "suspend", "nothing: the lab stays on the screen"),
-    row(Command::Home, &["F10"], &["H"], "lessons", "back to the list of lessons"),
-    row(Command::Quit, &[], &["q"], "leave", "leave; progress is saved"),
-    row(Command::Help, &["F1"], &["?"], "help", "this page"),
+    row(
+        Command::Take,
+        "take",
+        &["Tab"],
+        &["x"],
+        "take command",
+        "put the step's next command on the prompt; again: the one after it",
+    ),
+    row(
+        Command::Next,
+        "next|n",
+        &["F8"],
+        &["n"],
+        "next",
+        "go on to the next step (also Enter on an empty prompt, once the step is done)",
+    ),
+    row(Command::Previous, "back|previous", &["F7"], &["p"], "back", "look at the step before"),
+    row(Command::Hint, "hint", &["F2"], &["h"], "hint", "show the next of three hints"),
+    row(Command::Check, "check", &["F5"], &["c"], "check", "judge the step now"),
+    row(Command::Evidence, "evidence", &["F4"], &["e"], "evidence", "what the checks expected and what they saw"),
+    row(Command::Trace, "trace", &["F6"], &["t"], "trace", "the way of the last probe: listener, route, cluster, endpoint"),
+    row(Command::Steps, "steps", &["F3"], &["l"], "steps", "the list of steps"),
+    row(Command::OpenFile, "edit|open FILE", &["F9"], &["o"], "open file", "open the step's file in your editor"),
+    row(
+        Command::Solution,
+        "solution",
+        &[],
+        &["s"],
+        "solution",
+        "apply the step's solution (asks first; marks the step assisted)",
+    ),
+    row(Command::Skip, "skip", &[], &["S"], "skip", "apply the solution and go on (asks first; marks the step skipped)"),
+    row(Command::Reset, "reset", &[], &["R"], "reset", "put the world back to the start of the step (asks first)"),
+    row(
+        Command::Choose(0),
+        "answer|choose TEXT",
+        &[],
+        &["1", "2", "3", "4", "5", "6", "7", "8", "9"],
+        "choose",
+        "answer the step's question",
+    ),
+    row(Command::Leave, "close", &["Esc"], &[], "keys", "close what is open; else go between the prompt and single keys"),
+    row(Command::Focus, "focus", &["Shift-Tab"], &["Tab"], "focus", "move between text, output and prompt"),
+    row(Command::ToPrompt, "prompt", &[], &["i", "Enter"], "prompt", "back to the prompt"),
+    row(Command::PageUp, "page-up", &["PageUp"], &["b"], "scroll", "scroll up; at the prompt: the output"),
+    row(Command::PageDown, "page-down", &["PageDown"], &["Space"], "scroll", "scroll down"),
+    row(
+        Command::TextUp,
+        "text-up",
+        &["Ctrl-Up", "Alt-Up"],
+        &[],
+        "text",
+        "scroll the lesson's text up without leaving the prompt",
+    ),
+    row(Command::TextDown, "text-down", &["Ctrl-Down", "Alt-Down"], &[], "text", "scroll the lesson's text down"),
+    row(Command::Up, "up", &[], &["Up", "k"], "up", "scroll up one line"),
+    row(Command::Down, "down", &[], &["Down", "j"], "down", "scroll down one line"),
+    row(Command::Top, "top", &[], &["Home", "g"], "top", "to the beginning"),
+    row(Command::Bottom, "bottom|end", &[], &["End", "G"], "end", "to the end"),
+    row(Command::Clear, "clear", &["Ctrl-L"], &[], "clear", "empty the output"),
+    row(Command::Interrupt, "stop", &["Ctrl-C"], &[], "stop", "end what runs, else empty the prompt; never leaves"),
+    row(Command::Kill, "kill", &["Ctrl-\\"], &[], "end", "end a program that keeps Ctrl-C for itself"),
+    row(Command::EndOfInput, "eof", &["Ctrl-D"], &[], "leave", "end of input for what runs; on an empty prompt: leave"),
+    row(Command::Suspend, "suspend", &["Ctrl-Z"], &[], "suspend", "nothing: the lab stays on the screen"),
+    row(Command::Home, "lessons|home", &["F10"], &["H"], "lessons", "back to the list of lessons"),
+    row(Command::Quit, "quit|q|q!|wq|x", &[], &["q"], "leave", "leave; progress is saved"),
+    row(Command::CommandLine, "commands", &[], &[":"], "command", "type a command's word; Tab completes it, Enter does it"),
+    row(
+        Command::Theme,
+        "theme NAME",
+        &[],
+        &["T"],
+        "theme",
+        "change the colours: auto, dark, light, high-contrast, colour-blind, none",
+    ),
+    row(Command::Help, "help|h TOPIC", &["F1"], &["?"], "help", "this page"),
 ];
 
 /// The command of a key at a place.
@@ -183,6 +260,11 @@ fn keeps(command: Command) -> bool {
             | Command::Kill
             | Command::Suspend
     )
+}
+
+/// Whether a key puts a character where text is typed.
+pub fn is_text(key: &KeyEvent) -> bool {
+    matches!(key.code, KeyCode::Char(_)) && !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT)
 }
 
 /// Shift is part of a character, and of BackTab.
@@ -256,16 +338,24 @@ mod tests {
         KeyEvent::new(code, modifiers)
     }
 
+    /// Where a row's keys are pressed: at the prompt, and elsewhere.
+    fn places(row: &Row) -> (Place, Place) {
+        match row.scope == Scope::Lesson {
+            true => (Place::Prompt, Place::Pane),
+            false => (Place::Over(row.scope), Place::Over(row.scope)),
+        }
+    }
+
     #[test]
     fn every_key_of_the_table_leads_to_its_row() {
         for row in ROWS {
-            assert!(!row.anywhere.is_empty() || !row.pane.is_empty(), "{:?} has no key", row.command);
             assert!(row.help.len() > 8 && row.help.len() <= 84 && !row.label.is_empty(), "{:?}", row.command);
+            let (prompt, pane) = places(row);
             for name in row.anywhere {
-                assert_eq!(find(&event(name), Place::Prompt), Some(row.command), "{name}");
+                assert_eq!(find(&event(name), prompt), Some(row.command), "{name}");
             }
             for name in row.pane {
-                let found = find(&event(name), Place::Pane);
+                let found = find(&event(name), pane);
                 let same = matches!((found, row.command), (Some(Command::Choose(_)), Command::Choose(_)));
                 assert!(same || found == Some(row.command), "{name}: {found:?}");
             }
@@ -274,13 +364,24 @@ mod tests {
 
     #[test]
     fn no_key_means_two_things_in_one_place() {
+        let (mut anywhere, mut panes) = (BTreeSet::new(), BTreeSet::new());
+        for row in ROWS {
+            row.anywhere.iter().for_each(|name| assert!(anywhere.insert((row.scope, *name)), "{name} twice in {:?}", row.scope));
+            row.pane.iter().for_each(|name| assert!(panes.insert((row.scope, *name)), "{name} twice in {:?}", row.scope));
+        }
+    }
+
+    #[test]
+    fn every_command_has_a_word_and_no_word_means_two_things_on_a_screen() {
         let mut seen = BTreeSet::new();
         for row in ROWS {
-            row.anywhere.iter().for_each(|name| assert!(seen.insert(*name), "{name} twice"));
-        }
-        let mut seen = BTreeSet::new();
-        for name in ROWS.iter().flat_map(|row| row.pane) {
-            assert!(seen.insert(*name), "{name} twice in panes");
+            assert!(row.words().next().is_some_and(|word| !word.is_empty()), "{:?} has no word", row.command);
+            for word in row.words() {
+                let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-!".contains(c);
+                assert!(word.chars().all(plain), "{word}");
+                assert!(seen.insert((row.scope, word)), "{word} twice in {:?}", row.scope);
+            }
+            assert_eq!(row.operand(), row.operand().to_uppercase(), "{:?}", row.command);
         }
     }
 

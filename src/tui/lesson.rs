@@ -167,7 +167,7 @@ impl LessonScreen {
 
     /// Programs that run in the output pane are told its size.
     fn tell_size(&mut self) {
-        if let Some(area) = self.panes(Theme { color: false, ascii: true }).output {
+        if let Some(area) = self.panes(Theme::PLAIN).output {
             self.tell(Event::Resized { cols: area.width, rows: area.height.saturating_sub(1) });
         }
     }

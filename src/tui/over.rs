@@ -60,6 +60,10 @@ pub trait Over: Send {
     fn title(&self, session: &Session) -> String;
     /// Whose rows of the keymap its keys are.
     fn scope(&self) -> Scope;
+    /// Whether plain characters are text here (an editor, a filter that is typed) and so never commands.
+    fn types(&self) -> bool {
+        false
+    }
     /// What the footer offers, most useful first.
     fn offers(&self) -> Vec<Command>;
     /// Called once, before the first frame.
@@ -82,5 +86,8 @@ pub trait Over: Send {
 
 /// The command of a key on a screen.
 pub fn command(over: &dyn Over, key: &KeyEvent) -> Option<Command> {
+    if over.types() && keymap::is_text(key) {
+        return None;
+    }
     keymap::find(key, Place::Over(over.scope()))
 }

@@ -1,7 +1,7 @@
 //! Screens and keys on sessions that are fed with events; no cluster, no terminal.
 
 use super::app::{Act, App, Layer};
-use super::theme::Theme;
+use super::theme::{Palette, Theme};
 use super::*;
 use crate::base::io::Stream;
 use crate::base::outcome::{At, Outcome, Path, TlsBy};
@@ -155,13 +155,14 @@ fn start(lesson_index: Option<usize>) -> Start {
         environment: "sandbox, Istio 1.30".into(),
         open: Box::new(|_, _, _| ()),
         rules: Rules { is_complete: complete, reads, wish },
+        look: Theme::of(Palette::Dark),
     }
 }
 
 impl Play {
     fn home(width: u16, height: u16) -> Play {
         let (inbox, messages) = inbox();
-        let theme = Theme { color: true, ascii: false };
+        let theme = Theme::of(Palette::Dark);
         let app = App::new(start(None), inbox, theme, Size { width, height });
         Play { app, effects: Arc::default(), open: Vec::new(), _messages: messages }
     }
@@ -513,7 +514,7 @@ fn events_of_a_lesson_that_was_left_are_dropped() {
 fn without_colour_the_screen_says_the_same() {
     let mut play = failed(80, 24);
     let with = play.screen();
-    play.app.theme.color = false;
+    play.app.theme.palette = Palette::None;
     assert_eq!(play.screen(), with);
     play.app.theme.ascii = true;
     assert!(play.screen().is_ascii(), "{}", play.screen());

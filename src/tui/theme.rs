@@ -1,10 +1,17 @@
-//! Meanings to styles. Sixteen colours at most, readable on dark and on light ground; never colour alone.
+//! Meanings to styles. Never colour alone: each meaning has a word, a mark or a weight too. A palette paints ink and paper, so that
+//! its contrast holds whatever the terminal's own colours are.
+
+mod choose;
+mod palette;
+
+pub use choose::{Look, Told};
+pub use palette::Palette;
 
 use crate::finding::Verdict;
 use crate::lesson::layout::Mark;
 use crate::session::StepState;
 use crate::session::transcript::Sort;
-use ratatui::style::{Color, Modifier, Style};
+use ratatui::style::{Modifier, Style};
 
 /// What a piece of the screen means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,40 +34,48 @@ pub enum Tone {
 /// How meanings look on this terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Theme {
-    /// `NO_COLOR` unset.
-    pub color: bool,
-    /// The terminal's character set is not UTF-8: rules and marks in ASCII.
+    pub palette: Palette,
+    /// The terminal has 256 colours, whose values are fixed; else sixteen, whose values it chooses.
+    pub deep: bool,
+    /// Rules and marks in ASCII.
     pub ascii: bool,
+    /// Things may move on their own.
+    pub motion: bool,
 }
 
 impl Theme {
-    /// From `NO_COLOR`, `CLICOLOR` and the locale.
-    pub fn from_environment() -> Theme {
-        let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let locale = set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG")).unwrap_or_default().to_lowercase();
-        let color = set("NO_COLOR").is_none() && set("CLICOLOR").is_none_or(|value| value != "0");
-        Theme { color, ascii: !(locale.contains("utf-8") || locale.contains("utf8")) }
+    /// No colours, ASCII, still: what measuring needs.
+    pub const PLAIN: Theme = Theme { palette: Palette::None, deep: false, ascii: true, motion: false };
+
+    /// A palette on a terminal that can do everything.
+    pub const fn of(palette: Palette) -> Theme {
+        Theme { palette, deep: true, ascii: false, motion: true }
+    }
+
+    /// Ink and paper of everything that has no meaning of its own; nothing without colours.
+    pub fn base(self) -> Style {
+        match self.palette.colors(self.deep) {
+            Some(colors) => Style::default().fg(colors.ink.0).bg(colors.paper),
+            None => Style::default(),
+        }
     }
 
     /// The style of a meaning.
     pub fn style(self, tone: Tone) -> Style {
+        let Some(colors) = self.palette.colors(self.deep) else { return Style::default().add_modifier(without_colors(tone)) };
         let (color, modifier) = match tone {
-            Tone::Plain => (None, Modifier::empty()),
-            Tone::Quiet => (None, Modifier::DIM),
-            Tone::Strong => (None, Modifier::BOLD),
-            Tone::Good => (Some(Color::Green), Modifier::BOLD),
-            Tone::Bad => (Some(Color::Red), Modifier::BOLD),
-            Tone::Unsure => (Some(Color::Magenta), Modifier::BOLD),
-            Tone::Command => (Some(Color::Cyan), Modifier::BOLD),
-            Tone::Code => (Some(Color::Cyan), Modifier::empty()),
-            Tone::Bar => (None, Modifier::REVERSED),
-            Tone::Focus => (None, Modifier::REVERSED.union(Modifier::BOLD)),
+            Tone::Plain => return Style::default(),
+            Tone::Bar => return Style::default().add_modifier(Modifier::REVERSED),
+            Tone::Focus => return Style::default().add_modifier(Modifier::REVERSED.union(Modifier::BOLD)),
+            Tone::Quiet => colors.quiet,
+            Tone::Strong => colors.strong,
+            Tone::Good => colors.good,
+            Tone::Bad => colors.bad,
+            Tone::Unsure => colors.unsure,
+            Tone::Command => colors.command,
+            Tone::Code => colors.code,
         };
-        let style = Style::default().add_modifier(modifier);
-        match color.filter(|_| self.color) {
-            Some(color) => style.fg(color),
-            None => style,
-        }
+        Style::default().fg(color).add_modifier(modifier)
     }
 
     /// The style of a run of lesson text.
@@ -81,13 +96,10 @@ impl Theme {
         match sort {
             Sort::Typed => self.style(Tone::Strong),
             Sort::Out => self.style(Tone::Plain),
-            Sort::Err => {
-                if self.color {
-                    Style::default().fg(Color::Red)
-                } else {
-                    Style::default()
-                }
-            }
+            Sort::Err => match self.palette.colors(self.deep) {
+                Some(colors) => Style::default().fg(colors.bad.0),
+                None => Style::default(),
+            },
             Sort::Note => Style::default().add_modifier(Modifier::ITALIC),
         }
     }
@@ -120,5 +132,16 @@ impl Theme {
     /// The character of vertical rules.
     pub fn bar(self) -> &'static str {
         if self.ascii { "|" } else { "│" }
+    }
+}
+
+/// What tells meanings apart where there are no colours.
+fn without_colors(tone: Tone) -> Modifier {
+    match tone {
+        Tone::Plain | Tone::Code => Modifier::empty(),
+        Tone::Quiet => Modifier::DIM,
+        Tone::Strong | Tone::Good | Tone::Bad | Tone::Unsure | Tone::Command => Modifier::BOLD,
+        Tone::Bar => Modifier::REVERSED,
+        Tone::Focus => Modifier::REVERSED.union(Modifier::BOLD),
     }
 }

@@ -13,7 +13,7 @@ use crate::tui::scroll::Scroll;
 use crate::tui::theme::Theme;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-const PLAIN: Theme = Theme { color: false, ascii: true };
+const PLAIN: Theme = Theme::PLAIN;
 
 impl LessonScreen {
     /// Takes a key.
