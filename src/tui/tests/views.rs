@@ -20,7 +20,7 @@ fn the_bar_drops_what_is_missed_least_and_never_the_namespace() {
     for (context, width, bar) in [
         ("sandbox", 120, "sandbox, Istio 1.30  ctx sandbox  ns team-payments-production  saved"),
         ("sandbox", 80, "Who may leave  step 2/3  sandbox, Istio 1.30  ns team-payments-production"),
-        ("sandbox", 60, "sandbox  ns team-payments-production"),
+        ("sandbox", 60, "ns team-payments-production"),
         ("kind-lab", 80, "sandbox  ctx kind-lab  ns team-payments-production"),
         ("kind-lab", 60, "ns team-payments-production"),
         ("a-context-whose-name-is-far-too-long-for-any-bar-of-eighty-columns", 80, "ns team-payments-production"),
