@@ -3,6 +3,7 @@
 //!
 //! One thread, one channel of [`Message`]s, one loop: take all that waits, then draw once.
 
+pub mod again;
 pub mod app;
 pub mod editor;
 pub mod frame;
@@ -92,6 +93,10 @@ pub enum Message {
     Edit(editor::Job),
     /// A signal that ends the program, by number.
     Signal(i32),
+    /// A signal asks the program to stop (SIGTSTP).
+    Stop,
+    /// The program goes on after a stop (SIGCONT).
+    Continued,
     /// Another thread broke; what it said.
     Broken(String),
 }
@@ -134,6 +139,16 @@ impl Inbox {
     /// A signal arrived that is to end the program.
     pub fn signal(&self, number: i32) {
         self.send(Message::Signal(number));
+    }
+
+    /// A signal arrived that is to stop the program, until it is let go on.
+    pub fn stop(&self) {
+        self.send(Message::Stop);
+    }
+
+    /// The program goes on after a stop.
+    pub fn continued(&self) {
+        self.send(Message::Continued);
     }
 
     pub(crate) fn send(&self, message: Message) -> bool {

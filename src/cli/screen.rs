@@ -141,20 +141,34 @@ impl Drop for Held {
     }
 }
 
-/// SIGTERM, SIGHUP and SIGINT end the screen as a key would.
+/// SIGTERM, SIGHUP and SIGINT end the screen as a key would; SIGTSTP stops it, SIGCONT has it drawn anew.
 fn signals(handle: &Handle, inbox: &Inbox) {
     #[cfg(unix)]
-    for number in [1, 2, 15] {
-        use tokio::signal::unix::{SignalKind, signal};
-        let inbox = inbox.clone();
+    {
+        use tokio::signal::unix::SignalKind;
         let _inside = handle.enter();
-        if let Ok(mut arrivals) = signal(SignalKind::from_raw(number)) {
-            handle.spawn(async move {
-                if arrivals.recv().await.is_some() {
-                    inbox.signal(number);
-                }
-            });
+        for number in [1, 2, 15] {
+            on_signal(SignalKind::from_raw(number), inbox, move |inbox| inbox.signal(number));
         }
+        on_signal(SignalKind::from_raw(SIGTSTP), inbox, Inbox::stop);
+        on_signal(SignalKind::from_raw(SIGCONT), inbox, Inbox::continued);
+    }
+}
+
+#[cfg(unix)]
+const SIGTSTP: i32 = rustix::process::Signal::TSTP.as_raw();
+#[cfg(unix)]
+const SIGCONT: i32 = rustix::process::Signal::CONT.as_raw();
+
+#[cfg(unix)]
+fn on_signal(kind: tokio::signal::unix::SignalKind, inbox: &Inbox, tell: impl Fn(&Inbox) + Send + 'static) {
+    let inbox = inbox.clone();
+    if let Ok(mut arrivals) = tokio::signal::unix::signal(kind) {
+        tokio::spawn(async move {
+            while arrivals.recv().await.is_some() {
+                tell(&inbox);
+            }
+        });
     }
 }
 

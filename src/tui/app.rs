@@ -1,10 +1,12 @@
 //! The application: which screen is up, what lies over it, and where each message goes. Layers from the top take a key first.
 
+use super::again::Again;
 use super::editor::Job;
 use super::help::{Overlay, Sheet};
 use super::home::Home;
 use super::keymap::{self, Command, Place};
 use super::lesson::LessonScreen;
+use super::terminal;
 use super::theme::Theme;
 use super::{Ended, Inbox, Link, Message, Start};
 use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyEventKind};
@@ -14,6 +16,10 @@ use ratatui::layout::Size;
 #[derive(Debug)]
 pub enum Act {
     Edit(Job),
+    /// Stop, until somebody lets the program go on.
+    Suspend,
+    /// The program goes on after a stop.
+    TakeAgain,
     End(Ended),
 }
 
@@ -35,6 +41,7 @@ pub struct App {
     pub home: Home,
     /// A sentence for the home screen.
     pub notice: Option<String>,
+    again: Again,
     inbox: Inbox,
     /// Number of the newest opening; what belongs to another is dropped.
     opening: u64,
@@ -43,7 +50,18 @@ pub struct App {
 impl App {
     pub fn new(start: Start, inbox: Inbox, theme: Theme, size: Size) -> App {
         let home = Home::at(&start);
-        App { start, theme, size, layer: Layer::Home, overlay: None, home, notice: None, inbox, opening: 0 }
+        App {
+            start,
+            theme,
+            size,
+            layer: Layer::Home,
+            overlay: None,
+            home,
+            notice: None,
+            again: Again::default(),
+            inbox,
+            opening: 0,
+        }
     }
 
     /// Opens the lesson that was asked for, if one was. To be called once.
@@ -61,6 +79,8 @@ impl App {
             Message::TerminalGone => return Some(Act::End(Ended::TerminalGone)),
             Message::Signal(number) => return Some(Act::End(Ended::Signal(number))),
             Message::Edit(job) => return Some(Act::Edit(job)),
+            Message::Stop => return Some(Act::Suspend),
+            Message::Continued => return Some(Act::TakeAgain),
             Message::Session(opening, event) => {
                 if let Layer::Lesson(screen) = &mut self.layer
                     && opening == self.opening
@@ -131,6 +151,9 @@ impl App {
     }
 
     fn key(&mut self, key: KeyEvent) -> Option<Act> {
+        if keymap::find(&key, Place::Pane) == Some(Command::Suspend) && !self.program_has_keys() {
+            return self.suspend();
+        }
         if self.overlay.is_some() {
             self.overlay_key(&key);
             return None;
@@ -143,6 +166,22 @@ impl App {
             Layer::Opening(_) => self.waiting_key(&key),
             Layer::Home => self.home_key(&key),
         }
+    }
+
+    fn program_has_keys(&self) -> bool {
+        matches!(&self.layer, Layer::Lesson(screen) if self.overlay.is_none() && screen.program_has_keys())
+    }
+
+    fn suspend(&mut self) -> Option<Act> {
+        if terminal::has_shell() {
+            return Some(Act::Suspend);
+        }
+        let sentence = "No shell started the lab, so there is nothing to go back to; Ctrl-Z does nothing here.";
+        match &mut self.layer {
+            Layer::Lesson(screen) => screen.view.notice = Some(sentence.into()),
+            _ => self.notice = Some(sentence.into()),
+        }
+        None
     }
 
     /// What a lesson's screen left for the application.
@@ -197,9 +236,9 @@ impl App {
             (_, KeyCode::Enter | KeyCode::Right) => self.open(self.home.selected),
             (Some(Command::Help), _) => self.overlay = Some(Overlay::new(Sheet::Keys)),
             (Some(Command::Quit | Command::EndOfInput), _) => return Some(Act::End(Ended::Left)),
-            (Some(Command::Interrupt | Command::Leave), _) => {
-                self.notice = Some("Enter opens the lesson; q leaves.".into());
-            }
+            (Some(Command::Interrupt), _) if self.again.pressed() => return Some(Act::End(Ended::Left)),
+            (Some(Command::Interrupt), _) => self.notice = Some("Ctrl-C again within 2 seconds leaves, as q does.".into()),
+            (Some(Command::Leave), _) => self.notice = Some("Enter opens the lesson; q leaves.".into()),
             _ => (),
         }
         None

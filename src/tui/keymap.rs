@@ -195,7 +195,7 @@ pub const ROWS: &[Row] = &[
     row(Command::Interrupt, "stop", &["Ctrl-C"], &[], "stop", "end what runs, else empty the prompt; never leaves"),
     row(Command::Kill, "kill", &["Ctrl-\\"], &[], "end", "end a program that keeps Ctrl-C for itself"),
     row(Command::EndOfInput, "eof", &["Ctrl-D"], &[], "leave", "end of input for what runs; on an empty prompt: leave"),
-    row(Command::Suspend, "suspend", &["Ctrl-Z"], &[], "suspend", "nothing: the lab stays on the screen"),
+    row(Command::Suspend, "suspend", &["Ctrl-Z"], &[], "suspend", "stop the lab and go back to the shell; `fg` there goes on"),
     row(Command::Home, "lessons|home", &["F10"], &["H"], "lessons", "back to the list of lessons"),
     row(Command::Quit, "quit|q|q!|wq|x", &[], &["q"], "leave", "leave; progress is saved"),
     row(Command::CommandLine, "commands", &[], &[":"], "command", "type a command's word; Tab completes it, Enter does it"),
@@ -258,7 +258,6 @@ fn keeps(command: Command) -> bool {
             | Command::TextUp
             | Command::TextDown
             | Command::Kill
-            | Command::Suspend
     )
 }
 

@@ -11,6 +11,7 @@ pub mod status;
 pub mod steps;
 pub mod trace;
 
+use super::again::Again;
 use super::help::Sheet;
 use super::layout::{self, Focus, Needs, Panes};
 use super::over::{Asks, Over};
@@ -44,6 +45,8 @@ pub struct View {
     /// The marked row of the list of steps.
     pub selected: usize,
     pub notice: Option<String>,
+    /// Ctrl-C where nothing runs.
+    pub again: Again,
     pub size: Size,
 }
 
@@ -91,6 +94,7 @@ impl LessonScreen {
             output: Bottom::Follow,
             selected: 0,
             notice: None,
+            again: Again::default(),
             size: layout::LEAST,
         };
         LessonScreen {

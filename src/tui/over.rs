@@ -74,6 +74,10 @@ pub trait Over: Send {
     fn paste(&mut self, _text: &str, _reach: &mut Reach<'_>) -> Then {
         Then::Stay
     }
+    /// Whether a program reads the keys here, Ctrl-Z among them.
+    fn has_program(&self) -> bool {
+        false
+    }
     /// Takes an answer. False when it did not ask this.
     fn answered(&mut self, _id: AskId, _answer: &Result<Answer, String>, _reach: &mut Reach<'_>) -> bool {
         false

@@ -41,6 +41,12 @@ pub fn usable() -> Result<(), String> {
     }
 }
 
+/// Whether something waits for this program to stop: a shell that started it. The first process of a terminal has none, and would
+/// stand still for good.
+pub fn has_shell() -> bool {
+    rustix::process::getsid(None).is_ok_and(|session| session != rustix::process::getpid())
+}
+
 /// The terminal of a command that has no screen: one line after another, raw while a shell in a pod has it.
 pub struct Keyboard;
 
@@ -62,6 +68,9 @@ pub struct Screen {
     terminal: Terminal<CrosstermBackend<Stdout>>,
     inbox: Inbox,
     reader: Reader,
+    /// Messages taken so far.
+    #[cfg(debug_assertions)]
+    taken: u64,
 }
 
 /// The thread that turns keys into messages.
@@ -79,7 +88,13 @@ impl Screen {
         guard(inbox);
         take()?;
         let terminal = Terminal::new(CrosstermBackend::new(stdout())).inspect_err(|_| give_back())?;
-        Ok(Screen { terminal, inbox: inbox.clone(), reader: Reader::start(inbox.clone()) })
+        Ok(Screen {
+            terminal,
+            inbox: inbox.clone(),
+            reader: Reader::start(inbox.clone()),
+            #[cfg(debug_assertions)]
+            taken: 0,
+        })
     }
 
     pub fn size(&self) -> Size {
@@ -96,9 +111,13 @@ impl Screen {
             let drawn = SystemClock.now();
             let Ok(mut message) = messages.recv() else { return Ok(Ended::Left) };
             for _ in 0..BATCH {
+                #[cfg(debug_assertions)]
+                self.break_if_asked();
                 match app.handle(message) {
                     Some(Act::End(ended)) => return Ok(ended),
                     Some(Act::Edit(job)) => self.edit(job)?,
+                    Some(Act::Suspend) => self.suspend(app)?,
+                    Some(Act::TakeAgain) => self.take_again(app)?,
                     None => (),
                 }
                 let left = FRAME_MS - SystemClock.now().since(drawn).min(FRAME_MS);
@@ -108,6 +127,33 @@ impl Screen {
                 }
             }
         }
+    }
+
+    /// For tests of debug builds: breaks at the message whose number `EGRESS_LAB_BREAK_AT` names, to see the terminal given back.
+    #[cfg(debug_assertions)]
+    fn break_if_asked(&mut self) {
+        self.taken += 1;
+        let asked = std::env::var("EGRESS_LAB_BREAK_AT").ok().and_then(|n| n.parse().ok());
+        assert!(asked != Some(self.taken), "broken on purpose at message {}", self.taken);
+    }
+
+    /// Stops the program as Ctrl-Z stops any other: the terminal is given back first, and taken again when the program goes on.
+    fn suspend(&mut self, app: &mut App) -> io::Result<()> {
+        self.reader.stop();
+        give_back();
+        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
+        self.take_again(app)?;
+        self.reader = Reader::start(self.inbox.clone());
+        Ok(())
+    }
+
+    /// After a stop others may have used the terminal: its modes are set and everything is drawn again, at the size of now.
+    fn take_again(&mut self, app: &mut App) -> io::Result<()> {
+        take()?;
+        self.terminal.clear()?;
+        let Size { width, height } = self.size();
+        app.handle(Message::Terminal(event::Event::Resize(width, height)));
+        Ok(())
     }
 
     /// Leaves the screen for the learner's editor.

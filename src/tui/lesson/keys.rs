@@ -209,9 +209,6 @@ impl LessonScreen {
             Command::ToPrompt => self.view.focus = Focus::Prompt,
             Command::Interrupt => self.interrupt(),
             Command::EndOfInput => self.end_of_input(),
-            Command::Suspend => {
-                self.view.notice = Some("Ctrl-Z does nothing here. `quit` leaves; progress is saved.".into());
-            }
             _ => self.scroll(command),
         }
     }
@@ -301,9 +298,11 @@ impl LessonScreen {
             self.tell(Event::Wish(Wish::Cancel));
         } else if !self.prompt.is_empty() {
             self.prompt.take();
+        } else if self.view.again.pressed() {
+            self.tell(Event::Wish(Wish::Quit));
         } else {
             self.view.focus = Focus::Prompt;
-            self.view.notice = Some("Ctrl-D or `quit` leaves; progress is saved.".into());
+            self.view.notice = Some("Ctrl-C again within 2 seconds leaves, as Ctrl-D and `quit` do; progress is saved.".into());
         }
     }
 

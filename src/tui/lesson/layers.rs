@@ -61,6 +61,11 @@ impl LessonScreen {
         }
     }
 
+    /// Whether a program gets the keys that the screen has no use for: one in the output, or one on a screen over this.
+    pub fn program_has_keys(&self) -> bool {
+        self.over.last().map_or_else(|| self.has_program(), |over| over.has_program())
+    }
+
     /// Asks where lines go.
     pub(super) fn ask_place(&mut self) {
         self.placing = Some(self.reach().ask(Request::Place));
