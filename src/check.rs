@@ -37,8 +37,9 @@ pub async fn judge(
     ran: &[Ran],
 ) -> Result<Vec<Finding>, String> {
     let mut waited = 0;
+    let controls = evaluate::needs_controls(step);
     loop {
-        let ctx = ground.look().await?;
+        let ctx = ground.look(controls).await?;
         let Patience { within, poll, settled } = ctx.patience;
         let longest = step.checks.iter().map(|check| u64::from(check.within) * 1000).max().unwrap_or(0);
         let within = within.max(longest);

@@ -18,4 +18,4 @@ pub mod typed;
 pub mod types;
 
 pub use object::{Key, Kind, Object};
-pub use snapshot::Snapshot;
+pub use snapshot::{Mark, Snapshot};

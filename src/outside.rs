@@ -10,9 +10,13 @@ use crate::outside::site::Site;
 use crate::outside::wire::DnsAnswer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-const SITES: &str = include_str!("../assets/outside/sites.yaml");
+/// The sites of `assets/outside/`, read once.
+static SITES: LazyLock<Arc<Vec<Site>>> = LazyLock::new(|| {
+    let text = include_str!("../assets/outside/sites.yaml");
+    Arc::new(site::read(text).expect("the embedded sites are read by a test"))
+});
 
 /// The outside world: data that never changes, and the faults that a lesson put into it. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -53,8 +57,7 @@ pub enum OriginFault {
 impl Outside {
     /// The world of the sandbox, from `assets/outside/`.
     pub fn standard() -> Outside {
-        let sites = site::read(SITES).expect("the embedded sites are read by a test");
-        Outside { sites: Arc::new(sites), ..Outside::default() }
+        Outside { sites: SITES.clone(), ..Outside::default() }
     }
 
     /// For clusters and folders, where DNS and origins cannot be known: every public name resolves, every origin answers 200.

@@ -97,7 +97,7 @@ impl World for ForkWorld {
 
     fn evaluate<'a>(&'a self, step: &'a Step, answer: Option<&'a str>, ran: &'a [Ran]) -> BoxFuture<'a, Vec<Finding>> {
         Box::pin(async move {
-            let ground = EnvGround { env: self.env.clone(), seed: self.seed };
+            let ground = EnvGround { env: self.env.clone(), seed: self.seed, mends: false };
             match check::judge(&ground, &self.lesson, step, answer, ran).await {
                 Ok(findings) => findings,
                 Err(reason) => check::checks_of(step).iter().map(|check| unreachable(check, &reason)).collect(),

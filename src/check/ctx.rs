@@ -37,12 +37,14 @@ pub struct Ctx {
     /// What is known of the world beyond the mesh, for predictions only.
     pub outside: Outside,
     pub now: Time,
+    /// What does not hold is also searched for where it could be mended: for people, and slow.
+    pub mends: bool,
 }
 
 /// Something that can be looked at again and again until it has settled.
 pub trait Ground: Send + Sync {
-    /// The newest state.
-    fn look(&self) -> BoxFuture<'_, Result<Ctx, String>>;
+    /// The newest state; `controls`: with the control workloads in place.
+    fn look(&self, controls: bool) -> BoxFuture<'_, Result<Ctx, String>>;
     /// Waits for `ms` of the environment's time.
     fn wait(&self, ms: u64) -> BoxFuture<'_, ()>;
 }

@@ -48,6 +48,12 @@ pub fn checks_of(step: &Step) -> Cow<'_, [Check]> {
     Cow::Owned(step.checks.iter().cloned().chain([answer]).collect())
 }
 
+/// Whether a check of the step may look at the control workloads: those that send requests or look at proxies. What is only read must
+/// not see objects that the learner's world does not have.
+pub fn needs_controls(step: &Step) -> bool {
+    step.checks.iter().any(|check| matches!(check.kind, CheckKind::Probe(_) | CheckKind::Compiled(_)))
+}
+
 /// What is judged: a step of a lesson, with what was answered and run.
 #[derive(Clone, Copy)]
 pub struct Work<'a> {
@@ -80,7 +86,7 @@ pub async fn evaluate(ctx: &Ctx, work: Work<'_>, last: bool) -> Vec<Finding> {
         match &check.kind {
             CheckKind::Probe(probe) => {
                 let mut judged = probed(&mut prober, &lesson.world.controls, probe).await;
-                if last && judged.verdict == Verdict::NotYet {
+                if last && ctx.mends && judged.verdict == Verdict::NotYet {
                     judged.evidence.suspects = suspects(ctx, prober.model(), probe);
                 }
                 *said = Some(judged);

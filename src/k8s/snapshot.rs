@@ -19,6 +19,10 @@ pub struct Snapshot {
 
 type Objects = Tree<Arc<Place>, Arc<Object>>;
 
+/// The objects of a kind at one moment, to see whether any has been written since.
+#[derive(Debug, Clone, Default)]
+pub struct Mark(Objects);
+
 /// Namespace and name of an object.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
@@ -122,6 +126,16 @@ impl Snapshot {
     /// How many objects of a kind there are.
     pub fn count(&self, group: &str, kind: &str) -> usize {
         self.of(group, kind).map_or(0, Tree::len)
+    }
+
+    /// The objects of a kind as they are now.
+    pub fn mark(&self, group: &str, kind: &str) -> Mark {
+        Mark(self.of(group, kind).cloned().unwrap_or_default())
+    }
+
+    /// Whether no object of the kind was written since the mark. May say no where nothing changed.
+    pub fn is_at(&self, mark: &Mark, group: &str, kind: &str) -> bool {
+        self.of(group, kind).is_some_and(|objects| objects.is_copy_of(&mark.0))
     }
 
     /// Every object, by kind.

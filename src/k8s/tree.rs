@@ -33,6 +33,11 @@ impl<K: Ord + Clone, V: Clone> Tree<K, V> {
         self.len
     }
 
+    /// Whether both are copies of one tree that nobody has written to since. May say no of equal ones.
+    pub fn is_copy_of(&self, other: &Tree<K, V>) -> bool {
+        Arc::ptr_eq(&self.root, &other.root)
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.len == 0

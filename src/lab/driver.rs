@@ -147,7 +147,7 @@ impl Driver {
         let shared = self.shared.clone();
         let task = tokio::spawn(async move {
             let lesson = &shared.parts.lesson;
-            let ground = EnvGround { env: shared.parts.prompt.env().clone(), seed: shared.parts.seed };
+            let ground = EnvGround { env: shared.parts.prompt.env().clone(), seed: shared.parts.seed, mends: true };
             let event = match check::judge(&ground, lesson, &lesson.steps[step], answer.as_deref(), &ran).await {
                 Ok(findings) => Event::Evaluated { tag, findings },
                 Err(reason) => Event::EvaluationFailed { tag, reason },

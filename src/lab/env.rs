@@ -4,8 +4,13 @@ pub mod sandbox;
 pub mod visited;
 
 use crate::base::clock::Time;
+use crate::k8s::Object;
+use crate::lab::objects;
 use anyhow::Context;
 use futures::future::BoxFuture;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Namespace, Pod, Service};
+use kube::api::{ApiResource, PostParams};
 
 /// A point to which an environment can be brought back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,9 +28,9 @@ pub trait Environment: Send + Sync {
     fn url(&self) -> Option<String>;
     /// A client for the learner's own actions. Speaks HTTPS.
     fn client(&self) -> kube::Client;
-    /// A client for checks and probes. On the sandbox: of a fresh fork at the head with frozen clock and the control workloads in
-    /// place, so that nothing a check does is seen in the served world. On a cluster: the same as [`Environment::client`].
-    fn probe(&self) -> BoxFuture<'_, anyhow::Result<Probe>>;
+    /// A client for checks and probes. On the sandbox: of a fresh fork at the head with frozen clock, with the control workloads in
+    /// place if `controls`, so that nothing a check does is seen in the served world. On a cluster: the same as [`Environment::client`].
+    fn probe(&self, controls: bool) -> BoxFuture<'_, anyhow::Result<Probe>>;
     /// A client that only looks: at a revision that is still kept (or the newest one before it), or at the newest. Leaves no trace.
     fn look(&self, revision: Option<u64>) -> BoxFuture<'_, anyhow::Result<Probe>>;
     /// Whether no transition (pod start, rollout) is pending. Always false on a cluster.
@@ -71,7 +76,23 @@ async fn wait_settled(env: &dyn Environment) -> bool {
 /// Puts the control workloads into the fork that a probe will look at.
 async fn place_controls(fork: &kube::Client) -> anyhow::Result<()> {
     for object in crate::check::controls::objects() {
-        crate::lab::objects::replace(fork, &object.0).await.context("placing the control workloads")?;
+        place(fork, &object).await.context("placing the control workloads")?;
     }
     Ok(())
+}
+
+/// Creates a control object, or replaces what has its name. These kinds are the same on every server: nobody is asked for them.
+async fn place(fork: &kube::Client, object: &Object) -> anyhow::Result<()> {
+    let resource = match object.kind() {
+        "Namespace" => ApiResource::erase::<Namespace>(&()),
+        "Pod" => ApiResource::erase::<Pod>(&()),
+        "Service" => ApiResource::erase::<Service>(&()),
+        "Deployment" => ApiResource::erase::<Deployment>(&()),
+        kind => anyhow::bail!("a control workload of kind {kind}"),
+    };
+    let api = objects::scoped(fork, &resource, object.namespace());
+    match api.create(&PostParams::default(), &serde_json::from_value(object.0.clone())?).await {
+        Err(kube::Error::Api(status)) if status.code == 409 => objects::replace(fork, &object.0).await,
+        created => Ok(created.map(drop)?),
+    }
 }

@@ -12,12 +12,14 @@ pub struct EnvGround {
     pub env: Arc<dyn Environment>,
     /// Makes the ids that tell this run's probes from all others.
     pub seed: Seed,
+    /// Search for where it could be mended what does not hold.
+    pub mends: bool,
 }
 
 impl Ground for EnvGround {
-    fn look(&self) -> BoxFuture<'_, Result<Ctx, String>> {
-        Box::pin(async {
-            let probe = self.env.probe().await.map_err(|e| format!("{e:#}"))?;
+    fn look(&self, controls: bool) -> BoxFuture<'_, Result<Ctx, String>> {
+        Box::pin(async move {
+            let probe = self.env.probe(controls).await.map_err(|e| format!("{e:#}"))?;
             let settled = self.env.settled().await;
             Ok(Ctx {
                 client: probe.client,
@@ -26,6 +28,7 @@ impl Ground for EnvGround {
                 seed: self.seed,
                 outside: Outside::standard(),
                 now: self.env.now().await,
+                mends: self.mends,
             })
         })
     }

@@ -57,7 +57,7 @@ pub async fn run(
     let files: Arc<dyn Files> = Arc::new(MemoryFiles::default());
     start::prepare(&env.client(), &lesson, &*files).await?;
     let prompt = Prompt::new(env.clone(), files, None);
-    let ground = EnvGround { env, seed };
+    let ground = EnvGround { env, seed, mends: true };
     let mut report = Report { lesson: lesson.id.clone(), passed: true, steps: Vec::new(), elapsed_ms: 0 };
     for step in lesson.steps.iter().take(steps) {
         let ran = run_step(&prompt, &ground, &lesson, step).await;

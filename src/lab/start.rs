@@ -1,7 +1,7 @@
 //! The start of a lesson: its namespaces, objects and starter files.
 
 use crate::base::files::Files;
-use crate::lab::objects::replace;
+use crate::lab::objects::{replace, scoped};
 use crate::lesson::model::Lesson;
 use anyhow::Context;
 use serde_json::json;
@@ -38,6 +38,7 @@ pub fn starter_files(lesson: &Lesson, files: &dyn Files) -> anyhow::Result<()> {
 }
 
 async fn exists(client: &kube::Client, namespace: &str) -> anyhow::Result<bool> {
-    let api: kube::Api<k8s_openapi::api::core::v1::Namespace> = kube::Api::all(client.clone());
+    let resource = kube::core::ApiResource::erase::<k8s_openapi::api::core::v1::Namespace>(&());
+    let api = scoped(client, &resource, "");
     Ok(api.get_opt(namespace).await?.is_some())
 }

@@ -25,7 +25,7 @@ pub async fn check(
     answer: Option<&str>,
 ) -> anyhow::Result<Vec<Finding>> {
     let env = open(paths, world).await?;
-    let ground = EnvGround { env, seed: Seed::fresh() };
+    let ground = EnvGround { env, seed: Seed::fresh(), mends: true };
     check::judge(&ground, lesson, &lesson.steps[step], answer, &[]).await.map_err(anyhow::Error::msg)
 }
 

@@ -55,6 +55,7 @@ fn ctx(client: kube::Client) -> Ctx {
         seed: Seed(1),
         outside: Outside::standard(),
         now: Time::LOGICAL_START,
+        mends: false,
     }
 }
 

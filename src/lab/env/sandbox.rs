@@ -351,8 +351,12 @@ impl Environment for Sandbox {
         self.client.clone()
     }
 
-    fn probe(&self) -> BoxFuture<'_, anyhow::Result<Probe>> {
-        Box::pin(async {
+    fn probe(&self, controls: bool) -> BoxFuture<'_, anyhow::Result<Probe>> {
+        Box::pin(async move {
+            if !controls {
+                wait_settled(self).await;
+                return self.look(None).await;
+            }
             let (revision, base) = self.probe_base().await?;
             let fork = base.fork(None, Pace::Frozen).await?.context("the probe's world is not kept")?;
             Ok(Probe { client: Sandbox::on(fork).client, revision: Some(revision) })

@@ -44,8 +44,11 @@ impl Visited {
         Ok((kube::Client::try_from(config)?, prefix, made["revision"].as_u64().unwrap_or(0)))
     }
 
-    async fn probed(&self) -> anyhow::Result<Probe> {
+    async fn probed(&self, controls: bool) -> anyhow::Result<Probe> {
         wait_settled(self).await;
+        if !controls {
+            return self.look(None).await;
+        }
         let (work, prefix, revision) = self.fork(&self.target.client, "", "pace=instant").await?;
         place_controls(&work).await?;
         let (client, _, _) = self.fork(&work, &prefix, "pace=frozen").await?;
@@ -66,8 +69,8 @@ impl Environment for Visited {
         self.target.client.clone()
     }
 
-    fn probe(&self) -> BoxFuture<'_, anyhow::Result<Probe>> {
-        Box::pin(self.probed())
+    fn probe(&self, controls: bool) -> BoxFuture<'_, anyhow::Result<Probe>> {
+        Box::pin(self.probed(controls))
     }
 
     fn look(&self, revision: Option<u64>) -> BoxFuture<'_, anyhow::Result<Probe>> {

@@ -1,7 +1,7 @@
 //! Which kinds there are: the built-in ones and those that CustomResourceDefinitions make.
 
 use crate::k8s::kinds::{self, KindInfo};
-use crate::k8s::{Kind, Object, Snapshot};
+use crate::k8s::{Kind, Mark, Object, Snapshot};
 use crate::sandbox::api::crd::CustomKind;
 use crate::sandbox::api::validate::crd;
 use std::collections::BTreeMap;
@@ -11,14 +11,23 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Default)]
 pub struct CrdCache {
     kinds: Arc<Definitions>,
+    /// The definitions as they were last looked at: this is asked before every write.
+    seen: Mark,
 }
+
+const GROUP: &str = "apiextensions.k8s.io";
+const KIND: &str = "CustomResourceDefinition";
 
 type Definitions = BTreeMap<String, (Arc<Object>, Arc<CustomKind>)>;
 
 impl CrdCache {
     /// Takes over the definitions of a state.
     pub fn refresh(&mut self, snapshot: &Snapshot) {
-        let definitions = || snapshot.list("apiextensions.k8s.io", "CustomResourceDefinition");
+        if snapshot.is_at(&self.seen, GROUP, KIND) {
+            return;
+        }
+        self.seen = snapshot.mark(GROUP, KIND);
+        let definitions = || snapshot.list(GROUP, KIND);
         let known = |object: &Arc<Object>| self.kinds.get(object.name()).is_some_and(|(old, _)| Arc::ptr_eq(old, object));
         if definitions().count() == self.kinds.len() && definitions().all(known) {
             return;

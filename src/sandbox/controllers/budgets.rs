@@ -1,6 +1,6 @@
 //! PodDisruptionBudgets: how many pods may be evicted now (pkg/controller/disruption of Kubernetes).
 
-use super::owners::{condition_is_true, number, references, set_condition};
+use super::owners::{condition_is_true, number, references, set_condition, status_write};
 use crate::base::clock::Time;
 use crate::k8s::selector::LabelSelector;
 use crate::k8s::{Object, Snapshot};
@@ -56,9 +56,7 @@ fn update(state: &Snapshot, budget: &Object, now: Time) -> Option<Action> {
     let condition =
         json!({"type": "DisruptionAllowed", "status": value, "reason": reason, "message": "", "observedGeneration": generation});
     set_condition(&mut status, condition, &now.rfc3339());
-    let mut new = budget.clone();
-    new.set(&["status"], Value::Object(status));
-    (new != *budget).then_some(Action::UpdateStatus(new))
+    status_write(budget, status)
 }
 
 /// How many pods there should be, and how many of them healthy.

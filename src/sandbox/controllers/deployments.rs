@@ -8,7 +8,7 @@ use crate::base::clock::Time;
 use crate::k8s::{Object, Snapshot};
 use crate::sandbox::store::Change;
 use crate::sandbox::{Action, Controller};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
 /// Keeps each Deployment's ReplicaSets, rolling the new one up and the old ones down.
@@ -59,8 +59,7 @@ impl<'a> Roll<'a> {
     fn of(sets: &Children<'a>, deployment: &'a Object) -> Roll<'a> {
         let mut sets = sets.under(deployment).to_vec();
         sets.sort_by_key(|rs| revision(rs));
-        let template = bare_template(deployment);
-        let new = sets.iter().copied().find(|rs| bare_template(rs) == template);
+        let new = sets.iter().copied().find(|rs| same_template(rs, deployment));
         let old = sets.into_iter().filter(|rs| new.is_none_or(|n| n.name() != rs.name())).collect();
         Roll { deployment, new, old }
     }
@@ -295,6 +294,23 @@ fn bare_template(object: &Object) -> Value {
         labels.remove(HASH);
     }
     template
+}
+
+/// Whether two templates are equal but for the label that ReplicaSets add.
+fn same_template(set: &Object, deployment: &Object) -> bool {
+    let (one, other) = (set.at(&["spec", "template"]), deployment.at(&["spec", "template"]));
+    let parts = |path: &str| one.pointer(path)?.as_object().zip(other.pointer(path)?.as_object());
+    match (parts(""), parts("/metadata"), parts("/metadata/labels")) {
+        (Some(whole), Some(metadata), Some(labels)) => {
+            equal_but(whole, "metadata") && equal_but(metadata, "labels") && equal_but(labels, HASH)
+        }
+        _ => bare_template(set) == bare_template(deployment),
+    }
+}
+
+fn equal_but((one, other): (&Map<String, Value>, &Map<String, Value>), key: &str) -> bool {
+    let rest = |map: &'_ Map<String, Value>| map.len() - usize::from(map.contains_key(key));
+    rest(one) == rest(other) && one.iter().all(|(k, value)| k == key || other.get(k) == Some(value))
 }
 
 /// A hash of the template that no other ReplicaSet's name has.

@@ -56,6 +56,16 @@ pub fn event(about: &Object, warning: bool, reason: &str, message: String, sourc
     Action::Event { about: about.key(), warning, reason: reason.into(), message, source: source.into(), field: String::new() }
 }
 
+/// The write of a status, if it is not what the object has. Loops look far more often than they write: nothing is copied until then.
+pub fn status_write(object: &Object, status: Map<String, Value>) -> Option<Action> {
+    let same = object.status().as_object().is_some_and(|old| *old == status);
+    (!same).then(|| {
+        let mut new = object.clone();
+        new.set(&["status"], Value::Object(status));
+        Action::UpdateStatus(new)
+    })
+}
+
 /// Sets a condition; `lastTransitionTime` moves only when the status does. Returns whether anything changed.
 pub fn set_condition(status: &mut Map<String, Value>, wanted: Value, now: &str) -> bool {
     let list = status.entry("conditions").or_insert_with(|| json!([]));

@@ -1,6 +1,6 @@
 //! ReplicaSets: as many pods as asked for.
 
-use super::owners::{condition_is_true, event, is_active, number};
+use super::owners::{condition_is_true, event, is_active, number, status_write};
 use super::pods::{Available, Children, available, free_names, from_template, is_open};
 use crate::base::clock::Time;
 use crate::k8s::{Object, Snapshot};
@@ -104,9 +104,7 @@ fn count(rs: &Object, active: &[&Arc<Object>], terminating: usize, now: Time) ->
     if status.get("conditions").is_none_or(|list| list.as_array().is_none_or(Vec::is_empty)) {
         status.remove("conditions");
     }
-    let mut new = rs.clone();
-    new.set(&["status"], Value::Object(status));
-    (new != *rs).then_some(Action::UpdateStatus(new))
+    status_write(rs, status)
 }
 
 /// Since when creations are refused.

@@ -46,15 +46,27 @@ pub fn update(roll: &Roll<'_>, now: Time) -> impl Iterator<Item = Action> + use<
         }
     }
     failure(roll, &mut status, &at);
+    written(roll, status).into_iter().chain(alarm)
+}
+
+/// The write, if status or revision are not what the Deployment has.
+fn written(roll: &Roll<'_>, status: Map<String, Value>) -> Option<Action> {
+    let d = roll.deployment;
+    let current = roll.new.filter(|_| d.at(&["spec", "paused"]) != true);
+    let number = current.map(|current| {
+        let next = roll.old.iter().map(|rs| super::revision(rs)).max().unwrap_or(0) + 1;
+        super::revision(current).max(next).to_string()
+    });
+    let same_number = number.as_deref().is_none_or(|number| d.annotation(super::REVISION) == Some(number));
+    if same_number && d.status().as_object().is_some_and(|old| *old == status) {
+        return None;
+    }
     let mut new = d.clone();
     new.set(&["status"], Value::Object(status));
-    if let Some(current) = roll.new.filter(|_| d.at(&["spec", "paused"]) != true) {
-        let next = roll.old.iter().map(|rs| super::revision(rs)).max().unwrap_or(0) + 1;
-        let number = super::revision(current).max(next).to_string();
+    if let Some(number) = number {
         new.set(&["metadata", "annotations", super::REVISION], json!(number));
     }
-    let written = (new != *d).then_some(Action::UpdateStatus(new));
-    written.into_iter().chain(alarm)
+    Some(Action::UpdateStatus(new))
 }
 
 /// Notes that the rollout went on.

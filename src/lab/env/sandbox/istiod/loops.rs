@@ -5,9 +5,13 @@ use crate::base::clock::Time;
 use crate::k8s::{Object, Snapshot, base64};
 use crate::sandbox::{Action, Controller};
 use serde_json::{Value, json};
+use std::sync::LazyLock;
 
 /// What stands where a cluster has the mesh's root certificate: nothing in the sandbox's mesh checks one.
 const ROOT_TEXT: &str = "egress-lab sandbox: this stands in for the root certificate of the mesh";
+
+static ROOT_PEM: LazyLock<String> = LazyLock::new(|| pem_of("CERTIFICATE"));
+static ROOT_BUNDLE: LazyLock<String> = LazyLock::new(|| base64::encode(ROOT_PEM.as_bytes()));
 
 /// Namespaces that get no root certificate (S: pkg/kube/inject IgnoredNamespaces).
 const IGNORED: [&str; 4] = ["kube-system", "kube-public", "kube-node-lease", "local-path-storage"];
@@ -39,8 +43,8 @@ impl Controller for RootCertificate {
         if state.find("", "Secret", NAMESPACE, "istio-ca-secret").is_none() {
             actions.push(Action::Create(ca_secret()));
         }
+        let data = json!({"root-cert.pem": *ROOT_PEM});
         for namespace in state.list("", "Namespace").filter(|n| !n.is_terminating() && !IGNORED.contains(&n.name())) {
-            let data = json!({"root-cert.pem": root_pem()});
             match state.find("", "ConfigMap", namespace.name(), "istio-ca-root-cert") {
                 None => actions.push(Action::Create(Object(json!({
                     "apiVersion": "v1", "kind": "ConfigMap",
@@ -49,7 +53,7 @@ impl Controller for RootCertificate {
                 })))),
                 Some(map) if map.at(&["data"]) != &data => {
                     let mut map = map.as_ref().clone();
-                    map.set(&["data"], data);
+                    map.set(&["data"], data.clone());
                     actions.push(Action::Update(map));
                 }
                 Some(_) => (),
@@ -86,20 +90,23 @@ impl Controller for WebhookConfigurations {
 
 /// The configuration as istiod wants it, `None` when it already is or does not belong to istiod.
 fn patched(configuration: &Object, validating: bool) -> Option<Object> {
-    let mut webhooks = configuration.at(&["webhooks"]).as_array()?.clone();
-    let before = webhooks.clone();
-    let ours = |webhook: &&mut Value| {
+    let ours = |webhook: &Value| {
         let service = &webhook["clientConfig"]["service"];
         service["name"] == "istiod" && service["namespace"] == NAMESPACE
     };
-    for webhook in webhooks.iter_mut().filter(ours) {
-        webhook["clientConfig"]["caBundle"] = json!(base64::encode(root_pem().as_bytes()));
+    let bundle = json!(*ROOT_BUNDLE);
+    let right =
+        |webhook: &Value| webhook["clientConfig"]["caBundle"] == bundle && (!validating || webhook["failurePolicy"] == "Fail");
+    let webhooks = configuration.at(&["webhooks"]).as_array()?;
+    if webhooks.iter().all(|webhook| !ours(webhook) || right(webhook)) {
+        return None;
+    }
+    let mut webhooks = webhooks.clone();
+    for webhook in webhooks.iter_mut().filter(|webhook| ours(webhook)) {
+        webhook["clientConfig"]["caBundle"] = bundle.clone();
         if validating {
             webhook["failurePolicy"] = json!("Fail");
         }
-    }
-    if webhooks == before {
-        return None;
     }
     let mut object = configuration.clone();
     object.set(&["webhooks"], Value::Array(webhooks));
@@ -107,17 +114,13 @@ fn patched(configuration: &Object, validating: bool) -> Option<Object> {
 }
 
 fn ca_secret() -> Object {
-    let pem = base64::encode(root_pem().as_bytes());
+    let pem = &*ROOT_BUNDLE;
     let key = base64::encode(pem_of("PRIVATE KEY").as_bytes());
     Object(json!({
         "apiVersion": "v1", "kind": "Secret", "type": "istio.io/ca-root",
         "metadata": {"name": "istio-ca-secret", "namespace": NAMESPACE},
         "data": {"ca-cert.pem": pem, "ca-key.pem": key, "cert-chain.pem": "", "key.pem": "", "root-cert.pem": ""},
     }))
-}
-
-fn root_pem() -> String {
-    pem_of("CERTIFICATE")
 }
 
 fn pem_of(label: &str) -> String {
