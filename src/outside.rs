@@ -82,19 +82,20 @@ impl Outside {
 
     /// What the public DNS answers for an absolute name (case and a trailing dot do not matter).
     pub fn resolve(&self, name: &str) -> DnsAnswer {
-        let name = name.trim_end_matches('.').to_ascii_lowercase();
-        if self.faults.dns_silent.contains(&name) {
+        let name = &*answer::lower(name.trim_end_matches('.'));
+        if self.faults.dns_silent.contains(name) {
             return DnsAnswer::TimedOut;
         }
-        if self.faults.dns_removed.contains(&name) {
+        if self.faults.dns_removed.contains(name) {
             return DnsAnswer::NoSuchName;
         }
         if self.assumed {
-            return assumed_address(&name);
+            return assumed_address(name);
         }
-        match self.sites.iter().find(|site| site.serves(&name)) {
+        match self.sites.iter().find(|site| site.serves(name)) {
             Some(site) => {
-                DnsAnswer::Addresses { canonical: site.canonical.clone().unwrap_or(name), addresses: site.addresses.clone() }
+                let canonical = site.canonical.clone().unwrap_or_else(|| name.to_string());
+                DnsAnswer::Addresses { canonical, addresses: site.addresses.clone() }
             }
             None => DnsAnswer::NoSuchName,
         }

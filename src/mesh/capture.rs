@@ -80,6 +80,18 @@ pub fn outbound(pod: &Object, ip: IpAddr, port: u16, from_proxy_user: bool) -> C
     by_rules(pod, ip, port)
 }
 
+/// Whether every connection of the pod's application that leaves the pod is captured, wherever it leads: what [`outbound`] says then
+/// need not be asked. That is how Istio injects pods that say nothing else.
+pub fn takes_everything(pod: &Object) -> bool {
+    let rule = |flag: &str, name: &str| redirection_text(pod, flag, &format!("{ANNOTATION}{name}"));
+    let excepts = |flag: &str, name: &str| rule(flag, name).is_some_and(|text| !text.is_empty());
+    let ordinary = IpAddr::from([198, 51, 100, 1]);
+    matches!(rule("-i", "includeOutboundIPRanges"), None | Some("*"))
+        && !excepts("-o", "excludeOutboundPorts")
+        && !excepts("-x", "excludeOutboundIPRanges")
+        && outbound(pod, ordinary, 80, false) == Capture::Taken
+}
+
 /// The user whose connections are never redirected (`istio-iptables -u`).
 const PROXY_USER: u64 = 1337;
 

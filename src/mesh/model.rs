@@ -22,10 +22,12 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 mod addresses;
 mod derived;
+pub mod resident;
 
 use addresses::Addresses;
 use derived::Derived;
 pub use derived::Parts;
+use resident::{Resident, Role};
 
 /// What compiling needs to know besides the objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -198,14 +200,18 @@ impl Model {
         Some(self.inner.derived.whole(self.base(), &self.inner.snapshot, pod))
     }
 
-    /// The pod with its proxy, which in large meshes holds only what matters to the question.
-    pub fn place(&self, pod: &Object, question: Question) -> Option<Place> {
-        capture::proxy_container(pod)?;
-        let (base, snapshot) = (self.base(), &self.inner.snapshot);
-        let proxy = self.inner.derived.part(base, snapshot, pod, question, self.inner.parts);
-        let known = snapshot.find("", "Pod", pod.namespace(), pod.name()).cloned();
-        let ip = pod.str_at(&["status", "podIP"]).parse().ok();
-        Some(Place { proxy, pod: known.unwrap_or_else(|| Arc::new(pod.clone())), ip })
+    /// What is known of a pod.
+    pub fn resident(&self, pod: &Object) -> Arc<Resident> {
+        self.inner.derived.resident(self.base(), &self.inner.snapshot, pod)
+    }
+
+    /// The pod with its proxy, which in large meshes holds only what matters to the question; `None` for a pod without one.
+    pub fn place(&self, who: &Arc<Resident>, question: Question) -> Option<Place> {
+        let proxied = who.role != Role::Plain;
+        proxied.then(|| {
+            let proxy = self.inner.derived.part(self.base(), &self.inner.snapshot, who, question, self.inner.parts);
+            Place { proxy, who: who.clone() }
+        })
     }
 
     /// The registry's services that come from one object.

@@ -3,29 +3,28 @@
 use super::compile::registry;
 use crate::k8s::{Object, Snapshot};
 use crate::outside::Outside;
+use crate::outside::answer::lower;
 use crate::outside::wire::DnsAnswer;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// How many dots make a name be tried as it is first (Kubernetes' `ndots:5`).
-const NDOTS: usize = 5;
-
 /// What the resolver of a pod in this namespace answers.
 pub fn resolve(snapshot: &Snapshot, namespace: &str, own: &Object, name: &str, outside: &Outside) -> DnsAnswer {
-    let name = name.to_ascii_lowercase();
-    if let Ok(ip) = name.parse::<IpAddr>() {
-        return DnsAnswer::Addresses { canonical: name, addresses: vec![ip] };
+    let name = &*lower(name);
+    if let Some(ip) = literal(name) {
+        return found(name, vec![ip]);
     }
-    if let Some(answer) = hosts_file(own, &name) {
+    if let Some(answer) = hosts_file(own, name) {
         return answer;
     }
     let absolute = name.ends_with('.');
-    let bare = name.trim_end_matches('.').to_string();
+    let bare = name.trim_end_matches('.');
     if bare.is_empty() {
         return DnsAnswer::NoSuchName;
     }
-    let dots = bare.matches('.').count();
-    // The zone's names have two parts before `svc` or `pod`: of the search domains only one can make such a name.
+    let dots = bare.bytes().filter(|b| *b == b'.').count();
+    // The zone's names have two parts before `svc` or `pod`: of the search domains only one can make such a name. Names with the
+    // five dots that make a resolver try them as they are first (`ndots:5`) have too many for that.
     let searched = match dots {
         _ if absolute => None,
         0 => Some(format!("{bare}.{namespace}.svc.cluster.local")),
@@ -33,16 +32,16 @@ pub fn resolve(snapshot: &Snapshot, namespace: &str, own: &Object, name: &str, o
         2 => Some(format!("{bare}.cluster.local")),
         _ => None,
     };
-    let mut tries: Vec<String> = searched.into_iter().collect();
-    let first = absolute || dots >= NDOTS;
-    tries.insert(if first { 0 } else { tries.len() }, bare);
-    for candidate in tries {
-        match lookup(snapshot, &candidate, outside, 0) {
-            DnsAnswer::NoSuchName => {}
-            found => return found,
-        }
+    match searched.map(|name| lookup(snapshot, &name, outside, 0)) {
+        None | Some(DnsAnswer::NoSuchName) => lookup(snapshot, bare, outside, 0),
+        Some(answer) => answer,
     }
-    DnsAnswer::NoSuchName
+}
+
+/// The address that a name is, if it is one.
+fn literal(name: &str) -> Option<IpAddr> {
+    let may_be = name.bytes().last().is_some_and(|b| b.is_ascii_hexdigit() || b == b':' || b == b'.');
+    may_be.then(|| name.parse().ok()).flatten()
 }
 
 fn hosts_file(own: &Object, name: &str) -> Option<DnsAnswer> {

@@ -23,6 +23,7 @@ use crate::k8s::Object;
 use crate::mesh::capture::{self, Capture};
 use crate::mesh::compile::listeners::{self, Seen};
 use crate::mesh::compile::slice::Question;
+use crate::mesh::model::resident::Resident;
 use crate::mesh::policy::network::Protocol;
 use crate::mesh::proxy::{Cluster, Filter, Proxy};
 use crate::mesh::telemetry::{Side, Sink};
@@ -56,6 +57,7 @@ pub struct Ctx<'a> {
     pub inputs: &'a Inputs<'a>,
     /// The client's pod.
     pub client: &'a Object,
+    pub who: Arc<Resident>,
     /// The host that the client means.
     pub intended: Text,
     pub hops: Vec<Hop>,
@@ -80,8 +82,7 @@ pub struct Ctx<'a> {
 #[derive(Clone)]
 pub struct Place {
     pub proxy: Arc<Proxy>,
-    pub pod: Arc<Object>,
-    pub ip: Option<IpAddr>,
+    pub who: Arc<Resident>,
 }
 
 impl Place {
@@ -92,13 +93,9 @@ impl Place {
 
     /// The identity in the pod's workload certificate (Istio: pkg/spiffe).
     pub fn principal(&self, ctx: &Ctx<'_>) -> Text {
-        let account = Some(self.pod.str_at(&["spec", "serviceAccountName"])).filter(|a| !a.is_empty()).unwrap_or("default");
+        let account = Some(self.who.pod.str_at(&["spec", "serviceAccountName"])).filter(|a| !a.is_empty()).unwrap_or("default");
         let domain = ctx.model.mesh_config().trust_domains.first().map_or("cluster.local", |d| d.as_str());
-        format!("spiffe://{domain}/ns/{}/sa/{account}", self.pod.namespace()).into()
-    }
-
-    pub fn name(&self) -> String {
-        format!("{}/{}", self.pod.namespace(), self.pod.name())
+        format!("spiffe://{domain}/ns/{}/sa/{account}", self.who.namespace).into()
     }
 }
 
@@ -183,7 +180,7 @@ impl Ctx<'_> {
         if !place.proxy.guard.patches.is_empty() {
             self.patched.push((self.hops.len(), place.clone()));
         }
-        self.hops.push(Hop { proxy: place.name().into(), flags: "-".into(), ..Hop::default() });
+        self.hops.push(Hop { proxy: place.who.full.clone(), flags: "-".into(), ..Hop::default() });
         self.hops.len() - 1
     }
 
@@ -192,7 +189,7 @@ impl Ctx<'_> {
         if let Some(h) = self.hops.get_mut(hop) {
             h.flags = if entry.flags.is_empty() { "-".into() } else { entry.flags.clone() };
         }
-        let (namespace, pod) = (Text::new(place.pod.namespace()), Text::new(place.pod.name()));
+        let (namespace, pod) = (place.who.namespace.clone(), place.who.name.clone());
         let inbound = self.hops.get(hop).is_some_and(|h| h.listener.as_deref() == Some("virtualInbound"));
         let side = if inbound { Side::Server } else { Side::Client };
         let sinks = place.proxy.guard.logging.of(side).clone();
@@ -215,6 +212,7 @@ pub fn among(model: &Model, pod: &Object, request: &Request, inputs: &Inputs<'_>
         model,
         inputs,
         client: pod,
+        who: model.resident(pod),
         intended: bare_text(&authority),
         hops: Vec::new(),
         written: Vec::new(),
@@ -280,20 +278,24 @@ fn client_wire(request: &Request, authority: Text) -> Wire {
 /// Out of the application's container: through the sidecar, or past it.
 fn leave_pod(ctx: &mut Ctx<'_>, request: &Request, ip: IpAddr, wire: Wire) -> Got {
     let pod = ctx.client;
-    if let Some(cause) = ctx.model.unmodelled_for(pod) {
+    if !ctx.who.ordinary
+        && let Some(cause) = ctx.model.unmodelled_for(pod)
+    {
         return Got::not_modelled(cause);
     }
     if request.scheme == Scheme::Udp {
         return datagram(ctx, pod, (ip, request.port));
     }
-    let source = pod.str_at(&["status", "podIP"]).parse().ok();
+    let source = ctx.who.ip;
     let asked = ctx.question(ip, request.port, &wire);
-    let local = ip.is_loopback().then(|| ctx.model.place(pod, asked.clone())).flatten();
+    let local = ip.is_loopback().then(|| ctx.model.place(&ctx.who, asked.clone())).flatten();
     if let Some(place) = local.filter(|p| opens_locally(p, ip, request.port)) {
         let source = (Some(ip), ctx.draw());
         return through_sidecar(ctx, &place, Connection { source, target: (ip, request.port) }, wire);
     }
-    match capture::outbound(pod, ip, request.port, request.from_proxy_user) {
+    let usual = ctx.who.all_captured && !ip.is_loopback() && !request.from_proxy_user;
+    let captured = if usual { Capture::Taken } else { capture::outbound(pod, ip, request.port, request.from_proxy_user) };
+    match captured {
         Capture::Unknown(cause) => Got::not_modelled(cause),
         Capture::Not(cause) => {
             ctx.decided = Some(why::without_sidecar(ctx, pod, cause));
@@ -302,7 +304,7 @@ fn leave_pod(ctx: &mut Ctx<'_>, request: &Request, ip: IpAddr, wire: Wire) -> Go
             network::reach(ctx, source, ip, request.port, wire)
         }
         Capture::Taken => {
-            let Some(place) = ctx.model.place(pod, asked) else {
+            let Some(place) = ctx.model.place(&ctx.who, asked) else {
                 return Got::not_modelled(Cause::new(pod.key().to_string(), "spec", "The pod's proxy has no configuration."));
             };
             let source = (source, ctx.draw());
@@ -313,8 +315,7 @@ fn leave_pod(ctx: &mut Ctx<'_>, request: &Request, ip: IpAddr, wire: Wire) -> Go
 
 /// Only TCP is redirected to a sidecar: a datagram leaves the pod as it is. Whether somebody answers it is not known here.
 fn datagram(ctx: &mut Ctx<'_>, pod: &Object, to: (IpAddr, u16)) -> Got {
-    let own = pod.str_at(&["status", "podIP"]).parse().ok();
-    if let Some(cause) = firewall::blocks(ctx, own, to, Protocol::Udp) {
+    if let Some(cause) = firewall::blocks(ctx, ctx.who.ip, to, Protocol::Udp) {
         return Got::end(What::Closed, Outcome::BlockedNetworkPolicy, At::Network, cause);
     }
     let text = "Only TCP is redirected to the sidecar; a datagram leaves the pod as it is.";

@@ -10,10 +10,13 @@ use super::registry::{Resolution, Service};
 use super::rules::{VirtualService, covers, overlaps};
 use super::scope::{Base, Identity, Offer, export_rank, sidecar_scope};
 use super::touched::Reads;
+use crate::base::shared::Text;
 use crate::k8s::Snapshot;
-use crate::outside::answer::bare_host;
+use crate::outside::answer::{bare, lower};
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::net::IpAddr;
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// Meshes with fewer services and rules than this are always taken whole.
@@ -26,24 +29,61 @@ const LARGEST: usize = 1_024;
 pub struct Question {
     pub ip: Option<IpAddr>,
     pub port: u16,
-    /// Server names and the host of HTTP, in lower case, without port.
-    pub names: Arc<[String]>,
+    /// Server names and the host of HTTP, in lower case, with and without port.
+    pub names: Names,
+}
+
+/// The names of a question, each once, sorted. Mostly it is one, which the request holds already.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub enum Names {
+    #[default]
+    None,
+    One(Text),
+    Several(Arc<[Text]>),
+}
+
+impl Deref for Names {
+    type Target = [Text];
+
+    fn deref(&self) -> &[Text] {
+        match self {
+            Names::None => &[],
+            Names::One(name) => std::slice::from_ref(name),
+            Names::Several(names) => names,
+        }
+    }
+}
+
+impl<'a> FromIterator<&'a Text> for Names {
+    fn from_iter<I: IntoIterator<Item = &'a Text>>(names: I) -> Names {
+        let mut plain: Option<&Text> = None;
+        let mut all: Vec<Text> = Vec::new();
+        for name in names {
+            match plain {
+                Some(known) if known == name => {}
+                None if bare(name).len() == name.len() && matches!(lower(name), Cow::Borrowed(_)) => plain = Some(name),
+                _ => all.extend([bare(name), lower(name)].map(|form| Text::new(&form))),
+            }
+        }
+        if all.is_empty() {
+            return plain.filter(|name| !name.is_empty()).map_or(Names::None, |name| Names::One(name.clone()));
+        }
+        all.extend(plain.cloned());
+        all.retain(|n| !n.is_empty());
+        all.sort();
+        all.dedup();
+        match all.as_slice() {
+            [] => Names::None,
+            [one] => Names::One(one.clone()),
+            several => Names::Several(several.into()),
+        }
+    }
 }
 
 impl Question {
     /// Everything about a connection by which a proxy may choose.
-    pub fn of(ip: IpAddr, port: u16, names: impl IntoIterator<Item = impl AsRef<str>>) -> Question {
-        let mut all: Vec<String> = Vec::with_capacity(4);
-        for name in names {
-            let name = name.as_ref();
-            if !all.iter().any(|n| n == name) {
-                all.extend([bare_host(name), name.to_ascii_lowercase()]);
-            }
-        }
-        all.retain(|n| !n.is_empty());
-        all.sort();
-        all.dedup();
-        Question { ip: Some(ip), port, names: all.into() }
+    pub fn of<'a>(ip: IpAddr, port: u16, names: impl IntoIterator<Item = &'a Text>) -> Question {
+        Question { ip: Some(ip), port, names: names.into_iter().collect() }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What has been derived from a mesh so far: whole proxies, and in large meshes the parts of them that requests asked for.
 
+use super::resident::Resident;
 use crate::k8s::{Object, Snapshot};
 use crate::mesh::capture;
 use crate::mesh::compile::scope::{Base, Identity, Offer};
@@ -26,15 +27,6 @@ pub enum Parts {
     Always,
 }
 
-/// A workload as far as what it is told depends on it, with a number to look it up by.
-#[derive(Debug)]
-struct Known {
-    id: Arc<Identity>,
-    number: usize,
-    /// The pod it was read from, which keeps the address that it is known by.
-    _pod: Option<Arc<Object>>,
-}
-
 /// A part, or the whole where only that is sure to be right.
 #[derive(Debug)]
 struct Part {
@@ -48,13 +40,14 @@ struct Part {
 #[derive(Debug, Default)]
 struct Pods {
     /// By the address of a pod's object, so that nobody's labels are read twice.
-    known: Mutex<HashMap<usize, Arc<Known>>>,
+    known: Mutex<HashMap<usize, Arc<Resident>>>,
     numbers: Mutex<HashMap<Arc<Identity>, usize>>,
 }
 
 #[derive(Debug, Default)]
 pub struct Derived {
-    proxies: Mutex<HashMap<Identity, Arc<Proxy>>>,
+    /// By the number of the proxies that are told the same.
+    proxies: Mutex<HashMap<usize, Arc<Proxy>>>,
     parts: Mutex<HashMap<(usize, Question), Arc<Part>>>,
     pods: Arc<Pods>,
 }
@@ -91,18 +84,18 @@ impl Derived {
 
     /// All that a proxy was told.
     pub fn whole(&self, base: &Base, snapshot: &Snapshot, pod: &Object) -> Arc<Proxy> {
-        self.of(base, snapshot, &self.known(base, snapshot, pod).id)
+        self.of(base, snapshot, &self.resident(base, snapshot, pod))
     }
 
-    fn of(&self, base: &Base, snapshot: &Snapshot, id: &Identity) -> Arc<Proxy> {
-        if let Some(known) = locked(&self.proxies).get(id) {
+    fn of(&self, base: &Base, snapshot: &Snapshot, who: &Resident) -> Arc<Proxy> {
+        if let Some(known) = locked(&self.proxies).get(&who.number) {
             return known.clone();
         }
-        kept(&self.proxies, id.clone(), Arc::new(derive(base, snapshot, id, &base.offer())))
+        kept(&self.proxies, who.number, Arc::new(derive(base, snapshot, &who.narrow, &base.offer())))
     }
 
-    /// Who a pod's proxy is.
-    fn known(&self, base: &Base, snapshot: &Snapshot, pod: &Object) -> Arc<Known> {
+    /// What is known of a pod.
+    pub fn resident(&self, base: &Base, snapshot: &Snapshot, pod: &Object) -> Arc<Resident> {
         let address = std::ptr::from_ref(pod).addr();
         if let Some(known) = locked(&self.pods.known).get(&address) {
             return known.clone();
@@ -112,30 +105,30 @@ impl Derived {
         let next = numbers.len();
         let number = *numbers.entry(id.clone()).or_insert(next);
         drop(numbers);
-        let there = snapshot.find("", "Pod", pod.namespace(), pod.name()).filter(|there| std::ptr::eq(&***there, pod));
-        let known = Arc::new(Known { id, number, _pod: there.cloned() });
-        match there {
-            Some(_) => kept(&self.pods.known, address, known),
-            None => known,
+        let there = snapshot.find("", "Pod", pod.namespace(), pod.name());
+        let known = Arc::new(Resident::read(pod, there, id, number));
+        // What is known holds the mesh's own pod, and with it the address that it is found by.
+        match there.is_some_and(|there| std::ptr::eq(&**there, pod)) {
+            true => kept(&self.pods.known, address, known),
+            false => known,
         }
     }
 
     /// What a proxy was told, as far as it matters to a question.
-    pub fn part(&self, base: &Base, snapshot: &Snapshot, pod: &Object, mut question: Question, parts: Parts) -> Arc<Proxy> {
-        let known = self.known(base, snapshot, pod);
+    pub fn part(&self, base: &Base, snapshot: &Snapshot, who: &Resident, mut question: Question, parts: Parts) -> Arc<Proxy> {
         let small = base.services.len() + base.virtual_services.len() < slice::SMALL;
         if parts == Parts::Whole || parts == Parts::Auto && small {
-            return self.of(base, snapshot, &known.id);
+            return self.of(base, snapshot, who);
         }
-        question.ip = question.ip.filter(|ip| !known.id.gateway && slice::is_known_address(base, *ip));
-        let key = (known.number, question);
+        question.ip = question.ip.filter(|ip| !who.id.gateway && slice::is_known_address(base, *ip));
+        let key = (who.number, question);
         if let Some(part) = locked(&self.parts).get(&key) {
             return part.proxy.clone();
         }
-        let id = known.id.clone();
+        let id = who.narrow.clone();
         let part = match part(base, snapshot, &id, &key.1) {
             Some((proxy, reads)) => Part { proxy: Arc::new(proxy), id, reads: Some(reads) },
-            None => Part { proxy: self.of(base, snapshot, &id), id, reads: None },
+            None => Part { proxy: self.of(base, snapshot, who), id, reads: None },
         };
         kept(&self.parts, key, Arc::new(part)).proxy.clone()
     }

@@ -8,6 +8,11 @@ const MODE: &str = "istio.io/dataplane-mode";
 /// The controller of waypoints.
 const WAYPOINT: (&str, &str) = ("gateway.istio.io/managed", "istio.io-mesh-controller");
 
+/// Whether the pod has a proxy that Istio's ordinary modes give it, so that nothing here concerns it.
+pub fn is_ordinary(pod: &Object) -> bool {
+    pod.label(WAYPOINT.0) != Some(WAYPOINT.1) && capture::proxy_container(pod).is_some()
+}
+
 impl Model {
     /// What could change this pod's connections and is not modelled: ambient mode, or that the pod is a waypoint.
     pub fn unmodelled_for(&self, pod: &Object) -> Option<Cause> {

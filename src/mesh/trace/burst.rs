@@ -32,7 +32,7 @@ pub enum Says {
 }
 
 fn key(place: &Place, cluster: &Cluster) -> (String, String) {
-    (place.name(), cluster.name.to_string())
+    (place.who.full.to_string(), cluster.name.to_string())
 }
 
 impl Burst {

@@ -6,10 +6,11 @@ use super::wire::{Address, Connection, Got, Message, TlsWhy, What, Wire, socket}
 use super::{Ctx, Place, guard, http, server};
 use crate::base::outcome::{At, Outcome};
 use crate::base::shared::Text;
-use crate::k8s::Object;
 use crate::mesh::Cause;
 use crate::mesh::compile::registry::{From, Protocol};
+use crate::mesh::compile::scope::pick_sidecar;
 use crate::mesh::compile::slice::Question;
+use crate::mesh::model::resident::Resident;
 use crate::mesh::policy::peer::Mtls;
 use crate::mesh::policy::{Stop, values};
 use crate::mesh::proxy::EndpointHost;
@@ -26,11 +27,12 @@ struct Entering<'x> {
 }
 
 /// A pod with a sidecar: its inbound side, then the server.
-pub fn injected(ctx: &mut Ctx<'_>, pod: &Arc<Object>, connection: Connection, mut wire: Wire) -> Got {
-    let Some(place) = ctx.model.place(pod, Question::default()) else {
+pub fn injected(ctx: &mut Ctx<'_>, who: &Arc<Resident>, connection: Connection, mut wire: Wire) -> Got {
+    let pod = &*who.pod;
+    let Some(place) = ctx.model.place(who, Question::default()) else {
         return server::plain(ctx, pod, connection, wire);
     };
-    if let Some(cause) = own_ingress(ctx, pod) {
+    if let Some(cause) = own_ingress(ctx, who) {
         return Got::not_modelled(cause);
     }
     let port = connection.target.1;
@@ -194,8 +196,8 @@ fn inbound_entry(ctx: &mut Ctx<'_>, connection: Connection, port: u16, message: 
 }
 
 /// A Sidecar that says itself what the pod listens on.
-fn own_ingress(ctx: &Ctx<'_>, pod: &Object) -> Option<Cause> {
-    let sidecar = crate::mesh::compile::scope::pick_sidecar(ctx.model.base(), &crate::mesh::capture::identity(pod))?;
+fn own_ingress(ctx: &Ctx<'_>, who: &Resident) -> Option<Cause> {
+    let sidecar = pick_sidecar(ctx.model.base(), &who.id)?;
     let some = sidecar.at(&["spec", "ingress"]).as_array().is_some_and(|all| !all.is_empty());
     let text = "Ingress listeners of a Sidecar are not modelled.";
     some.then(|| Cause::new(sidecar.key().to_string(), "spec.ingress", text))

@@ -4,8 +4,9 @@ use super::wire::{Connection, Got, Source, What, Wire};
 use super::{Ctx, firewall, inbound, server};
 use crate::base::outcome::{At, Outcome};
 use crate::k8s::Object;
+use crate::mesh::Cause;
+use crate::mesh::model::resident::Role;
 use crate::mesh::policy::network::Protocol;
-use crate::mesh::{Cause, capture};
 use serde_json::Value;
 use std::net::IpAddr;
 
@@ -25,10 +26,11 @@ pub fn reach(ctx: &mut Ctx<'_>, source: Source, ip: IpAddr, port: u16, wire: Wir
     if let Some(pod) = ctx.model.pod_at(ip) {
         let pod = pod.clone();
         let connection = Connection { source, target: (ip, port) };
-        return match capture::proxy_container(&pod) {
-            Some(_) if capture::is_gateway(&pod) => server::gateway(ctx, &pod, connection, wire),
-            Some(_) => inbound::injected(ctx, &pod, connection, wire),
-            None => match ctx.model.unmodelled_for(&pod) {
+        let who = ctx.model.resident(&pod);
+        return match who.role {
+            Role::Gateway => server::gateway(ctx, &who, connection, wire),
+            Role::Sidecar => inbound::injected(ctx, &who, connection, wire),
+            Role::Plain => match ctx.model.unmodelled_for(&pod) {
                 Some(cause) => Got::not_modelled(cause),
                 None => server::plain(ctx, &pod, connection, wire),
             },

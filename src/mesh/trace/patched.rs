@@ -9,7 +9,7 @@ use serde_json::Value;
 /// The first patch that could touch a hop.
 pub fn touched(ctx: &Ctx<'_>) -> Option<Cause> {
     ctx.patched.iter().find_map(|(i, place)| {
-        let hop = ctx.hops.get(*i).filter(|hop| hop.proxy == place.name())?;
+        let hop = ctx.hops.get(*i).filter(|hop| hop.proxy == place.who.full)?;
         let name = hop.listener.as_deref();
         let inbound = name == Some("virtualInbound");
         let context = match (place.proxy.gateway, inbound) {
@@ -20,7 +20,7 @@ pub fn touched(ctx: &Ctx<'_>) -> Option<Cause> {
         let listener = place.proxy.listeners.iter().find(|l| Some(l.name.as_str()) == name);
         let sni = listener.map(names).unwrap_or_default();
         let http = hop.route_config.as_deref().or(inbound.then_some("inbound"));
-        let version = version(&place.pod);
+        let version = version(&place.who.pod);
         let passed = Passed {
             context,
             listener: name,

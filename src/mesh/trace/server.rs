@@ -7,6 +7,7 @@ use crate::base::outcome::{At, Outcome};
 use crate::base::shared::Text;
 use crate::k8s::Object;
 use crate::mesh::compile::listeners::{self, Seen};
+use crate::mesh::model::resident::Resident;
 use crate::mesh::policy::certificates::{Client, Found};
 use crate::mesh::proxy::{Filter, FilterChain, Terminate};
 use crate::mesh::{Cause, capture};
@@ -20,12 +21,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 /// A connection to a gateway's pod.
-pub fn gateway(ctx: &mut Ctx<'_>, pod: &Arc<Object>, connection: Connection, wire: Wire) -> Got {
+pub fn gateway(ctx: &mut Ctx<'_>, who: &Arc<Resident>, connection: Connection, wire: Wire) -> Got {
     let (ip, port) = connection.target;
-    let Some(place) = ctx.model.place(pod, ctx.question(ip, port, &wire)) else {
+    let pod = &*who.pod;
+    let Some(place) = ctx.model.place(who, ctx.question(ip, port, &wire)) else {
         return Got::not_modelled(Cause::new(pod.key().to_string(), "spec", "The gateway has no configuration."));
     };
-    if let Some(cause) = ctx.model.unmodelled_for(pod).or_else(|| place.proxy.not_modelled.first().cloned()) {
+    let unmodelled = || if who.ordinary { None } else { ctx.model.unmodelled_for(pod) };
+    if let Some(cause) = unmodelled().or_else(|| place.proxy.not_modelled.first().cloned()) {
         return Got::not_modelled(cause);
     }
     let at = |address: Option<IpAddr>| place.proxy.listeners.iter().find(|l| l.port == port && l.address == address);
@@ -233,7 +236,7 @@ fn assumed_server(ctx: &mut Ctx<'_>, pod: &Object, connection: Connection, mut w
 pub fn own_pod(ctx: &mut Ctx<'_>, pod: &Object, connection: Connection, wire: Wire) -> Got {
     let gateway = capture::is_gateway(pod).then(|| ctx.model.snapshot().get(&pod.key()).cloned()).flatten();
     match gateway {
-        Some(pod) => self::gateway(ctx, &pod, connection, wire),
+        Some(pod) => self::gateway(ctx, &ctx.model.resident(&pod), connection, wire),
         None => plain(ctx, pod, connection, wire),
     }
 }

@@ -136,7 +136,7 @@ fn splice(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, cluster: &Cluster, m
         let entry = Entry { flags: "UO".into(), upstream_host: Address::Unknown, ..entry };
         return end(ctx, at, entry, Outcome::Overflow, gate, cause);
     }
-    let source = (at.place.ip, ctx.draw());
+    let source = (at.place.who.ip, ctx.draw());
     let got = network::reach(ctx, source, to.address, to.port, wire);
     let failed = |text: &str, entry: Entry| Entry { flags: "UF,URX".into(), transport_failure: Text::new(text), ..entry };
     match &got.what {
@@ -175,7 +175,7 @@ fn stopped(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, by: (&Target, Stop)
     };
     ctx.hops[at.hop].endpoint = Some(socket(to.address, to.port));
     entry.upstream_host = Address::At(to.address, to.port);
-    entry.upstream_local = Address::of((at.place.ip, ctx.draw()));
+    entry.upstream_local = Address::of((at.place.who.ip, ctx.draw()));
     entry.received = first_bytes(wire);
     entry.termination = details.into();
     ctx.write(at.hop, at.place, entry, false);

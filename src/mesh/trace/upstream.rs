@@ -77,11 +77,11 @@ fn addresses(ctx: &Ctx<'_>, place: &Place, cluster: &Cluster) -> (Vec<(Target, u
         match &endpoint.host {
             EndpointHost::Address(ip) => all.push((at(*ip, endpoint.mtls), weight)),
             EndpointHost::Name(name) => {
-                if let Some(cause) = firewall::blocks_names(ctx.model, &place.pod, name) {
+                if let Some(cause) = firewall::blocks_names(ctx.model, &place.who.pod, name) {
                     missing = Missing::Blocked(cause);
                     continue;
                 }
-                if let DnsAnswer::Addresses { addresses, .. } = ctx.model.resolve(&place.pod, name, ctx.inputs.outside) {
+                if let DnsAnswer::Addresses { addresses, .. } = ctx.model.resolve(&place.who.pod, name, ctx.inputs.outside) {
                     // LOGICAL_DNS keeps the first address of an answer, STRICT_DNS all of them.
                     let kept = if cluster.kind == ClusterKind::LogicalDns { 1 } else { usize::MAX };
                     all.extend(addresses.into_iter().take(kept).map(|ip| (at(ip, endpoint.mtls), weight)));
@@ -116,7 +116,7 @@ fn dynamic(ctx: &Ctx<'_>, place: &Place, cluster: &Cluster, asks: &Asks<'_>) -> 
     let listener = opened_by.and_then(|name| place.proxy.listeners.iter().find(|l| l.name == *name));
     let own = listener.is_some_and(|l| l.cause.object == cluster.cause.object) && !place.proxy.gateway;
     let Some(host) = asks.host else { return Err(Missing::Empty) };
-    if let Some(cause) = firewall::blocks_names(ctx.model, &place.pod, bare_host(host).trim_end_matches('.')) {
+    if let Some(cause) = firewall::blocks_names(ctx.model, &place.who.pod, bare_host(host).trim_end_matches('.')) {
         return Err(Missing::Blocked(cause));
     }
     let secure = cluster.tls.is_some();
@@ -125,7 +125,7 @@ fn dynamic(ctx: &Ctx<'_>, place: &Place, cluster: &Cluster, asks: &Asks<'_>) -> 
         true => written.unwrap_or(if secure { 443 } else { 80 }),
         false => cluster.port,
     };
-    match ctx.model.resolve(&place.pod, &format!("{}.", bare_host(host).trim_end_matches('.')), ctx.inputs.outside) {
+    match ctx.model.resolve(&place.who.pod, &format!("{}.", bare_host(host).trim_end_matches('.')), ctx.inputs.outside) {
         DnsAnswer::Addresses { addresses, .. } if !addresses.is_empty() => {
             Ok(Target { address: addresses[0], port, mtls: false })
         }

@@ -21,7 +21,7 @@ pub fn blocked(ctx: &Ctx<'_>, place: &Place, authority: &str, port: u16) -> Caus
     let base = ctx.model.base();
     let named = base.index.covering(&host).into_iter().map(|s| &**s);
     let named: Vec<&Service> = named.filter(|s| s.from == From::Entry).collect();
-    let id = identity(&place.pod);
+    let id = &place.who.id;
     let visible =
         |s: &&&Service| export_rank(&s.export, &base.config.default_service_export, &s.namespace, &id.namespace).is_some();
     let Some(first) = named.first() else {
@@ -108,7 +108,7 @@ pub fn no_cluster(ctx: &Ctx<'_>, place: &Place, name: &str, chosen: &Cause) -> C
     let parts: Vec<&str> = name.split('|').collect();
     let [_, port, subset, host] = parts.as_slice() else { return chosen.clone() };
     let base = ctx.model.base();
-    let id = identity(&place.pod);
+    let id = &place.who.id;
     let whole = format!("outbound|{port}||{host}");
     if !subset.is_empty() && place.proxy.clusters.contains_key(whole.as_str()) {
         return missing_subset(ctx, &id, host, subset, chosen);
@@ -123,7 +123,7 @@ pub fn no_cluster(ctx: &Ctx<'_>, place: &Place, name: &str, chosen: &Cause) -> C
     }
     match (named.first(), named.iter().find(visible)) {
         (Some(first), None) => {
-            let text = format!("{host} is not exported to namespace {}, where {} runs.", id.namespace, place.name());
+            let text = format!("{host} is not exported to namespace {}, where {} runs.", id.namespace, place.who.full);
             Cause::new(&first.object, "spec.exportTo", &text)
         }
         (_, Some(seen)) => {
@@ -274,7 +274,7 @@ pub fn no_route(ctx: &Ctx<'_>, place: &Place, config: &str, message: &Message) -
         let text = "The VirtualService has no rule for this request, and nothing else is tried.";
         return candidates.first().map_or_else(|| place.proxy.policy.clone(), |vs| Cause::new(&vs.object, "spec.http", text));
     }
-    let id = identity(&place.pod);
+    let id = &place.who.id;
     let port: u16 = config.strip_prefix("http.").and_then(|p| p.parse().ok()).unwrap_or(0);
     let snapshot = ctx.model.snapshot();
     let serves =

@@ -223,7 +223,7 @@ fn tries(ctx: &mut Ctx<'_>, job: &Job<'_>, cluster: &Cluster, first: Target, mes
     let hops = ctx.hops.len();
     loop {
         let wire = dressed(ctx, job, cluster, &to, message);
-        let source = (job.at.place.ip, if job.at.place.ip.is_some() { ctx.draw() } else { Draw::none() });
+        let source = (job.at.place.who.ip, if job.at.place.who.ip.is_some() { ctx.draw() } else { Draw::none() });
         let own_tls = wire.is_tls();
         let mut got = network::reach(ctx, source, to.address, to.port, wire);
         if own_tls && matches!(got.what, What::Closed | What::Reset) {

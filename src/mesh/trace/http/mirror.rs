@@ -31,7 +31,7 @@ fn one(ctx: &mut Ctx<'_>, job: &Job<'_>, (i, mirror): (usize, &Mirror), message:
             None => format!("{}-shadow", copy.authority).into(),
         };
     }
-    if let Some(ip) = at.place.ip {
+    if let Some(ip) = at.place.who.ip {
         let before = copy.header("x-forwarded-for").map(|v| format!("{v},")).unwrap_or_default();
         copy.set("x-forwarded-for", format!("{before}{ip}").into());
     }
@@ -41,7 +41,7 @@ fn one(ctx: &mut Ctx<'_>, job: &Job<'_>, (i, mirror): (usize, &Mirror), message:
     let kept = (ctx.path.clone(), ctx.tls, ctx.decided.clone(), ctx.last_choice.clone(), ctx.hops.len());
     ctx.mirrored = true;
     let wire = dressed(ctx, job, cluster, &to, &copy);
-    let source = (at.place.ip, ctx.draw());
+    let source = (at.place.who.ip, ctx.draw());
     let got = network::reach(ctx, source, to.address, to.port, wire);
     ctx.mirrored = false;
     ctx.forget_retry(kept.4, 0);
