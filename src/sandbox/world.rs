@@ -5,6 +5,7 @@
 
 mod act;
 mod history;
+mod moments;
 mod saved;
 mod settle;
 mod start;
@@ -13,6 +14,7 @@ mod streams;
 pub(in crate::sandbox) mod tests;
 mod view;
 
+pub use moments::{Hand, Moment, Occasion};
 pub use saved::{Record, Saved};
 pub use view::View;
 
@@ -70,6 +72,8 @@ pub struct World {
     /// `Some` while a saved world is being kept: what was committed since the last take.
     records: Option<Vec<Record>>,
     trouble: Option<String>,
+    /// Who did what since the last seal.
+    signatures: moments::Signatures,
     /// Who makes the present request; nobody while controllers write.
     pub(in crate::sandbox) actor: Option<api::rbac::User>,
 }
@@ -78,7 +82,9 @@ impl World {
     /// A world in its start state: four namespaces, Service kubernetes, node sandbox-node.
     pub fn new(config: Config, parts: Parts) -> World {
         let mut world = World::empty(config, parts);
+        world.signatures.ask(Occasion::Begun, Some(Hand::Lab));
         start::populate(&mut world);
+        world.signatures.sign(world.view.store.version(), Hand::Lab);
         world.settle();
         world.seal();
         world
@@ -109,6 +115,7 @@ impl World {
             next_stream: 1,
             records: None,
             trouble: None,
+            signatures: moments::Signatures::default(),
             actor: None,
         }
     }
@@ -120,6 +127,9 @@ impl World {
         if self.store.version() == before {
             return answer;
         }
+        let hand = Hand::of(call);
+        self.signatures.sign(self.view.store.version(), hand.clone());
+        self.signatures.ask(Occasion::Call, Some(hand));
         if self.pace == Pace::Instant {
             self.now = self.now.plus_ms(1000);
         }

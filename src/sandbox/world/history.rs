@@ -5,7 +5,7 @@ use crate::k8s::tree::Tree;
 use crate::k8s::{Key, Object, Snapshot};
 use crate::sandbox::node::Node;
 use crate::sandbox::store::Store;
-use crate::sandbox::world::{Config, View, World};
+use crate::sandbox::world::{Config, Hand, Moment, Occasion, View, World};
 use crate::sandbox::{Changes, Pace};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +18,9 @@ pub const PIN_LIMIT: usize = 256;
 
 /// The whole state at one revision.
 pub(super) struct Settled {
-    snapshot: Snapshot,
+    pub(super) snapshot: Snapshot,
+    /// What it came from.
+    pub(super) moment: Arc<Moment>,
     node: Node,
     now: Time,
     exchanges: u64,
@@ -30,6 +32,7 @@ impl World {
     pub(super) fn seal(&mut self) {
         let version = self.store.version();
         if version == self.sealed && !self.history.is_empty() {
+            self.signatures = Default::default();
             return;
         }
         let changed: BTreeSet<Key> =
@@ -39,10 +42,12 @@ impl World {
             self.dataplane.update(&Changes { snapshot: self.view.snapshot(), changed: &changed });
         }
         self.note_record(&changed);
+        let moment = self.moment(self.sealed);
         self.sealed = version;
         self.store.seal();
         let settled = Settled {
             snapshot: self.store.snapshot().clone(),
+            moment,
             node: self.node.fork(self.pace),
             now: self.now,
             exchanges: self.exchanges,
@@ -97,18 +102,20 @@ impl World {
             next_stream: 1,
             records: None,
             trouble: None,
+            signatures: Default::default(),
             actor: None,
         };
         fork.secret = self.secret.clone();
         fork.crds = self.crds.clone();
         fork.sealed = *at;
-        fork.keep();
+        fork.keep(settled.moment.clone());
         Some(fork)
     }
 
-    fn keep(&mut self) {
+    fn keep(&mut self, moment: Arc<Moment>) {
         let settled = Settled {
             snapshot: self.store.snapshot().clone(),
+            moment,
             node: self.node.fork(self.pace),
             now: self.now,
             exchanges: self.exchanges,
@@ -122,6 +129,7 @@ impl World {
     pub fn reset_to(&mut self, revision: u64) -> bool {
         let Some((_, settled)) = self.history.range(..=revision).next_back() else { return false };
         let (target, node) = (settled.snapshot.clone(), settled.node.fork(self.pace));
+        self.signatures.ask(Occasion::Return { to: revision }, Some(Hand::Lab));
         self.take_over(&target, node);
         true
     }
@@ -137,6 +145,7 @@ impl World {
         self.view = committed.at(now);
         self.sealed = version;
         self.trouble = None;
+        self.signatures = Default::default();
         self.wakes.fill(None);
         self.alarms.fill(None);
         self.rested.fill(None);
@@ -167,6 +176,8 @@ impl World {
         self.events = None;
         self.store.touch();
         self.end_streams_of_node();
+        self.signatures.ask(Occasion::Adopted, Some(Hand::Lab));
+        self.signatures.sign(self.view.store.version(), Hand::Lab);
         self.settle();
         self.seal();
     }

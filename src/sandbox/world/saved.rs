@@ -89,6 +89,7 @@ impl World {
         world.store = crate::sandbox::store::Store::at(snapshot, revision);
         world.node.restore(&node, Time(now), world.now);
         world.dataplane.update(&Changes { snapshot: world.view.snapshot(), changed: &[] });
+        world.signatures.ask(super::Occasion::Begun, Some(super::Hand::Lab));
         world.settle();
         world.seal();
         world

@@ -2,7 +2,7 @@
 
 use crate::base::clock::Time;
 use crate::sandbox::node::Env;
-use crate::sandbox::world::World;
+use crate::sandbox::world::{Hand, World};
 use crate::sandbox::{Action, Pace};
 
 /// After so many rounds without rest the write ends in an error that names the last controller that acted.
@@ -95,6 +95,10 @@ impl World {
                     let before = self.store.version();
                     let is_event = matches!(action, Action::Event { .. });
                     refused = self.act(action, component, failed).is_err();
+                    if self.store.version() != before {
+                        let name = controller.map_or("kubelet", |i| self.controllers[i].name());
+                        self.signatures.sign(self.view.store.version(), Hand::Component(name.into()));
+                    }
                     changed |= self.store.version() != before && !is_event;
                 }
             }

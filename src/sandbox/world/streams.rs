@@ -6,13 +6,25 @@ use crate::sandbox::node;
 use crate::sandbox::node::exec::{Exit, Input, Output, ProcessId};
 use crate::sandbox::node::forward::Port;
 use crate::sandbox::node::logs::LogCursor;
-use crate::sandbox::world::World;
+use crate::sandbox::world::moments::{Typed, clipped, command_line};
+use crate::sandbox::world::{Hand, Occasion, World};
 use std::collections::VecDeque;
 
 /// How many streams one world holds open.
 const STREAM_LIMIT: usize = 1_024;
 /// How much of a process's output one poll takes, in bytes: a websocket message of kubectl's holds 32 KiB.
 const OUTPUT_CHUNK: usize = 32 * 1024;
+
+/// A command in a container, for the time-line.
+struct Exec {
+    by: Hand,
+    namespace: String,
+    pod: String,
+    container: String,
+    /// The command that was asked for.
+    line: String,
+    typed: Typed,
+}
 
 /// One open stream.
 pub(super) struct Stream {
@@ -23,9 +35,28 @@ pub(super) struct Stream {
 
 enum Source {
     Watch(Box<Watch>),
-    Exec(ProcessId),
+    Exec(ProcessId, Box<Exec>),
     Log(LogCursor),
     Port(Box<Port>),
+}
+
+impl Exec {
+    fn of(start: node::exec::Start, by: Hand) -> Exec {
+        let line = command_line(&start.command);
+        let container = start.container.unwrap_or_default();
+        Exec { by, namespace: start.namespace, pod: start.pod, container, line, typed: Typed::default() }
+    }
+
+    /// What a line that came to its end is to the time-line.
+    fn ended(&mut self) -> (Occasion, Hand) {
+        let line = match self.typed.line() {
+            Some(typed) if self.line.is_empty() => clipped(&typed),
+            Some(typed) => clipped(&format!("{}: {typed}", self.line)),
+            None => self.line.clone(),
+        };
+        let (namespace, pod, container) = (self.namespace.clone(), self.pod.clone(), self.container.clone());
+        (Occasion::Exec { namespace, pod, container, line }, self.by.clone())
+    }
 }
 
 impl World {
@@ -39,7 +70,7 @@ impl World {
             return Err(Refusal::new(429, "TooManyRequests", message).answer());
         }
         let opened = api::open(self, call).map_err(|refusal| refusal.answer())?;
-        self.begin(opened)
+        self.begin(opened, Hand::of(call))
     }
 
     /// Whether [`World::open`] would succeed; for exec, attach and port-forward, which leave no trace then.
@@ -94,13 +125,13 @@ impl World {
         id
     }
 
-    fn begin(&mut self, opened: api::Opened) -> Result<StreamId, Answer> {
+    fn begin(&mut self, opened: api::Opened, by: Hand) -> Result<StreamId, Answer> {
         let mut queue = VecDeque::new();
         let source = match opened {
             api::Opened::Watch(watch) => Source::Watch(watch),
             api::Opened::Exec(start) => {
                 let process = self.with_node(|node, env| node.exec(&start, env)).map_err(|r| refused(r, &start.pod))?;
-                Source::Exec(process)
+                Source::Exec(process, Box::new(Exec::of(start, by)))
             }
             api::Opened::Log(query) => {
                 let read = self.node.log(&query, self.store.snapshot(), self.now);
@@ -116,7 +147,12 @@ impl World {
     /// Hands input to a process. False: its buffer is full, poll and try again.
     pub fn input(&mut self, id: StreamId, input: StreamInput) -> bool {
         let process = match self.streams.get_mut(&id).map(|stream| &mut stream.source) {
-            Some(Source::Exec(process)) => *process,
+            Some(Source::Exec(process, exec)) => {
+                if let StreamInput::Bytes(bytes) = &input {
+                    exec.typed.take(bytes);
+                }
+                *process
+            }
             Some(Source::Port(port)) => {
                 return match input {
                     StreamInput::Bytes(bytes) => port.input(&bytes),
@@ -155,14 +191,21 @@ impl World {
     fn advance_stream(&mut self, stream: &mut Stream) -> StreamOutput {
         match &mut stream.source {
             Source::Watch(watch) => watch.poll(self),
-            Source::Exec(process) => {
+            Source::Exec(process, exec) => {
                 let process = *process;
                 let output = self.with_node(|node, env| node.run(process, env, OUTPUT_CHUNK));
+                if output.commit {
+                    let (occasion, by) = exec.ended();
+                    self.signatures.ask(occasion, Some(by));
+                }
                 self.after_run(&output);
                 queue_output(output, &mut stream.queue)
             }
             Source::Port(port) => {
                 let output = self.with_node(|node, env| node.forward(port, env));
+                if output.commit {
+                    self.signatures.ask(Occasion::Port, None);
+                }
                 self.after_run(&output);
                 queue_output(output, &mut stream.queue)
             }
@@ -188,7 +231,7 @@ impl World {
 
     /// The client is gone.
     pub fn close(&mut self, id: StreamId) {
-        if let Some(Stream { source: Source::Exec(process), .. }) = self.streams.remove(&id) {
+        if let Some(Stream { source: Source::Exec(process, _), .. }) = self.streams.remove(&id) {
             self.node.close(process);
         }
     }
