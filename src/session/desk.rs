@@ -2,6 +2,9 @@
 //! down as [`Effect::Ask`](super::Effect::Ask), its answer comes up as [`Event::Answered`](super::Event::Answered) with the same
 //! number; a session passes both on and keeps nothing of them.
 
+pub mod browse;
+pub mod timeline;
+
 /// Names one question. Never reused by the one who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AskId(pub u64);
