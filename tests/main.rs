@@ -18,5 +18,6 @@ mod screen;
 mod seed;
 mod serve;
 mod stream;
+mod timeline;
 mod validation;
 mod witness;

@@ -1,6 +1,9 @@
 //! Answers what screens and plain mode ask besides running lines: one question, one file below. Nothing here changes the world
 //! unless its question says so.
 
+pub mod browse;
+pub mod timeline;
+
 use crate::lab::prompt::Prompt;
 use crate::lesson::model::Lesson;
 use crate::session::desk::{Answer, Place, Request};
@@ -20,6 +23,16 @@ impl Desk<'_> {
     pub async fn answer(&self, request: Request) -> anyhow::Result<Answer> {
         Ok(match request {
             Request::Place => Answer::Place(self.place()),
+            Request::TimeLine { last, after } => Answer::TimeLine(timeline::time_line(self.prompt, last, after).await?),
+            Request::Change { revision } => Answer::Change(Box::new(timeline::change(self.prompt, &revision.to_string()).await?)),
+            Request::Compare { from, to } => Answer::Compare(Box::new(timeline::compared(self.prompt, &from, &to).await?)),
+            Request::Undone { revision } => Answer::Undone(timeline::undone(self.prompt, &revision.to_string()).await?),
+            Request::Mark { revision, name } => Answer::Mark(timeline::mark(self.prompt, &revision.to_string(), &name).await?),
+            Request::Kinds { at } => Answer::Kinds(browse::kinds(self.prompt, at).await?),
+            Request::Table { which, seen } => Answer::Table(Box::new(browse::table(self.prompt, &which, seen.as_deref()).await?)),
+            Request::Read { subject, view, seen } => {
+                Answer::Read(Box::new(browse::read(self.prompt, &subject, &view, seen.as_deref()).await?))
+            }
         })
     }
 

@@ -4,13 +4,15 @@ pub mod sandbox;
 pub mod visited;
 
 use crate::base::clock::Time;
-use crate::k8s::Object;
+use crate::k8s::{Object, Snapshot};
 use crate::lab::objects;
-use anyhow::Context;
+use crate::session::desk::timeline::{Moment, Part, Past};
+use anyhow::{Context, bail};
 use futures::future::BoxFuture;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Service};
 use kube::api::{ApiResource, PostParams};
+use std::sync::Arc;
 
 /// A point to which an environment can be brought back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +35,31 @@ pub trait Environment: Send + Sync {
     fn probe(&self, controls: bool) -> BoxFuture<'_, anyhow::Result<Probe>>;
     /// A client that only looks: at a revision that is still kept (or the newest one before it), or at the newest. Leaves no trace.
     fn look(&self, revision: Option<u64>) -> BoxFuture<'_, anyhow::Result<Probe>>;
+    /// What it can do with its past.
+    fn past(&self) -> Past {
+        Past::MarksOnly(NO_PAST.into())
+    }
+    /// The newest changes, at most `last`, oldest first; none where no past is kept.
+    fn moments(&self, _last: usize) -> BoxFuture<'_, anyhow::Result<Vec<Moment>>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+    /// What happened in a revision.
+    fn change(&self, _revision: u64) -> BoxFuture<'_, anyhow::Result<Happened>> {
+        Box::pin(async { bail!(NO_PAST) })
+    }
+    /// The objects as of a revision, or now: all of them, or on a cluster those that decide about traffic; and the revision.
+    fn objects(&self, revision: Option<u64>) -> BoxFuture<'_, anyhow::Result<(Option<u64>, Snapshot)>> {
+        Box::pin(async move {
+            match revision {
+                Some(_) => bail!(NO_PAST),
+                None => Ok((None, crate::lab::explain::world::seen(&self.client()).await?)),
+            }
+        })
+    }
+    /// Keeps a revision for later looks and returns, however many follow; its number.
+    fn keep(&self, _revision: u64) -> BoxFuture<'_, anyhow::Result<u64>> {
+        Box::pin(async { bail!(NO_PAST) })
+    }
     /// Whether no transition (pod start, rollout) is pending. Always false on a cluster.
     fn settled(&self) -> BoxFuture<'_, bool>;
     /// Marks the present state.
@@ -49,6 +76,26 @@ pub trait Environment: Send + Sync {
     fn wait(&self, ms: u64) -> BoxFuture<'_, ()>;
     /// Where the kubeconfig for other programs is, if there is one.
     fn kubeconfig(&self) -> Option<std::path::PathBuf>;
+}
+
+/// Why there is no time-line.
+const NO_PAST: &str = "A cluster keeps no past that can be looked at or returned to: bookmarks (`timeline mark NAME`) keep its objects, \
+                       and two of them, or one and `now`, can be compared.";
+
+/// One change in full.
+pub struct Happened {
+    pub moment: Moment,
+    /// In the order in which they were written.
+    pub parts: Vec<HappenedPart>,
+    /// Parts that are not listed.
+    pub unlisted: usize,
+}
+
+/// What became of one object.
+pub struct HappenedPart {
+    pub part: Part,
+    pub before: Option<Arc<Object>>,
+    pub after: Option<Arc<Object>>,
 }
 
 /// A client for checks, and the revision it looks at.

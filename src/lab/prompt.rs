@@ -11,6 +11,7 @@ use crate::base::clock::{LogicalClock, Time};
 use crate::base::files::Files;
 use crate::base::io::{Editor, Input, Io, Stream};
 use crate::kubectl;
+use crate::lab::desk::timeline::{self, marks::Marks};
 use crate::lab::env::Environment;
 use crate::session::Wish;
 use crate::shell::machine::{self, Call, CallInput, Limits, Machine, Shell, Step};
@@ -32,6 +33,10 @@ pub struct Prompt {
     pub istioctl: crate::istioctl::Context,
     pub files: Arc<dyn Files>,
     pub editor: Option<Arc<dyn Editor>>,
+    /// Bookmarks of the time-line.
+    pub marks: Marks,
+    /// The past that was looked at last.
+    pub(in crate::lab) looked: Arc<tokio::sync::Mutex<Option<(u64, kube::Client)>>>,
     env: Arc<dyn Environment>,
     /// Follows the environment's clock: set before each line.
     clock: Arc<LogicalClock>,
@@ -111,7 +116,8 @@ impl Prompt {
             version: env.istio(),
             readiness: crate::istioctl::Readiness::default(),
         };
-        Prompt { kubectl, istioctl, files, editor, env, clock }
+        let (marks, looked) = (Marks::default(), Arc::default());
+        Prompt { kubectl, istioctl, files, editor, marks, looked, env, clock }
     }
 
     /// The environment that lines act on.
@@ -119,9 +125,14 @@ impl Prompt {
         &self.env
     }
 
+    /// Brings the clock of ages and time-outs to the environment's present moment.
+    pub(in crate::lab) async fn set_clock(&self) {
+        self.clock.set(self.env.now().await);
+    }
+
     /// Runs one line to its end.
     pub async fn run(&self, line: &str, terminal: Terminal) -> LineEnd {
-        self.clock.set(self.env.now().await);
+        self.set_clock().await;
         let mut run = Run {
             prompt: self,
             files: Folder { files: self.files.clone(), clock: self.clock.clone() },
@@ -251,6 +262,7 @@ impl Prompt {
             Some(Word::Kubectl) => kubectl::run(&self.kubectl, io, operands).await,
             Some(Word::Istioctl) => crate::istioctl::run(&self.istioctl, io, operands).await,
             Some(Word::Explain) => crate::lab::explain::run(&self.kubectl, io, operands).await,
+            Some(Word::TimeLine) => timeline::word::run(self, io, operands).await,
             Some(Word::Local(word)) => local::run(word, call, io, self).await,
             Some(Word::Wish(Wish::Solution { .. })) => ask(Wish::Solution { confirmed: confirmed(operands) }),
             Some(Word::Wish(Wish::Skip { .. })) => ask(Wish::Skip { confirmed: confirmed(operands) }),

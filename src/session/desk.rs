@@ -5,6 +5,9 @@
 pub mod browse;
 pub mod timeline;
 
+use browse::{KindRow, Subject, Table, Text, View, Which};
+use timeline::{Compared, TimeLine, Told, Undone};
+
 /// Names one question. Never reused by the one who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AskId(pub u64);
@@ -14,12 +17,37 @@ pub struct AskId(pub u64);
 pub enum Request {
     /// Where lines go: for the status bar.
     Place,
+    /// The newest changes; with `after` it waits a while for something newer than that revision.
+    TimeLine { last: usize, after: Option<u64> },
+    /// One change in full.
+    Change { revision: u64 },
+    /// Two points compared: revisions, bookmarks, `now`.
+    Compare { from: String, to: String },
+    /// What a return to this revision would undo. Changes nothing.
+    Undone { revision: u64 },
+    /// Gives a revision a name.
+    Mark { revision: u64, name: String },
+    /// The kinds that the server has, now or as of a revision.
+    Kinds { at: Option<u64> },
+    /// A kind's objects; with `seen` it waits a while until the table says something else.
+    Table { which: Which, seen: Option<Box<Table>> },
+    /// A text about an object; with `seen` it waits a while until it says something else.
+    Read { subject: Subject, view: View, seen: Option<Box<Text>> },
 }
 
 /// The answers, named as their questions.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
     Place(Place),
+    TimeLine(TimeLine),
+    Change(Box<Told>),
+    Compare(Box<Compared>),
+    Undone(Undone),
+    /// What was done, in a sentence.
+    Mark(String),
+    Kinds(Vec<KindRow>),
+    Table(Box<Table>),
+    Read(Box<Text>),
 }
 
 /// Where lines go.

@@ -3,6 +3,7 @@
 
 mod dataplane;
 mod door;
+mod past;
 mod proxy_ports;
 pub mod rebuild;
 pub mod istiod;
@@ -13,13 +14,14 @@ use crate::base::clock::{Clock, SystemClock, Time};
 use crate::base::outcome::Outcome;
 use crate::base::paths::Paths;
 use crate::base::seed::Seed;
-use crate::k8s::Object;
-use crate::lab::env::{Checkpoint, Environment, Probe, place_controls, wait_settled};
+use crate::k8s::{Object, Snapshot};
+use crate::lab::env::{Checkpoint, Environment, Happened, Probe, place_controls, wait_settled};
 use crate::lesson::model::{Fault, Lesson};
 use crate::outside::{Faults, OriginFault};
 use crate::sandbox::serve::{self, Folder, Handle, Identity, Local, Scratch, Server};
 use crate::sandbox::world::{Config, World};
 use crate::sandbox::{Pace, Parts};
+use crate::session::desk::timeline::{Moment, Past};
 use anyhow::{Context, bail};
 use futures::future::BoxFuture;
 use std::collections::BTreeMap;
@@ -374,6 +376,39 @@ impl Environment for Sandbox {
             let fork = fork.with_context(|| format!("revision {wanted} is no longer kept; the newest is {head}"))?;
             let revision = Some(fork.revision().await?);
             Ok(Probe { client: Sandbox::on(fork).client, revision })
+        })
+    }
+
+    fn past(&self) -> Past {
+        Past::Kept
+    }
+
+    fn moments(&self, last: usize) -> BoxFuture<'_, anyhow::Result<Vec<Moment>>> {
+        Box::pin(async move {
+            let kept = self.handle.with(move |world| world.moments(last)).await?;
+            Ok(kept.iter().map(|moment| past::moment(moment)).collect())
+        })
+    }
+
+    fn change(&self, revision: u64) -> BoxFuture<'_, anyhow::Result<Happened>> {
+        Box::pin(async move {
+            let kept = self.handle.with(move |world| world.moment_at(revision)).await?;
+            Ok(past::happened(&*kept.with_context(|| format!("revision {revision} is no longer kept"))?))
+        })
+    }
+
+    fn objects(&self, revision: Option<u64>) -> BoxFuture<'_, anyhow::Result<(Option<u64>, Snapshot)>> {
+        Box::pin(async move {
+            let kept = self.handle.with(move |world| world.as_of(revision.unwrap_or_else(|| world.revision()))).await?;
+            let (at, objects) = kept.with_context(|| format!("revision {} is no longer kept", revision.unwrap_or(0)))?;
+            Ok((Some(at), objects))
+        })
+    }
+
+    fn keep(&self, revision: u64) -> BoxFuture<'_, anyhow::Result<u64>> {
+        Box::pin(async move {
+            let kept = self.handle.with(move |world| world.pin_at(revision)).await?;
+            kept.with_context(|| format!("revision {revision} is no longer kept"))
         })
     }
 

@@ -124,6 +124,24 @@ impl World {
         })
     }
 
+    /// A world of objects that are known whole; `known`: the outside world is the sandbox's own.
+    pub fn of_snapshot(name: &str, snapshot: Snapshot, asker: &Client, known: bool, now: Time) -> World {
+        let (mut options, release) = options(&snapshot, Some(asker), "");
+        let (release, unlike) = release.told();
+        options.secrets_unread = true;
+        World {
+            name: name.into(),
+            model: Model::compile(&snapshot, &options),
+            release,
+            outside: if known { Outside::standard() } else { Outside::assumed() },
+            now,
+            assumptions: unlike.into_iter().collect(),
+            ignored: Vec::new(),
+            refused: Vec::new(),
+            denied: Vec::new(),
+        }
+    }
+
     /// What a trace depends on besides the model.
     pub fn inputs(&self) -> Inputs<'_> {
         Inputs { outside: &self.outside, now: self.now, seed: Seed(0), nth: 1 }
@@ -189,6 +207,14 @@ impl World {
         let facts: serde_json::Map<String, Value> = self.facts(pod).into_iter().map(|(k, v)| (k.to_string(), json!(v))).collect();
         json!({"name": self.name, "facts": facts})
     }
+}
+
+/// Every object that decides about traffic, as this client may read them.
+///
+/// # Errors
+/// The API cannot be read.
+pub async fn seen(client: &kube::Client) -> anyhow::Result<Snapshot> {
+    Ok(cluster::read(client, "default").await?.snapshot)
 }
 
 /// Where DNS capture is switched on, if anywhere.

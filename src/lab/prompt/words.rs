@@ -10,6 +10,8 @@ pub enum Word {
     Istioctl,
     /// `explain [FROM] URL`: why a request would leave or be stopped.
     Explain,
+    /// `timeline ..`: what happened, what it was like, the way back.
+    TimeLine,
     /// Works on the lab's files or on its input.
     Local(Local),
     /// A wish to the session.
@@ -43,6 +45,11 @@ pub const ROWS: &[Row] = &[
     Row { name: "kubectl", operands: "VERB ..", summary: "talk to the cluster of this lab (`k` for short)" },
     Row { name: "istioctl", operands: "VERB ..", summary: "install Istio and look at it" },
     Row { name: "explain", operands: "[FROM] URL", summary: "why a request would leave the mesh or be stopped" },
+    Row {
+        name: "timeline",
+        operands: "[show|compare|at|mark|return ..]",
+        summary: "what happened; look at it, compare, go back",
+    },
     Row { name: "edit", operands: "FILE", summary: "open a file of the lab's folder in your editor" },
     Row { name: "ls, cat, cp, rm", operands: "FILE", summary: "the files of the lab's folder" },
     Row { name: "grep, head, tail, wc, sort", operands: "..", summary: "after a pipe, or on a file" },
@@ -71,6 +78,7 @@ pub fn find(name: &str) -> Option<Word> {
         "kubectl" | "k" => Word::Kubectl,
         "istioctl" => Word::Istioctl,
         "explain" | "why" => Word::Explain,
+        "timeline" | "tl" => Word::TimeLine,
         "edit" => Word::Local(Local::Edit),
         "rm" => Word::Local(Local::Remove),
         "cp" => Word::Local(Local::Copy),

@@ -70,6 +70,16 @@ impl World {
         revision
     }
 
+    /// Keeps a revision (or the newest one before it) as [`World::pin`] does; `None` when it is gone already.
+    pub fn pin_at(&mut self, revision: u64) -> Option<u64> {
+        let at = *self.history.range(..=revision).next_back()?.0;
+        self.pins.insert(at);
+        while self.pins.len() > PIN_LIMIT {
+            self.pins.pop_first();
+        }
+        Some(at)
+    }
+
     /// Lets a pinned revision go.
     pub fn unpin(&mut self, revision: u64) {
         self.pins.remove(&revision);

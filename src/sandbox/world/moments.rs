@@ -124,9 +124,7 @@ impl World {
 
 /// A command as the time-line shows it.
 pub(super) fn command_line(argv: &[String]) -> String {
-    let plain = |word: &str| {
-        !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_=/.:,@%+".contains(c))
-    };
+    let plain = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_=/.:,@%+".contains(c));
     let quoted = |word: &String| if plain(word) { word.clone() } else { format!("'{}'", word.replace('\'', "'\\''")) };
     clipped(&argv.iter().map(quoted).collect::<Vec<_>>().join(" "))
 }

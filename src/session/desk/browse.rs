@@ -49,7 +49,10 @@ pub enum View {
     Yaml,
     Events,
     /// A container's log; "" lets kubectl choose.
-    Logs { container: String, previous: bool },
+    Logs {
+        container: String,
+        previous: bool,
+    },
 }
 
 /// One object.
