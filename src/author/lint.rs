@@ -72,6 +72,9 @@ pub fn lesson(lesson: &Lesson) -> Vec<Remark> {
             say(Level::Warning, &step.id, message);
         }
     }
+    for stage in lesson.stages.iter().filter(|stage| stage.debrief.is_empty()) {
+        say(Level::Warning, "", format!("the stage `{}` has no `# debrief`: why it worked, what often goes wrong", stage.id));
+    }
     for name in unused_files(lesson) {
         say(Level::Warning, "", format!("the starter file `{name}` belongs to no step"));
     }

@@ -14,6 +14,9 @@ use crate::k8s::Kind;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
+/// The section of a stage's text that is said when its last step is done.
+const DEBRIEF: &str = "debrief";
+
 /// One file of the pack while it is being read.
 struct Source {
     file: String,
@@ -141,6 +144,9 @@ impl Cleaner<'_> {
                     "Ids are unique in a lesson.",
                 );
             }
+            if step.id == DEBRIEF {
+                self.problem(&format!("{path}.id"), "the section `# debrief` is what is said after the stage", "Rename the step.");
+            }
             let text = sections.iter().find(|s| s.0 == step.id).map_or("", |s| s.2.as_str());
             if text.trim().is_empty() {
                 let message = format!("`{prose}` has no section `# {}`", step.id);
@@ -148,15 +154,16 @@ impl Cleaner<'_> {
             }
             steps.push(self.step(&path, id, step, text, lesson));
         }
+        let debrief = sections.iter().find(|s| s.0 == DEBRIEF).map_or(Vec::new(), |s| markdown::blocks(&s.2));
         for (heading, line, _) in &sections {
-            if !raw.steps.iter().any(|s| s.id == *heading) {
+            if heading != DEBRIEF && !raw.steps.iter().any(|s| s.id == *heading) {
                 let place = (*line, 3);
                 let message = format!("no step of `{id}.yaml` is called `{heading}`");
                 self.problems.push(Problem::at(&prose, markdown, place, &message, "A level-one heading is the id of a step."));
             }
         }
         self.source = outer;
-        (Some(Stage { id: id.into(), title: raw.title, intro: markdown::blocks(&intro) }), steps)
+        (Some(Stage { id: id.into(), title: raw.title, intro: markdown::blocks(&intro), debrief }), steps)
     }
 
     fn world(&mut self, raw: &raw::World) -> World {

@@ -105,6 +105,8 @@ pub struct Stage {
     pub id: String,
     pub title: String,
     pub intro: Vec<Block>,
+    /// Said when the stage's last step is done: why it worked, and what often goes wrong.
+    pub debrief: Vec<Block>,
 }
 
 /// A file of the lab's folder.

@@ -107,7 +107,8 @@ pub struct Term {
     pub meaning: String,
 }
 
-/// `TRACK/LESSON/STAGE.yaml`. Its texts are in `STAGE.md`: the introduction, then one `# STEP-ID` section for each step.
+/// `TRACK/LESSON/STAGE.yaml`. Its texts are in `STAGE.md`: the introduction, then one `# STEP-ID` section for each step, and last a
+/// section `# debrief`: why it worked and what often goes wrong, said when the stage's last step is done.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Stage {

@@ -1,5 +1,6 @@
 //! One line of the journal.
 
+use super::calibration::Sure;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -56,6 +57,15 @@ pub enum Entry {
         key: StepKey,
         tier: u8,
     },
+    /// A predict question was answered for the first time.
+    Guessed {
+        #[serde(flatten)]
+        key: StepKey,
+        right: bool,
+        /// How sure the learner said to be, if they did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sure: Option<Sure>,
+    },
     /// The step was put back to its start and is open again.
     Reset {
         #[serde(flatten)]
@@ -78,6 +88,7 @@ impl Entry {
             Entry::Started { key }
             | Entry::Done { key, .. }
             | Entry::Hint { key, .. }
+            | Entry::Guessed { key, .. }
             | Entry::Reset { key }
             | Entry::Disagreement { key, .. } => key,
         }

@@ -192,6 +192,7 @@ fn essential(entries: &[Entry]) -> Vec<Entry> {
     for (nth, entry) in entries.iter().enumerate() {
         let moot = match entry {
             Entry::Started { .. } | Entry::Reset { .. } | Entry::Done { .. } => last_done(entry, nth),
+            Entry::Guessed { .. } => kept.iter().any(|e| matches!(e, Entry::Guessed { .. }) && e.key() == entry.key()),
             Entry::Hint { .. } | Entry::Disagreement { .. } => kept.contains(entry),
         };
         if !moot {
@@ -284,13 +285,15 @@ mod tests {
         let (_folder, path) = place();
         let mut journal = Journal::open(&path).unwrap();
         let hint = Entry::Hint { key: key("a"), tier: 2 };
+        let guess = |right| Entry::Guessed { key: key("a"), right, sure: Some(crate::progress::Sure::High) };
+        [guess(false), guess(true)].iter().for_each(|e| journal.append(NOW, e).unwrap());
         let written =
             [Entry::Started { key: key("a") }, hint.clone(), hint, done("a"), Entry::Reset { key: key("a") }, done("a")];
         written.iter().for_each(|e| journal.append(NOW, e).unwrap());
         let before = journal.summary();
         journal.compact(NOW).unwrap();
         assert_eq!(journal.summary(), before);
-        assert_eq!(journal.entries().len(), 2);
+        assert_eq!(journal.entries().len(), 3);
         journal.append(NOW, &Entry::Reset { key: key("a") }).unwrap();
         assert_eq!(Summary::of(&Journal::read(&path).unwrap()).step(&key("a")).done, None);
     }

@@ -1,6 +1,6 @@
 //! What the entries of a journal add up to.
 
-use super::{Entry, How, StepKey};
+use super::{Calibration, Entry, Guess, How, StepKey};
 use std::collections::BTreeMap;
 
 /// Where a learner is with one step.
@@ -12,6 +12,8 @@ pub struct StepProgress {
     pub attempts: u32,
     /// Highest hint tier shown.
     pub hints: u8,
+    /// The first answer to the step's question of choices.
+    pub guess: Option<Guess>,
 }
 
 /// All steps that the journal knows, by lesson, step and content version.
@@ -35,9 +37,12 @@ impl Summary {
             Entry::Started { .. } => step.started = true,
             Entry::Done { how, attempts, hints, .. } => {
                 let hints = (*hints).max(step.hints);
-                *step = StepProgress { started: true, done: Some(*how), attempts: *attempts, hints };
+                *step = StepProgress { started: true, done: Some(*how), attempts: *attempts, hints, ..*step };
             }
             Entry::Hint { tier, .. } => step.hints = step.hints.max(*tier),
+            Entry::Guessed { right, sure, .. } => {
+                step.guess.get_or_insert(Guess { right: *right, sure: *sure });
+            }
             Entry::Reset { .. } => step.done = None,
             Entry::Disagreement { .. } => (),
         }
@@ -58,6 +63,17 @@ impl Summary {
     /// Every step known, sorted by lesson, step, version.
     pub fn steps(&self) -> impl Iterator<Item = (&StepKey, &StepProgress)> {
         self.steps.iter()
+    }
+
+    /// How right the first answers in a lesson were, and how right the learner was about that.
+    pub fn calibration(&self, lesson: &str, version: u32) -> Calibration {
+        let of_lesson = self.steps.iter().filter(|(k, _)| k.lesson == lesson && k.version == version);
+        Calibration::of(of_lesson.filter_map(|(_, progress)| progress.guess))
+    }
+
+    /// The same over every lesson.
+    pub fn calibration_of_all(&self) -> Calibration {
+        Calibration::of(self.steps.values().filter_map(|progress| progress.guess))
     }
 
     /// How many steps of a lesson are done in a version.
@@ -84,11 +100,27 @@ mod tests {
             Entry::Reset { key: key("b", 1) },
         ];
         let sum = Summary::of(&entries);
-        assert_eq!(sum.step(&key("a", 1)), StepProgress { started: true, done: Some(How::Own), attempts: 3, hints: 2 });
+        let expected = StepProgress { started: true, done: Some(How::Own), attempts: 3, hints: 2, guess: None };
+        assert_eq!(sum.step(&key("a", 1)), expected);
         assert_eq!(sum.step(&key("b", 1)).done, None);
         assert_eq!(sum.step(&key("a", 2)), StepProgress::default());
         assert!(sum.done_in_another_version(&key("a", 2)));
         assert!(!sum.done_in_another_version(&key("a", 1)));
         assert_eq!(sum.done_in("l", 1), 1);
+    }
+
+    #[test]
+    fn only_the_first_answer_is_a_prediction() {
+        use crate::progress::Sure;
+        let guess = |right, sure| Entry::Guessed { key: key("a", 1), right, sure };
+        let sum = Summary::of(&[
+            guess(false, Some(Sure::High)),
+            guess(true, None),
+            Entry::Done { key: key("a", 1), how: How::Own, attempts: 1, hints: 0 },
+            Entry::Reset { key: key("a", 1) },
+        ]);
+        assert_eq!(sum.step(&key("a", 1)).guess, Some(Guess { right: false, sure: Some(Sure::High) }));
+        assert_eq!(sum.calibration("l", 1).total.all, 1);
+        assert_eq!(sum.calibration("l", 2).total.all, 0);
     }
 }

@@ -72,7 +72,7 @@ fn lesson() -> Arc<Lesson> {
         minutes: 10,
         world: World::default(),
         files: Vec::new(),
-        stages: vec![Stage { id: "first".into(), title: "The first stage".into(), intro: Vec::new() }],
+        stages: vec![Stage { id: "first".into(), title: "The first stage".into(), intro: Vec::new(), debrief: Vec::new() }],
         steps: vec![
             step("read", "What this is about", StepKind::Read, "Some text to read before anything is typed.", &[]),
             step("do", "Block everything", StepKind::Do, TASK, &["kubectl get pods", "kubectl get serviceentries -A"]),
