@@ -5,6 +5,7 @@
 
 pub mod clean;
 pub mod field;
+pub mod glossary;
 pub mod line;
 pub mod load;
 pub mod layout;

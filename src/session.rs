@@ -5,6 +5,7 @@
 
 pub mod desk;
 pub mod event;
+pub mod guide;
 pub mod history;
 pub mod judge;
 pub mod steps;
@@ -241,7 +242,7 @@ impl Session {
                 self.record(Entry::Reset { key: self.key(step) }, None, effects);
             }
             let before = std::mem::take(&mut self.steps[step]);
-            self.steps[step] = StepRun { hints: before.hints, attempts: before.attempts, ..StepRun::default() };
+            self.steps[step] = StepRun { hints: before.hints, attempts: before.attempts, guess: before.guess, ..StepRun::default() };
         }
         self.steps[from].state = StepState::Active;
         self.steps[from].started = true;

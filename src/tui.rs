@@ -14,6 +14,7 @@ pub mod layout;
 pub mod lesson;
 pub mod over;
 pub mod prompt;
+pub mod reading;
 pub mod scroll;
 pub mod terminal;
 pub mod theme;

@@ -10,6 +10,7 @@ use crate::lab::plain::{self, Console};
 use crate::lesson::layout::{layout, text_of};
 use crate::lesson::model::Lesson;
 use crate::progress::{Entry, StepKey, Summary};
+use crate::session::guide::hint_title;
 use crate::session::{Options, Session};
 use std::io::{BufRead, IsTerminal, Write};
 use std::sync::Arc;
@@ -148,7 +149,7 @@ pub(super) fn hint(a: &args::At) -> End {
     let key = StepKey { lesson: lesson.id.clone(), step: step.id.clone(), version: lesson.version };
     let tier = usize::from(summary.step(&key).hints).min(step.hints.len().saturating_sub(1));
     let Some(blocks) = step.hints.get(tier) else { return Ok(USAGE) };
-    print(&format!("step {}: {}\nhint {} of {}\n", nth + 1, step.title, tier + 1, step.hints.len()));
+    print(&format!("step {}: {}\n{}\n", nth + 1, step.title, hint_title(tier, step.hints.len())));
     text_of(&layout(blocks, 80)).iter().for_each(|line| print(&format!("{line}\n")));
     // Not being able to note it is no reason to keep a hint back.
     if let Ok(mut journal) = open::journal(&Paths::from_environment()) {

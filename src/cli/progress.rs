@@ -45,6 +45,7 @@ fn show(path: &std::path::Path) -> End {
             };
             print(&format!("  {:>2}  {word:<9} {}\n", nth + 1, step.title));
         }
+        summary.calibration(&lesson.id, lesson.version).sentences().iter().for_each(|sentence| print(&format!("{sentence}\n")));
     }
     Ok(GOOD)
 }

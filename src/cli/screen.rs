@@ -195,6 +195,9 @@ fn wish(line: &str) -> Option<Wish> {
     if let Some(text) = line.strip_prefix("answer ").map(str::trim).filter(|text| !text.is_empty()) {
         return Some(Wish::Answer(text.to_string()));
     }
+    if let Some(wish) = words::guidance(line) {
+        return Some(wish);
+    }
     match words::find(line.trim()) {
         Some(Word::Wish(wish)) => Some(wish),
         _ => None,
@@ -227,6 +230,7 @@ mod tests {
         assert_eq!(wish("quit"), Some(Wish::Quit));
         assert_eq!(wish("answer 1a2b"), Some(Wish::Answer("1a2b".into())));
         assert_eq!(wish("kubectl get pods"), None);
+        assert_eq!(wish("what now?"), Some(Wish::WhatNow));
         assert_eq!(wish("answer "), None);
     }
 }

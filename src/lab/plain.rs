@@ -3,10 +3,11 @@
 use crate::base::io::{Input, Stream};
 use crate::finding::{Verdict, render};
 use crate::lab::driver::Driver;
-use crate::lab::prompt::is_complete;
+use crate::lab::prompt::{is_complete, words};
 use crate::lesson::layout::{layout, text_of};
 use crate::lesson::markdown::Block;
 use crate::lesson::model::{Expected, StepKind};
+use crate::session::guide::{debrief_text, hint_title};
 use crate::session::transcript::Sort;
 use crate::session::{Effect, Event, Session, StepState, Wish};
 use tokio::sync::mpsc;
@@ -122,6 +123,8 @@ impl Plain {
     }
 
     fn enter(&mut self, line: &str) {
+        // Asked twice, a sentence is said twice.
+        self.notice.clear();
         let event = match self.wish(line.trim()) {
             Some(wish) => Event::Wish(wish),
             None => Event::Line(line.to_string()),
@@ -144,15 +147,10 @@ impl Plain {
                 _ => return None,
             });
         }
-        let question = self.session.step().question.as_ref()?;
-        let Expected::Options(choices) = &question.answer else { return None };
-        let letter = word.strip_prefix("answer ").unwrap_or(word).trim();
-        let nth = match letter.as_bytes() {
-            [c @ b'a'..=b'z'] => usize::from(c - b'a'),
-            [c @ b'1'..=b'9'] => usize::from(c - b'1'),
-            _ => return None,
-        };
-        choices.get(nth).map(|choice| Wish::Answer(choice.id.clone()))
+        if self.session.as_choice(word).is_some() {
+            return Some(Wish::Answer(word.strip_prefix("answer ").unwrap_or(word).trim().to_string()));
+        }
+        words::guidance(word)
     }
 
     /// Works until nothing runs, is judged or saved.
@@ -208,14 +206,25 @@ impl Plain {
             _ => "PASS",
         };
         self.say(&format!("{word}: step {}, {}\n", step + 1, self.session.lesson().steps[step].title.clone()));
+        self.look_back(step);
         match self.session.is_finished() {
             true => {
                 let debrief = self.session.lesson().debrief.clone();
                 self.say("\nThe lesson is finished.\n");
                 self.blocks(&debrief);
+                let judged = self.session.calibration().sentences();
+                judged.iter().for_each(|sentence| self.say(&format!("{sentence}\n")));
             }
             false if step == self.session.shown() => self.say("`next` goes on.\n"),
             false => (),
+        }
+    }
+
+    /// The stage that this step closed.
+    fn look_back(&mut self, step: usize) {
+        let stage = self.session.stage_done(step).filter(|stage| !stage.debrief.is_empty());
+        if let Some(text) = stage.map(|stage| debrief_text(stage, WIDTH)) {
+            self.say(&format!("\n{}\n\n", text.join("\n")));
         }
     }
 
@@ -251,7 +260,7 @@ impl Plain {
         for tier in self.hinted.1..shown.1 {
             let lesson = self.session.lesson().clone();
             let hints = &lesson.steps[shown.0].hints;
-            self.say(&format!("hint {} of {}\n", tier + 1, hints.len()));
+            self.say(&format!("{}\n", hint_title(usize::from(tier), hints.len())));
             if let Some(blocks) = hints.get(usize::from(tier)) {
                 self.blocks(blocks);
             }
@@ -291,10 +300,13 @@ impl Plain {
                             .iter()
                             .for_each(|l| self.say(&format!("{l}\n")));
                     }
-                    self.say("Answer with the letter.\n");
+                    self.say("Answer with the letter; 1, 2 or 3 behind it says how sure you are (b 3).\n");
                 }
                 Expected::Entry { label, .. } => self.say(&format!("{label}? Answer with `answer TEXT`.\n")),
             }
+        }
+        for doc in &step.docs {
+            self.say(&format!("Read more: {}, {}\n", doc.label, doc.url));
         }
         if step.kind == StepKind::Read {
             self.say("`next` goes on.\n");

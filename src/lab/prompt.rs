@@ -269,6 +269,12 @@ impl Prompt {
             Some(Word::Wish(Wish::Reset { .. })) => ask(Wish::Reset { confirmed: confirmed(operands) }),
             Some(Word::Wish(wanted)) => ask(wanted),
             Some(Word::Answer) if !operands.is_empty() => ask(Wish::Answer(operands.join(" "))),
+            Some(Word::Glossary) => ask(Wish::Glossary(operands.join(" "))),
+            Some(Word::Debrief) => ask(Wish::Debrief(operands.join(" "))),
+            Some(Word::Sure) => match crate::progress::Sure::parse(&operands.join(" ")) {
+                Some(sure) => ask(Wish::Sure(sure)),
+                None => usage(io, "sure 1, sure 2 or sure 3: unsure, fairly sure, sure; before the answer."),
+            },
             Some(Word::GoTo) => match operands.first().and_then(|n| n.parse::<usize>().ok()).filter(|n| *n > 0) {
                 Some(n) => ask(Wish::GoTo(n - 1)),
                 None => usage(io, "goto STEP: the step's number, as the step list shows it."),

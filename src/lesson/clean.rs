@@ -5,6 +5,7 @@ mod check;
 mod step;
 
 use super::field::{FieldPath, Pattern};
+use super::glossary::{self, Words};
 use super::load::{Pack, Problem};
 use super::markdown;
 use super::model::{Controls, File, Lesson, Link, Namespace, ObjectRef, PodRef, Stage, Step, Term, Workload, World};
@@ -111,7 +112,27 @@ impl Cleaner<'_> {
             lesson.stages.extend(stage);
             lesson.steps.extend(steps);
         }
+        self.marks(&lesson);
         lesson
+    }
+
+    /// Words that are marked as the glossary's and are not in it.
+    fn marks(&mut self, lesson: &Lesson) {
+        let words = Words::of(lesson);
+        let unknown: BTreeSet<String> =
+            glossary::marked(&glossary::pages(lesson)).into_iter().filter(|id| words.by_id(id).is_none()).collect();
+        let files = self.pack.0.iter().filter(|(file, _)| file.starts_with(&format!("{}/", self.folder)));
+        for (file, text) in files {
+            for id in &unknown {
+                let mark = format!("](term:{id})");
+                for (n, line) in text.lines().enumerate().filter(|(_, line)| line.contains(&mark)) {
+                    let column = line.find(&mark).map_or(1, |at| line[..at].chars().count() + 1);
+                    let message = format!("the glossary has no word `{id}`");
+                    let advice = "`egress-lab learn`, then `glossary`, lists what it has; a lesson can add its own under `glossary`.";
+                    self.problems.push(Problem::at(file, text, (n + 1, column), &message, advice));
+                }
+            }
+        }
     }
 
     /// Reads `STAGE.yaml` and `STAGE.md`.

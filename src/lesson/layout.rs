@@ -14,6 +14,8 @@ pub enum Mark {
     Emphasis,
     Strong,
     Link,
+    /// A word that the glossary has.
+    Term,
     /// `Note:`, `Warning:`, list bullets, table rules.
     Label,
 }
@@ -122,6 +124,7 @@ fn words(inlines: &[Inline], base: Mark) -> Vec<Run> {
             Inline::Link { text, url } => {
                 runs.push(Run { mark: Mark::Link, text: plain(text), url: Some(url.clone()) });
             }
+            Inline::Term { text, .. } => runs.extend(words(text, Mark::Term)),
             Inline::Break => runs.push(run(base, "\n")),
         }
     }

@@ -47,6 +47,8 @@ pub enum Inline {
     Emphasis(Vec<Inline>),
     Strong(Vec<Inline>),
     Link { text: Vec<Inline>, url: String },
+    /// A word of the glossary: `[words](term:ID)`.
+    Term { text: Vec<Inline>, id: String },
     Break,
 }
 
@@ -56,7 +58,7 @@ pub fn plain(inlines: &[Inline]) -> String {
     for inline in inlines {
         match inline {
             Inline::Text(t) | Inline::Code(t) => out.push_str(t),
-            Inline::Emphasis(i) | Inline::Strong(i) | Inline::Link { text: i, .. } => out.push_str(&plain(i)),
+            Inline::Emphasis(i) | Inline::Strong(i) | Inline::Link { text: i, .. } | Inline::Term { text: i, .. } => out.push_str(&plain(i)),
             Inline::Break => out.push('\n'),
         }
     }
@@ -176,7 +178,11 @@ fn read_inline(event: Event, events: &mut Events, out: &mut Vec<Inline>) {
         Event::Start(Tag::Emphasis) => out.push(Inline::Emphasis(read_inlines(events, true))),
         Event::Start(Tag::Strong) => out.push(Inline::Strong(read_inlines(events, true))),
         Event::Start(Tag::Link { dest_url, .. }) => {
-            out.push(Inline::Link { text: read_inlines(events, true), url: dest_url.to_string() });
+            let text = read_inlines(events, true);
+            out.push(match dest_url.strip_prefix("term:") {
+                Some(id) => Inline::Term { text, id: id.to_string() },
+                None => Inline::Link { text, url: dest_url.to_string() },
+            });
         }
         Event::Start(_) => out.extend(read_inlines(events, true)),
         Event::Code(text) => out.push(Inline::Code(text.to_string())),

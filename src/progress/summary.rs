@@ -71,11 +71,6 @@ impl Summary {
         Calibration::of(of_lesson.filter_map(|(_, progress)| progress.guess))
     }
 
-    /// The same over every lesson.
-    pub fn calibration_of_all(&self) -> Calibration {
-        Calibration::of(self.steps.values().filter_map(|progress| progress.guess))
-    }
-
     /// How many steps of a lesson are done in a version.
     pub fn done_in(&self, lesson: &str, version: u32) -> usize {
         self.steps.iter().filter(|(k, p)| k.lesson == lesson && k.version == version && p.done.is_some()).count()

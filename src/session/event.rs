@@ -4,7 +4,7 @@
 use super::desk::{Answer, AskId, Request};
 use crate::base::io::{Input, Stream};
 use crate::finding::{Finding, Ran};
-use crate::progress::Entry;
+use crate::progress::{Entry, Sure};
 
 /// Names one thing that runs: a prompt line, a solution, a set-up or a reset. Never reused within a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -67,6 +67,14 @@ pub enum Wish {
     Check,
     /// Close an observe or predict step with this answer.
     Answer(String),
+    /// Say how sure one is of the answer that comes next.
+    Sure(Sure),
+    /// Say in a sentence what is missing now.
+    WhatNow,
+    /// Look a word up; without one: list them, those of the page first.
+    Glossary(String),
+    /// Look back at a stage that is done; without a name: at the newest.
+    Debrief(String),
     /// Apply the solution and mark the step assisted. Asks first unless `confirmed`.
     Solution { confirmed: bool },
     /// Apply the solution and mark the step skipped. Asks first unless `confirmed`.

@@ -3,7 +3,7 @@
 use super::{Ask, History, Running, Session, Transcript};
 use crate::finding::{Finding, Ran, WrongTurn};
 use crate::lesson::model::{Lesson, Step};
-use crate::progress::{How, StepProgress};
+use crate::progress::{Guess, How, StepProgress, Sure};
 use std::sync::Arc;
 
 /// How far a step is.
@@ -33,6 +33,10 @@ pub struct StepRun {
     pub hints: u8,
     /// The newest answer given.
     pub answer: Option<String>,
+    /// How sure the learner is of the answer that comes next.
+    pub sure: Option<Sure>,
+    /// The first answer to a question of choices.
+    pub guess: Option<Guess>,
     /// The solution was applied.
     pub helped: Option<How>,
 }
@@ -46,7 +50,8 @@ impl StepRun {
             Some(How::Assisted) => StepState::Assisted,
             Some(How::Skipped) => StepState::Skipped,
         };
-        StepRun { state, started: progress.started, attempts: progress.attempts, hints: progress.hints, ..StepRun::default() }
+        let StepProgress { started, attempts, hints, guess, .. } = progress;
+        StepRun { state, started, attempts, hints, guess, ..StepRun::default() }
     }
 
     /// Passed, assisted or skipped.

@@ -1,8 +1,13 @@
 //! What a session does about what the learner asks for.
 
+use super::guide::debrief_text;
+use super::transcript::Sort;
 use super::{Ask, Effect, Session, Task, Wish};
 use crate::lesson::model::StepKind;
-use crate::progress::{Entry, How};
+use crate::progress::{Entry, Guess, How, Sure};
+
+/// Columns of what is told in the output.
+const TOLD: usize = 78;
 
 impl Session {
     pub(super) fn wish(&mut self, wish: Wish, effects: &mut Vec<Effect>) {
@@ -15,6 +20,20 @@ impl Session {
             Wish::Hint => self.hint(effects),
             Wish::Check => self.check(effects),
             Wish::Answer(answer) => self.answer(answer, effects),
+            Wish::Sure(sure) => self.sure(sure),
+            Wish::WhatNow => {
+                self.asking = asked;
+                self.notice = Some(self.what_now());
+            }
+            Wish::Glossary(word) => {
+                let (words, page) = self.glossary();
+                let text = words.told(&word, &page, TOLD);
+                self.transcript.say(Sort::Note, &text);
+            }
+            Wish::Debrief(word) => match self.debrief(&word).map(|stage| debrief_text(stage, TOLD).join("\n")) {
+                Ok(text) => self.transcript.say(Sort::Note, &text),
+                Err(sentence) => self.notice = Some(sentence),
+            },
             Wish::Solution { confirmed } => self.solve(How::Assisted, confirmed, effects),
             Wish::Skip { confirmed } => self.solve(How::Skipped, confirmed, effects),
             Wish::Reset { confirmed } => self.reset(confirmed, effects),
@@ -81,10 +100,38 @@ impl Session {
         match self.step().question {
             None => self.notice = Some("This step asks no question.".into()),
             Some(_) => {
+                let answer = self.guess(answer, effects);
                 self.steps[self.shown].answer = Some(answer);
                 self.ask(false, effects);
             }
         }
+    }
+
+    /// Takes note of the first answer to a question of choices; the choice's id where one was meant.
+    fn guess(&mut self, answer: String, effects: &mut Vec<Effect>) -> String {
+        let Some((id, sure)) = self.as_choice(&answer) else { return answer };
+        let right = self.choices().is_some_and(|choices| choices.iter().any(|choice| choice.id == id && choice.right));
+        let run = &mut self.steps[self.shown];
+        let guess = Guess { right, sure: sure.or(run.sure.take()) };
+        if run.guess.is_none() && !run.is_done() {
+            run.guess = Some(guess);
+            let key = self.key(self.shown);
+            self.record(Entry::Guessed { key, right, sure: guess.sure }, None, effects);
+        }
+        id
+    }
+
+    fn sure(&mut self, sure: Sure) {
+        let asks = self.choices().is_some();
+        let run = &mut self.steps[self.shown];
+        self.notice = Some(match (asks, run.guess.is_some()) {
+            (false, _) => "This step has no choices to be sure about.".into(),
+            (true, true) => "The first answer was given; how sure you are counts before it.".into(),
+            (true, false) => {
+                run.sure = Some(sure);
+                format!("Noted: {}. Now the answer.", sure.words())
+            }
+        });
     }
 
     fn solve(&mut self, how: How, confirmed: bool, effects: &mut Vec<Effect>) {

@@ -6,6 +6,7 @@ use super::theme::{Theme, Tone};
 use crate::base::text::{count, wrap};
 use crate::lesson::layout::{layout, text_of};
 use crate::lesson::model::Lesson;
+use crate::progress::Calibration;
 use crate::session::Session;
 use ratatui::text::{Line, Span};
 use std::collections::BTreeMap;
@@ -16,18 +17,21 @@ pub struct Home {
     pub selected: usize,
     /// Steps done of lessons that were opened, by id: newer than the journal that the screen started with.
     done: BTreeMap<String, usize>,
+    /// The same of predictions.
+    judged: BTreeMap<String, Calibration>,
 }
 
 impl Home {
     /// Marks the first lesson that was begun and not finished, else the first.
     pub fn at(start: &Start) -> Home {
         let begun = |lesson: &Lesson| (1..lesson.steps.len()).contains(&start.progress.done_in(&lesson.id, lesson.version));
-        Home { selected: start.lessons.iter().position(|lesson| begun(lesson)).unwrap_or(0), done: BTreeMap::new() }
+        Home { selected: start.lessons.iter().position(|lesson| begun(lesson)).unwrap_or(0), ..Home::default() }
     }
 
     /// Takes note of how far a session came.
     pub fn went_through(&mut self, session: &Session) {
         self.done.insert(session.lesson().id.clone(), session.done());
+        self.judged.insert(session.lesson().id.clone(), session.calibration());
     }
 
     /// Moves the mark; false when the command does not move.
@@ -47,6 +51,10 @@ impl Home {
         self.done.get(&lesson.id).copied().unwrap_or_else(|| start.progress.done_in(&lesson.id, lesson.version))
     }
 
+    fn calibration(&self, start: &Start, lesson: &Lesson) -> Calibration {
+        self.judged.get(&lesson.id).copied().unwrap_or_else(|| start.progress.calibration(&lesson.id, lesson.version))
+    }
+
     /// The screen's lines.
     pub fn lines(&self, start: &Start, columns: usize, theme: Theme) -> Vec<Line<'static>> {
         let measure = columns.saturating_sub(4).min(76);
@@ -56,7 +64,7 @@ impl Home {
         lines.extend(wrap(welcome, measure, 0).into_iter().map(|text| Line::from(format!("  {text}"))));
         lines.push(Line::default());
         for (nth, lesson) in start.lessons.iter().enumerate() {
-            lines.extend(self.entry(start, lesson, nth == self.selected, theme));
+            lines.extend(self.entry(start, lesson, nth == self.selected, columns, theme));
         }
         if let Some(lesson) = start.lessons.get(self.selected) {
             lines.push(Line::default());
@@ -65,7 +73,7 @@ impl Home {
         lines
     }
 
-    fn entry(&self, start: &Start, lesson: &Lesson, selected: bool, theme: Theme) -> Vec<Line<'static>> {
+    fn entry(&self, start: &Start, lesson: &Lesson, selected: bool, columns: usize, theme: Theme) -> Vec<Line<'static>> {
         let (done, all) = (self.done(start, lesson), lesson.steps.len());
         let state = match done {
             0 => "not begun".to_string(),
@@ -75,10 +83,16 @@ impl Home {
         let mark = if selected { "> " } else { "  " };
         let style = theme.style(if selected { Tone::Focus } else { Tone::Strong });
         let facts = format!("    {}, about {} min, {state}", count(all, "step"), lesson.minutes);
-        vec![
+        let mut lines = vec![
             Line::from(vec![Span::raw(mark), Span::styled(format!(" {} ", lesson.title), style)]),
             Line::styled(facts, theme.style(Tone::Plain)),
-        ]
+        ];
+        let judged = self.calibration(start, lesson).sentences().join(" ");
+        if !judged.is_empty() {
+            let room = columns.saturating_sub(6).min(76);
+            lines.extend(wrap(&judged, room, 0).into_iter().map(|text| Line::styled(format!("    {text}"), theme.style(Tone::Quiet))));
+        }
+        lines
     }
 }
 

@@ -40,6 +40,16 @@ pub enum Command {
     CommandLine,
     Theme,
     Choose(u8),
+    /// Says what is missing for the step now.
+    WhatNow,
+    Glossary,
+    /// Looks back at the newest stage that is done.
+    Debrief,
+    /// How sure one is of the answer that comes next; again: the next degree.
+    Sure,
+    /// In the glossary: to a related word, and back.
+    SeeAlso,
+    SeeBack,
 }
 
 /// Where a key was pressed.
@@ -60,6 +70,9 @@ pub enum Place {
 pub enum Scope {
     /// The lesson's screen; the rows that [`is_common`] names work on every screen.
     Lesson,
+    /// A text to read.
+    Reading,
+    Glossary,
 }
 
 /// Commands that mean the same on every screen.
@@ -173,6 +186,10 @@ pub const ROWS: &[Row] = &[
         "choose",
         "answer the step's question",
     ),
+    row(Command::WhatNow, "what-now|what", &[], &["w"], "what now?", "say in a sentence what is missing for this step now"),
+    row(Command::Sure, "sure LEVEL", &[], &["u"], "how sure", "before an answer: unsure, fairly sure, sure (1, 2, 3); the lab keeps count"),
+    row(Command::Glossary, "glossary|word TERM", &[], &["W"], "glossary", "what a word means; those of this page first"),
+    row(Command::Debrief, "debrief STAGE", &[], &["d"], "look back", "why the stage worked and what often goes wrong, once it is done"),
     row(Command::Leave, "close", &["Esc"], &[], "keys", "close what is open; else go between the prompt and single keys"),
     row(Command::Focus, "focus", &["Shift-Tab"], &["Tab"], "focus", "move between text, output and prompt"),
     row(Command::ToPrompt, "prompt", &[], &["i", "Enter"], "prompt", "back to the prompt"),
@@ -207,6 +224,8 @@ pub const ROWS: &[Row] = &[
         "theme",
         "change the colours: auto, dark, light, high-contrast, colour-blind, none",
     ),
+    over(Scope::Glossary, Command::SeeAlso, "see", &["Tab", "Enter"], &[], "see also", "to the first related word"),
+    over(Scope::Glossary, Command::SeeBack, "back", &["Shift-Tab"], &[], "back", "back to the word that led here"),
     row(Command::Help, "help|h TOPIC", &["F1"], &["?"], "help", "this page"),
 ];
 

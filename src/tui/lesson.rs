@@ -140,7 +140,9 @@ impl LessonScreen {
             self.view.side = Side::Text;
             self.view.notice = None;
         } else if after != before {
-            self.view.text = Scroll(usize::MAX);
+            let columns = usize::from(layout::text_width(self.view.size));
+            let end = document::last_word(&self.session, columns).filter(|_| after.done && !before.done);
+            self.view.text = Scroll(end.unwrap_or(usize::MAX));
             if after.done && !before.done {
                 self.view.side = Side::Text;
             }

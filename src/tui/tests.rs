@@ -16,6 +16,7 @@ use ratatui::backend::TestBackend;
 use ratatui::layout::Size;
 use std::sync::Mutex;
 
+mod guide;
 mod views;
 
 fn step(id: &str, title: &str, kind: StepKind, task: &str, actions: &[&str]) -> Step {
@@ -62,6 +63,9 @@ fn step(id: &str, title: &str, kind: StepKind, task: &str, actions: &[&str]) -> 
 const TASK: &str = "A sidecar forwards only to hosts that are in **Istio's registry**. Look at the pods first:\n\n```run\nkubectl \
                     get pods\nkubectl get serviceentries -A\n```\n\n> [!NOTE]\n> Nothing is registered yet.\n";
 
+const DEBRIEF: &str = "**Why it worked:** no route led to a host that nobody registered.\n\n**Often goes wrong:**\n\n- A pod \
+                       without a sidecar, where nothing stops a request.\n";
+
 fn lesson() -> Arc<Lesson> {
     Arc::new(Lesson {
         id: "leave".into(),
@@ -72,7 +76,7 @@ fn lesson() -> Arc<Lesson> {
         minutes: 10,
         world: World::default(),
         files: Vec::new(),
-        stages: vec![Stage { id: "first".into(), title: "The first stage".into(), intro: Vec::new(), debrief: Vec::new() }],
+        stages: vec![Stage { id: "first".into(), title: "The first stage".into(), intro: Vec::new(), debrief: blocks(DEBRIEF) }],
         steps: vec![
             step("read", "What this is about", StepKind::Read, "Some text to read before anything is typed.", &[]),
             step("do", "Block everything", StepKind::Do, TASK, &["kubectl get pods", "kubectl get serviceentries -A"]),

@@ -87,6 +87,7 @@ impl Theme {
             Mark::Command => self.style(Tone::Command),
             Mark::Emphasis => Style::default().add_modifier(Modifier::ITALIC),
             Mark::Link => Style::default().add_modifier(Modifier::UNDERLINED),
+            Mark::Term => Style::default().add_modifier(Modifier::ITALIC),
             Mark::Label => self.style(Tone::Quiet),
         }
     }

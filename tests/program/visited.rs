@@ -36,7 +36,7 @@ fn another_terminal_reaches_the_open_world_and_leaves_no_trace() {
     assert!(!ask("kubectl get namespaces").contains("lab-control"));
 
     let hints: Vec<String> = (0..2).map(|_| text(&finish(home.command(&["hint"]), "", 20).stdout)).collect();
-    assert!(hints[0].contains("hint 1 of 3") && hints[1].contains("hint 2 of 3"), "{hints:?}");
+    assert!(hints[0].contains("Hint 1 of 3: where to look") && hints[1].contains("Hint 2 of 3"), "{hints:?}");
 
     let reset = finish(home.command(&["reset", "--yes", "--step", "run-test-pod"]), "", 60);
     assert!(reset.status.success(), "{}", text(&reset.stderr));

@@ -1,6 +1,7 @@
 //! The words of the lab prompt: what it has, and one useful sentence for what people type although it does not.
 
 use crate::base::text::nearest;
+use crate::progress::Sure;
 use crate::session::Wish;
 
 /// What a word of the prompt does.
@@ -19,6 +20,10 @@ pub enum Word {
     /// `answer TEXT` and `goto STEP` need their operand.
     Answer,
     GoTo,
+    /// `glossary [TERM]`, `debrief [STAGE]`, `sure LEVEL` take theirs as it stands.
+    Glossary,
+    Debrief,
+    Sure,
 }
 
 /// Commands that touch nothing but the lab's folder and their input.
@@ -58,6 +63,10 @@ pub const ROWS: &[Row] = &[
     Row { name: "answer", operands: "TEXT", summary: "answer the step's question" },
     Row { name: "next, back", operands: "", summary: "go to the next or the previous step" },
     Row { name: "goto", operands: "STEP", summary: "look at a step by its number" },
+    Row { name: "what", operands: "now?", summary: "one sentence: what is missing for this step" },
+    Row { name: "sure", operands: "1|2|3", summary: "before an answer: how sure you are (1 not, 3 very)" },
+    Row { name: "glossary", operands: "[TERM]", summary: "what a word means; those of this page first" },
+    Row { name: "debrief", operands: "[STAGE]", summary: "why a stage worked and what often goes wrong" },
     Row { name: "solution", operands: "", summary: "apply the step's solution (marks the step assisted)" },
     Row { name: "skip", operands: "", summary: "apply the solution and go on (marks the step skipped)" },
     Row { name: "reset", operands: "", summary: "put the world back to the start of the step" },
@@ -93,12 +102,32 @@ pub fn find(name: &str) -> Option<Word> {
         "reset" => Word::Wish(Wish::Reset { confirmed: false }),
         "clear" | "cls" => Word::Wish(Wish::Clear),
         "quit" | ":q" => Word::Wish(Wish::Quit),
+        "what" | "what-now" => Word::Wish(Wish::WhatNow),
+        "glossary" | "word" => Word::Glossary,
+        "debrief" => Word::Debrief,
+        "sure" => Word::Sure,
         "answer" => Word::Answer,
         "goto" => Word::GoTo,
         "ls" | "cat" | "grep" | "head" | "tail" | "wc" | "sort" | "uniq" | "cut" | "tr" | "sed" | "awk" | "tee" | "base64"
         | "echo" | "printf" | "true" | "false" => Word::Local(Local::Tool),
         _ => return None,
     })
+}
+
+/// The wish of a line that is one word for guidance and what it takes: it needs no command to run.
+pub fn guidance(line: &str) -> Option<Wish> {
+    let line = line.trim();
+    let (name, rest) = line.split_once(char::is_whitespace).map_or((line, ""), |(name, rest)| (name, rest.trim()));
+    if rest.contains(['|', '>', '<', ';', '&']) {
+        return None;
+    }
+    match find(name)? {
+        Word::Wish(Wish::WhatNow) if matches!(rest, "" | "now" | "now?") => Some(Wish::WhatNow),
+        Word::Glossary => Some(Wish::Glossary(rest.to_string())),
+        Word::Debrief => Some(Wish::Debrief(rest.to_string())),
+        Word::Sure => Sure::parse(rest).map(Wish::Sure),
+        _ => None,
+    }
 }
 
 /// One sentence for a word that the prompt does not have.
@@ -202,5 +231,24 @@ mod tests {
         assert!(advice("apiVersion:", "apiVersion: v1").contains("apply -f"));
         assert!(advice("kubetcl", "kubetcl get").contains("`kubectl`"));
         assert!(help().lines().all(|l| l.len() <= 100));
+    }
+
+    #[test]
+    fn guidance_needs_no_command() {
+        for (line, wish) in [
+            ("what now?", Some(Wish::WhatNow)),
+            ("what", Some(Wish::WhatNow)),
+            (" what-now ", Some(Wish::WhatNow)),
+            ("what is this", None),
+            ("glossary egress gateway", Some(Wish::Glossary("egress gateway".into()))),
+            ("glossary", Some(Wish::Glossary(String::new()))),
+            ("glossary | grep x", None),
+            ("debrief install", Some(Wish::Debrief("install".into()))),
+            ("sure 3", Some(Wish::Sure(Sure::High))),
+            ("sure", None),
+            ("kubectl get pods", None),
+        ] {
+            assert_eq!(guidance(line), wish, "{line}");
+        }
     }
 }

@@ -78,6 +78,18 @@ fn a_small_pack_means_what_it_says() {
 }
 
 #[test]
+fn a_stage_ends_with_its_debrief_and_marks_words_of_the_glossary() {
+    let prose = format!("{PROSE}\nA [sidecar](term:sidecar).\n\n# debrief\n\nWhy it worked.\n");
+    let tracks = pack("t/l/one.md", &prose).tracks().unwrap_or_else(|p| panic!("{}", show(&p)));
+    let stage = &tracks[0].lessons[0].stages[0];
+    assert_eq!(crate::lesson::layout::text_of(&crate::lesson::layout::layout(&stage.debrief, 80)), ["Why it worked."]);
+    let wrong = problems(&pack("t/l/one.md", &prose.replace("term:sidecar", "term:sidecat")));
+    assert!(wrong.contains("t/l/one.md:11:11: the glossary has no word `sidecat`"), "{wrong}");
+    let step = pack("t/l/one.yaml", &STAGE.replace("id: look", "id: debrief"));
+    assert!(problems(&step).contains("is what is said after the stage"), "{}", problems(&step));
+}
+
+#[test]
 fn errors_point_at_the_place() {
     let stage = |old: &str, new: &str| {
         assert!(STAGE.contains(old), "{old}");

@@ -5,12 +5,17 @@ use crate::finding::Verdict;
 use crate::lesson::layout::{Mark, layout};
 use crate::lesson::markdown::Block;
 use crate::lesson::model::{Expected, Question};
+use crate::session::guide::{LOOKS_LIKE, hint_title};
 use crate::session::{Session, StepState};
 use crate::tui::theme::{Theme, Tone};
 use ratatui::text::{Line, Span};
 
-/// The words of hint tiers.
-const TIERS: &[&str] = &["where to look", "what decides it", "nearly the answer"];
+/// The line from which on the end of a stage is to be read: where the step's last word begins. `None` when no stage ends here.
+pub fn last_word(session: &Session, columns: usize) -> Option<usize> {
+    session.looking_back()?;
+    let begins = |line: &Line<'_>| ["PASS  ", "ASSISTED  ", "SKIPPED  "].iter().any(|word| line.to_string().starts_with(word));
+    lines(session, columns, Theme::PLAIN).iter().rposition(begins)
+}
 
 /// The document at a width.
 pub fn lines(session: &Session, columns: usize, theme: Theme) -> Vec<Line<'static>> {
@@ -118,12 +123,11 @@ impl Page {
     fn hints(&mut self, session: &Session) {
         let hints = &session.step().hints;
         for (nth, hint) in hints.iter().take(usize::from(session.step_run().hints)).enumerate() {
-            let tier = TIERS.get(nth).copied().unwrap_or("more");
-            self.title(format!("Hint {} of {}: {tier}", nth + 1, hints.len()), Tone::Unsure);
+            self.title(hint_title(nth, hints.len()), Tone::Unsure);
             self.blocks(hint);
         }
         if let Some(turn) = session.wrong_turn().filter(|_| !session.step_run().is_done()) {
-            self.title("What it looks like".into(), Tone::Unsure);
+            self.title(LOOKS_LIKE.into(), Tone::Unsure);
             self.text(&turn.hint);
         }
     }
@@ -144,10 +148,17 @@ impl Page {
             self.gap();
             docs.iter().for_each(|doc| self.link(&doc.label, &doc.url));
         }
+        if let Some(stage) = session.looking_back() {
+            self.title(format!("Looking back: {}", stage.title), Tone::Strong);
+            self.gap();
+            self.blocks(&stage.debrief);
+        }
         if session.is_finished() && session.shown() + 1 == session.lesson().steps.len() {
             self.title("The lesson is finished.".into(), Tone::Good);
             self.gap();
             self.blocks(&session.lesson().debrief);
+            self.gap();
+            session.calibration().sentences().iter().for_each(|sentence| self.text(sentence));
             self.gap();
             session.lesson().further.iter().for_each(|link| self.link(&link.label, &link.url));
         }

@@ -5,10 +5,12 @@ use super::{LessonScreen, Side, document, evidence, steps};
 use crate::base::io::Input;
 use crate::lesson::model::Expected;
 use crate::session::{Ask, Event, Wish};
+use crate::progress::Sure;
 use crate::tui::Reads;
 use crate::tui::help::Sheet;
 use crate::tui::keymap::{self, Command, Place};
 use crate::tui::layout::{self, Focus};
+use crate::tui::reading::{Debrief, Glossary};
 use crate::tui::scroll::Scroll;
 use crate::tui::theme::Theme;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -117,7 +119,7 @@ impl LessonScreen {
         }
         if let Some(wish) = self.answer(word).or_else(|| (self.rules.wish)(word)) {
             self.prompt.take();
-            return self.tell(Event::Wish(wish));
+            return self.wished(wish);
         }
         if self.session.running().is_some() && self.reads() != Some(Reads::Lines) {
             self.view.notice = Some("Something is still running; Ctrl-C ends it. What you typed waits here.".into());
@@ -156,16 +158,31 @@ impl LessonScreen {
         self.view.notice = Some("Enter applies it as it stands here; Ctrl-C drops it.".into());
     }
 
-    /// Words that are no commands: a letter answers a question of choices, a yes or no a question of the program.
+    /// Words that are no commands: a letter answers a question of choices, perhaps with how sure one is behind it.
     fn answer(&self, word: &str) -> Option<Wish> {
-        let word = word.strip_prefix("answer ").unwrap_or(word).trim();
-        match (&self.session.step().question.as_ref()?.answer, word.as_bytes()) {
-            (Expected::Options(choices), [letter]) => {
-                let nth = usize::from(letter.to_ascii_lowercase().checked_sub(b'a')?);
-                choices.get(nth).map(|choice| Wish::Answer(choice.id.clone()))
-            }
-            _ => None,
+        self.session.as_choice(word).map(|_| Wish::Answer(word.strip_prefix("answer ").unwrap_or(word).trim().to_string()))
+    }
+
+    /// Does a wish: what is to be read is a screen here.
+    pub(super) fn wished(&mut self, wish: Wish) {
+        match wish {
+            Wish::Glossary(word) => self.lay(Box::new(Glossary::new(&self.session, &word))),
+            Wish::Debrief(stage) => match self.session.debrief(&stage).map(Debrief::new) {
+                Ok(debrief) => self.lay(Box::new(debrief)),
+                Err(sentence) => self.view.notice = Some(sentence),
+            },
+            wish => self.tell(Event::Wish(wish)),
         }
+    }
+
+    /// One degree surer than before, from the least again after the last.
+    fn surer(&mut self) {
+        let next = match self.session.step_run().sure {
+            None | Some(Sure::High) => Sure::Low,
+            Some(Sure::Low) => Sure::Middle,
+            Some(Sure::Middle) => Sure::High,
+        };
+        self.tell(Event::Wish(Wish::Sure(next)));
     }
 
     fn choose(&mut self, nth: u8) {
@@ -195,6 +212,10 @@ impl LessonScreen {
                 self.view.aside = Scroll(0);
                 self.tell(Event::Wish(Wish::Check));
             }
+            Command::WhatNow => self.tell(Event::Wish(Wish::WhatNow)),
+            Command::Glossary => self.wished(Wish::Glossary(String::new())),
+            Command::Debrief => self.wished(Wish::Debrief(String::new())),
+            Command::Sure => self.surer(),
             Command::Take => self.take(),
             Command::OpenFile => self.open_file(),
             Command::Steps => self.side(Side::Steps),

@@ -126,7 +126,9 @@ fn next(screen: &LessonScreen) -> String {
     }
     match &session.step().question {
         Some(question) => match &question.answer {
-            Expected::Options(_) => "Type the letter of your answer and press Enter.".into(),
+            Expected::Options(_) => {
+                "Type the letter of your answer and press Enter; 1, 2 or 3 behind it says how sure you are (b 3).".into()
+            }
             Expected::Entry { label, .. } => {
                 format!("Find it out, then type `answer` and the {label}. Tab puts the shown command here.")
             }

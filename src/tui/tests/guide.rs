@@ -1,0 +1,90 @@
+//! What helps a learner on: what is missing, the glossary, looking back, how sure one is.
+
+use super::*;
+
+fn predicting(width: u16, height: u16) -> Play {
+    let mut play = Play::doing(width, height);
+    play.keys("kubectl get pods<Enter>");
+    play.ran(PODS);
+    play.judge(Verdict::Met);
+    play.keys("<Enter>");
+    assert_eq!(play.session().shown(), 2, "{}", play.screen());
+    play
+}
+
+#[test]
+fn the_glossary_at_the_three_sizes() {
+    for (width, height) in [(80, 24), (60, 20), (120, 40)] {
+        let name = |what: &str| format!("{what}-{width}x{height}");
+        let mut play = Play::doing(width, height);
+        play.keys("<A-W>");
+        let screen = play.screen();
+        assert!(screen.contains("> sidecar"), "a word of the page is marked: {screen}");
+        insta::assert_snapshot!(name("glossary"), screen);
+        play.keys("black");
+        assert!(play.screen().contains("> BlackHoleCluster"), "{}", play.screen());
+        insta::assert_snapshot!(name("glossary-search"), play.screen());
+    }
+}
+
+#[test]
+fn related_words_are_followed_and_come_back() {
+    let mut play = Play::doing(80, 24);
+    play.keys("<A-W>registry_o<Tab>");
+    assert!(play.screen().contains("> ALLOW_ANY"), "{}", play.screen());
+    play.app.handle(Message::Terminal(Input::Key(KeyEvent::new(KeyCode::BackTab, KeyModifiers::SHIFT))));
+    assert!(play.screen().contains("> REGISTRY_ONLY"), "{}", play.screen());
+    play.keys("zzz");
+    assert!(play.screen().contains("nothing with"), "{}", play.screen());
+    play.keys("<Esc>");
+    assert!(!play.screen().contains("nothing with") && play.screen().contains("Glossary"), "Esc empties the search first");
+    play.keys("<Esc>");
+    assert!(!play.screen().contains("What it means"), "{}", play.screen());
+    assert_eq!(play.prompt(), "", "nothing was typed at the prompt");
+}
+
+#[test]
+fn looking_back_at_the_three_sizes() {
+    for (width, height) in [(80, 24), (60, 20), (120, 40)] {
+        let name = |what: &str| format!("{what}-{width}x{height}");
+        let mut play = predicting(width, height);
+        play.keys("<A-d>");
+        assert!(play.notice().contains("No stage is done yet"), "{}", play.notice());
+        play.keys("<A-u><A-u><A-u>");
+        assert_eq!(play.session().notice(), Some("Noted: sure. Now the answer."));
+        play.keys("b<Enter>");
+        play.judge(Verdict::Met);
+        assert!(play.session().is_finished());
+        insta::assert_snapshot!(name("stage-done"), play.screen());
+        play.keys("<A-d>");
+        insta::assert_snapshot!(name("debrief"), play.screen());
+        play.keys("<Enter>");
+        assert!(!play.screen().contains("Why it worked, and"), "{}", play.screen());
+    }
+}
+
+#[test]
+fn what_is_missing_is_one_key_away() {
+    let mut play = failed(80, 24);
+    play.keys("<A-w>");
+    let said = play.session().notice().unwrap_or("").to_string();
+    assert!(said.starts_with("Missing: The pod cannot reach www.wikipedia.org; expected was blocked-registry-only"), "{said}");
+    assert!(play.screen().contains("Missing: The pod cannot reach"), "{}", play.screen());
+    let mut play = predicting(80, 24);
+    play.keys("<A-w>");
+    assert!(play.session().notice().unwrap_or("").contains("from a to b"));
+}
+
+#[test]
+fn how_sure_one_was_is_told_at_the_end_and_on_the_first_screen() {
+    let mut play = predicting(80, 24);
+    play.keys("a 3<Enter>");
+    assert!(play.open.iter().any(|e| matches!(e, Effect::Evaluate { answer: Some(answer), .. } if answer == "yes")));
+    play.judge(Verdict::NotYet);
+    play.keys("b<Enter>");
+    play.judge(Verdict::Met);
+    let sentences = play.session().calibration().sentences();
+    assert_eq!(sentences[0], "Predictions: 0 of 1 right with the first answer.");
+    play.keys("<F10>");
+    assert!(play.screen().contains("Predictions: 0 of 1 right"), "{}", play.screen());
+}
