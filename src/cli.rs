@@ -7,6 +7,7 @@ mod progress;
 mod explain;
 mod explain_args;
 mod lessons;
+mod notes;
 mod run;
 mod sandbox;
 mod screen;
@@ -91,6 +92,7 @@ fn dispatch(argv: &[String]) -> End {
         Command::List(a) => lessons::list(&a),
         Command::Lint(a) => lessons::lint(&a),
         Command::Learn(a) => learn::run(&a),
+        Command::Notes(a) => notes::run(&a),
         Command::Hint(a) => learn::hint(&a),
         Command::Check(a) => learn::check(&a),
         Command::Reset(a) => learn::reset(&a),

@@ -11,4 +11,5 @@ pub mod load;
 pub mod layout;
 pub mod markdown;
 pub mod model;
+pub mod notes;
 pub mod raw;

@@ -8,6 +8,7 @@ pub mod event;
 pub mod guide;
 pub mod history;
 pub mod judge;
+pub mod present;
 pub mod steps;
 pub mod transcript;
 mod wishes;

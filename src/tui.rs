@@ -42,6 +42,8 @@ pub struct Start {
     /// once; the answer is [`Inbox::opened`]. Events of the lesson's driver go to the same inbox.
     pub open: Opener,
     pub rules: Rules,
+    /// Keys type the lesson's commands, for an audience.
+    pub present: bool,
     /// Colours, character set and motion, as flags, environment and settings have them.
     pub look: Theme,
 }

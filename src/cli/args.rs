@@ -31,6 +31,8 @@ pub enum Command {
     Lint(Lint),
     /// Print the JSON Schema of lesson files
     Schema,
+    /// Print a lesson's speaker notes and minutes
+    Notes(Notes),
     /// Make a new lesson folder to start from
     New(New),
     /// Print the next hint of the current step
@@ -78,6 +80,9 @@ pub struct Learn {
     /// Line by line on standard input and output, without escapes
     #[arg(long)]
     pub plain: bool,
+    /// For an audience: any key types the step's next command; `notes --follow` in a second terminal has the speaker notes
+    #[arg(long, conflicts_with = "plain")]
+    pub present: bool,
     /// Where the lesson runs: sandbox or context:NAME
     #[arg(long, default_value = "sandbox", value_name = "ENV")]
     pub env: String,
@@ -98,8 +103,22 @@ impl Default for Learn {
     /// What `learn` without any flag means.
     fn default() -> Learn {
         let (env, world) = ("sandbox".into(), "default".into());
-        Learn { lesson: None, plain: false, env, from: None, world, real_time: false, from_dir: From::default() }
+        Learn { lesson: None, plain: false, present: false, env, from: None, world, real_time: false, from_dir: From::default() }
     }
+}
+
+#[derive(Debug, Args)]
+pub struct Notes {
+    /// The lesson; the first, or with --follow the one that is presented
+    pub lesson: Option<String>,
+    /// As JSON
+    #[arg(long, conflicts_with = "follow")]
+    pub json: bool,
+    /// Show the notes of the step that `learn --present` is at, in another terminal
+    #[arg(long)]
+    pub follow: bool,
+    #[command(flatten)]
+    pub from_dir: From,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,6 @@
 //! The lessons on screen: the lab on a runtime of its own, the screen on this thread, one channel between them.
 
+use super::notes::Presenting;
 use super::{End, GOOD, Trouble, args, lessons, runtime};
 use crate::base::paths::Paths;
 use crate::lab::driver::Driver;
@@ -8,7 +9,7 @@ use crate::lab::prompt::words::{self, Word};
 use crate::lab::prompt::{is_complete, reads_input};
 use crate::lesson::model::Lesson;
 use crate::progress::{Journal, Summary};
-use crate::session::{Event, Wish};
+use crate::session::{Effect, Event, Wish};
 use crate::tui::editor::ScreenEditor;
 use crate::tui::theme::{Look, Theme, Told};
 use crate::tui::{self, Ended, Inbox, Link, Reads, Rules, Start};
@@ -39,7 +40,7 @@ pub(super) fn run(a: &args::Learn) -> End {
     let runtime = runtime()?;
     let (inbox, messages) = tui::inbox();
     signals(runtime.handle(), &inbox);
-    let lab = Lab { handle: runtime.handle().clone(), lessons: all.clone(), world: a.world.clone(), real_time: a.real_time };
+    let lab = Lab { handle: runtime.handle().clone(), lessons: all.clone(), world: a.world.clone(), real_time: a.real_time, present: a.present };
     let release = crate::mesh::versions::default_release();
     let mut first = from;
     let start = Start {
@@ -49,6 +50,7 @@ pub(super) fn run(a: &args::Learn) -> End {
         environment: format!("sandbox, Istio {}", release.line),
         open: Box::new(move |nth, size, inbox| lab.open(nth, first.take(), size, inbox)),
         rules: Rules { is_complete, reads, wish },
+        present: a.present,
         look: Theme::choose(Look::default(), &Told::by_environment()),
     };
     let ended = tui::run(inbox, &messages, start).map_err(Trouble::unavailable);
@@ -66,12 +68,13 @@ struct Lab {
     lessons: Vec<Arc<Lesson>>,
     world: String,
     real_time: bool,
+    present: bool,
 }
 
 impl Lab {
     fn open(&self, nth: usize, from: Option<usize>, size: (u16, u16), inbox: Inbox) {
         let (handle, lesson) = (self.handle.clone(), self.lessons[nth].clone());
-        let (world, real_time) = (self.world.clone(), self.real_time);
+        let (world, real_time, present) = (self.world.clone(), self.real_time, self.present);
         let wanted = move |inbox: &Inbox| Wanted {
             lesson: lesson.clone(),
             world: world.clone(),
@@ -82,7 +85,7 @@ impl Lab {
         };
         self.handle.spawn(async move {
             match patiently(|| wanted(&inbox)).await {
-                Ok(opened) => hand_over(opened, handle, inbox),
+                Ok(opened) => hand_over(opened, handle, inbox, present),
                 Err(error) => inbox.opened(Err(format!("{error:#}"))),
             }
         });
@@ -101,10 +104,12 @@ async fn patiently(wanted: impl Fn() -> Wanted) -> anyhow::Result<Opened> {
     open::open(&Paths::from_environment(), wanted()).await
 }
 
-fn hand_over(opened: Opened, handle: Handle, inbox: Inbox) {
+fn hand_over(opened: Opened, handle: Handle, inbox: Inbox, present: bool) {
     let Opened { session, driver, mut events, notes, kubeconfig, files } = opened;
     let folder = files.location();
-    let mut held = Held { driver: Some(driver), handle };
+    let presenting = if present { Presenting::begin() } else { None };
+    let lesson = session.lesson().id.clone();
+    let mut held = Held { driver: Some(driver), handle, presenting, lesson };
     let link = Link { session, effects: Box::new(move |effect| held.perform(effect)), environment: None, folder: folder.clone() };
     inbox.opened(Ok(link));
     for note in notes {
@@ -123,11 +128,17 @@ fn places(folder: Option<&std::path::Path>, kubeconfig: &std::path::Path) -> Str
 struct Held {
     driver: Option<Driver>,
     handle: Handle,
+    /// Where a second terminal looks for the step.
+    presenting: Option<Presenting>,
+    lesson: String,
 }
 
 impl Held {
-    fn perform(&mut self, effect: crate::session::Effect) {
+    fn perform(&mut self, effect: Effect) {
         let _inside = self.handle.enter();
+        if let (Effect::Shown { step }, Some(presenting)) = (&effect, &self.presenting) {
+            presenting.at(&self.lesson, *step);
+        }
         if let Some(driver) = &mut self.driver {
             driver.perform(effect);
         }

@@ -83,7 +83,7 @@ impl Driver {
             Effect::Forget { tag } => self.judging.remove(&tag).into_iter().for_each(|task| task.abort()),
             Effect::Record { id, entry } => self.record(id, entry),
             Effect::Ask { id, request } => self.ask(id, request),
-            Effect::StepDone { .. } | Effect::Quit => (),
+            Effect::StepDone { .. } | Effect::Shown { .. } | Effect::Quit => (),
         }
     }
 

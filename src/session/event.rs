@@ -114,6 +114,8 @@ pub enum Effect {
     Ask { id: AskId, request: Request },
     /// A step was shown as done: drivers without a screen tell it.
     StepDone { step: usize },
+    /// The learner looks at another step: for notes in a second terminal. Needs no answer.
+    Shown { step: usize },
     /// End the program.
     Quit,
 }

@@ -6,6 +6,7 @@ use super::help::{Overlay, Sheet};
 use super::home::Home;
 use super::keymap::{self, Command, Place};
 use super::lesson::LessonScreen;
+use super::lesson::present::Presenting;
 use super::terminal;
 use super::theme::Theme;
 use super::{Ended, Inbox, Link, Message, Start};
@@ -119,6 +120,7 @@ impl App {
             Ok(link) => {
                 let environment = link.environment.clone().unwrap_or_else(|| self.start.environment.clone());
                 let mut screen = Box::new(LessonScreen::new(*link, environment, self.start.rules));
+                screen.present = self.start.present.then(Presenting::default);
                 screen.resize(self.size);
                 screen.start();
                 self.layer = Layer::Lesson(screen);

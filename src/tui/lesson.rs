@@ -7,6 +7,7 @@ pub mod evidence;
 pub mod keys;
 pub mod layers;
 pub mod output;
+pub mod present;
 pub mod status;
 pub mod steps;
 pub mod trace;
@@ -25,6 +26,9 @@ use crate::session::{Effect, Event, Session, Task};
 use output::Bottom;
 use ratatui::layout::Size;
 use std::path::PathBuf;
+
+/// Rows of text beside what an audience is to look at.
+const PRESENTED: usize = 5;
 
 /// What stands where the text is, or in the aside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +68,8 @@ pub struct LessonScreen {
     pub home: bool,
     /// A sheet to lay over the screen.
     pub sheet: Option<Sheet>,
+    /// For an audience; `None` for a learner.
+    pub present: Option<present::Presenting>,
     /// Screens that lie over this one, the top one last.
     pub over: Vec<Box<dyn Over>>,
     /// Where lines go, as the lab said last.
@@ -107,6 +113,7 @@ impl LessonScreen {
             quit: false,
             home: false,
             sheet: None,
+            present: None,
             over: Vec::new(),
             place: Place::default(),
             asks: Asks::default(),
@@ -120,6 +127,14 @@ impl LessonScreen {
         let effects = self.session.start();
         self.perform(effects);
         self.ask_place();
+        self.tell_shown();
+    }
+
+    /// A presenter's second terminal follows.
+    fn tell_shown(&mut self) {
+        if self.present.is_some() {
+            (self.effects)(Effect::Shown { step: self.session.shown() });
+        }
     }
 
     /// Gives the session an event and has done what it asks for.
@@ -135,6 +150,7 @@ impl LessonScreen {
         self.tell_layers(&event);
         let after = self.whereabouts();
         if after.step != before.step {
+            self.tell_shown();
             self.view.text = Scroll(0);
             self.view.aside = Scroll(0);
             self.view.side = Side::Text;
@@ -199,6 +215,9 @@ impl LessonScreen {
             true => 1,
             false => self.prompt.rows(usize::from(layout::lab_width(size))).rows.len(),
         };
+        // An audience looks at the output and hears the text.
+        let working = self.present.is_some() && !self.session.step().actions.is_empty();
+        let text = if working { text.min(PRESENTED) } else { text };
         layout::panes(
             size,
             &Needs {

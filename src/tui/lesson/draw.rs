@@ -70,6 +70,7 @@ fn footer(screen: &LessonScreen) -> Vec<Command> {
     let done = screen.session.step_run().is_done();
     match place(screen) {
         Place::Keys => vec![Command::Help, Command::PageUp, Command::Evidence, Command::Kill],
+        Place::Prompt if screen.present.is_some() => vec![Command::Help, Command::Next, Command::Trace, Command::Leave],
         Place::Prompt => {
             let shows = !screen.session.step().actions.is_empty();
             let first = if done || !shows { Command::Next } else { Command::Take };

@@ -23,6 +23,9 @@ impl LessonScreen {
         if self.over_key(key) {
             return;
         }
+        if self.present_key(key) {
+            return;
+        }
         let asked = self.session.asking();
         if let Some(ask) = asked
             && self.prompt.is_empty()

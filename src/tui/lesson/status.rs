@@ -124,6 +124,9 @@ fn next(screen: &LessonScreen) -> String {
     if screen.view.focus != Focus::Prompt {
         return "Single keys are commands here (? lists them). i or Esc goes back to the prompt.".into();
     }
+    if screen.present.is_some_and(|presenting| !presenting.stands) && session.next_scripted().is_some() {
+        return "Presenting: any key types on, Enter runs, Esc gives the keyboard back.".into();
+    }
     match &session.step().question {
         Some(question) => match &question.answer {
             Expected::Options(_) => {

@@ -222,8 +222,8 @@ impl Over for Glossary {
         let lines = self.list_lines(usize::from(list.width), theme);
         let title = match self.filter.is_empty() {
             false => format!("with \"{}\"", self.filter),
-            true if self.here == 0 => "All words; type to search".into(),
-            true => format!("{} on this page first", self.here),
+            true if self.here == 0 => "Words".into(),
+            true => "Words".into(),
         };
         let rows = usize::from(list.height).saturating_sub(1);
         let scroll = self.list_scroll(rows);

@@ -88,3 +88,59 @@ fn how_sure_one_was_is_told_at_the_end_and_on_the_first_screen() {
     play.keys("<F10>");
     assert!(play.screen().contains("Predictions: 0 of 1 right"), "{}", play.screen());
 }
+
+fn presenting(width: u16, height: u16) -> Play {
+    let mut play = Play::home(width, height);
+    play.app.start.present = true;
+    play.keys("<Enter>");
+    let effects = play.effects.clone();
+    let link = Link {
+        session: Session::new(lesson(), &Summary::default(), Options::default()),
+        effects: Box::new(move |effect| effects.lock().expect("not poisoned").push(effect)),
+        environment: None,
+        folder: None,
+    };
+    play.app.handle(Message::Opened(1, Ok(Box::new(link))));
+    play.serve();
+    play.keys("<Enter>");
+    play.serve();
+    assert_eq!(play.session().shown(), 1);
+    play
+}
+
+#[test]
+fn a_presenter_types_with_any_key() {
+    let mut play = presenting(80, 24);
+    assert!(play.open.contains(&Effect::Shown { step: 0 }) && play.open.contains(&Effect::Shown { step: 1 }), "{:?}", play.open);
+    play.keys("q");
+    assert_eq!(play.prompt(), "kubectl ");
+    play.keys("jz ");
+    assert_eq!(play.prompt(), "kubectl get pods", "a key too many types nothing");
+    insta::assert_snapshot!("presenting-80x24", play.screen());
+    play.keys("<Enter>");
+    play.keys("xyz<Enter>");
+    assert_eq!(play.ran(PODS), "kubectl get pods");
+    assert_eq!(play.prompt(), "", "keys while it runs are not kept");
+    play.judge(Verdict::NotYet);
+    play.keys("a<Enter>");
+    assert_eq!(play.prompt(), "kubectl get serviceentries -A", "Enter completes what was begun");
+    play.keys("<Esc>");
+    assert!(play.notice().contains("keyboard is yours"));
+    play.keys(" --x");
+    assert_eq!(play.prompt(), "kubectl get serviceentries -A --x");
+    play.keys("<C-c><Esc>k");
+    assert_eq!(play.prompt(), "kubectl ");
+}
+
+#[test]
+fn a_presenter_reads_and_answers_with_the_usual_keys() {
+    let mut play = presenting(120, 40);
+    play.keys("aaaaaa<Enter>");
+    play.ran(PODS);
+    play.judge(Verdict::Met);
+    play.keys("<Enter>");
+    assert_eq!(play.session().shown(), 2, "{}", play.screen());
+    play.keys("b<Enter>");
+    play.judge(Verdict::Met);
+    assert!(play.session().is_finished(), "{}", play.screen());
+}
