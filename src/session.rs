@@ -243,7 +243,8 @@ impl Session {
                 self.record(Entry::Reset { key: self.key(step) }, None, effects);
             }
             let before = std::mem::take(&mut self.steps[step]);
-            self.steps[step] = StepRun { hints: before.hints, attempts: before.attempts, guess: before.guess, ..StepRun::default() };
+            self.steps[step] =
+                StepRun { hints: before.hints, attempts: before.attempts, guess: before.guess, ..StepRun::default() };
         }
         self.steps[from].state = StepState::Active;
         self.steps[from].started = true;

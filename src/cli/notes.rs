@@ -88,11 +88,14 @@ fn follow(a: &args::Notes) -> End {
         if shown.as_ref() != Some(&mark) {
             let clear = if screen { "\u{1b}[H\u{1b}[2J" } else { "" };
             print(&match &mark {
-                None if shown.is_none() => "Waiting for `egress-lab learn --present` in another terminal. Ctrl-C ends this.\n".into(),
+                None if shown.is_none() => {
+                    "Waiting for `egress-lab learn --present` in another terminal. Ctrl-C ends this.\n".into()
+                }
                 None => format!("{clear}The presentation has ended.\n"),
                 Some((_, id, step)) => {
                     let lesson = all.iter().find(|lesson| lesson.id == *id);
-                    let lesson = lesson.ok_or_else(|| Trouble::usage(format!("the lesson {id} is not in this folder; use --lessons")))?;
+                    let lesson =
+                        lesson.ok_or_else(|| Trouble::usage(format!("the lesson {id} is not in this folder; use --lessons")))?;
                     let rule = if screen { "" } else { "\n----\n" };
                     format!("{clear}{rule}{}", notes::page(lesson, *step, COLUMNS))
                 }

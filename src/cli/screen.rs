@@ -40,7 +40,13 @@ pub(super) fn run(a: &args::Learn) -> End {
     let runtime = runtime()?;
     let (inbox, messages) = tui::inbox();
     signals(runtime.handle(), &inbox);
-    let lab = Lab { handle: runtime.handle().clone(), lessons: all.clone(), world: a.world.clone(), real_time: a.real_time, present: a.present };
+    let lab = Lab {
+        handle: runtime.handle().clone(),
+        lessons: all.clone(),
+        world: a.world.clone(),
+        real_time: a.real_time,
+        present: a.present,
+    };
     let release = crate::mesh::versions::default_release();
     let mut first = from;
     let start = Start {

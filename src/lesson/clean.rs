@@ -128,7 +128,8 @@ impl Cleaner<'_> {
                 for (n, line) in text.lines().enumerate().filter(|(_, line)| line.contains(&mark)) {
                     let column = line.find(&mark).map_or(1, |at| line[..at].chars().count() + 1);
                     let message = format!("the glossary has no word `{id}`");
-                    let advice = "`egress-lab learn`, then `glossary`, lists what it has; a lesson can add its own under `glossary`.";
+                    let advice =
+                        "`egress-lab learn`, then `glossary`, lists what it has; a lesson can add its own under `glossary`.";
                     self.problems.push(Problem::at(file, text, (n + 1, column), &message, advice));
                 }
             }
@@ -166,7 +167,11 @@ impl Cleaner<'_> {
                 );
             }
             if step.id == DEBRIEF {
-                self.problem(&format!("{path}.id"), "the section `# debrief` is what is said after the stage", "Rename the step.");
+                self.problem(
+                    &format!("{path}.id"),
+                    "the section `# debrief` is what is said after the stage",
+                    "Rename the step.",
+                );
             }
             let text = sections.iter().find(|s| s.0 == step.id).map_or("", |s| s.2.as_str());
             if text.trim().is_empty() {

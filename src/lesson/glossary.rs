@@ -276,7 +276,8 @@ mod tests {
     #[test]
     fn a_page_has_its_marked_words_first_and_then_those_of_the_text() {
         let words = Words::default();
-        let page = blocks("An egress gateway sends to [what it knows](term:registry). No podcast, no clusterfoo; a SIDECAR, `NC`.");
+        let page =
+            blocks("An egress gateway sends to [what it knows](term:registry). No podcast, no clusterfoo; a SIDECAR, `NC`.");
         let ids: Vec<&str> = words.on_page(&[&page]).iter().map(|entry| entry.id.as_str()).collect();
         assert_eq!(ids, ["registry", "egress", "egress-gateway", "sidecar"]);
         let text = words.told("", &[&page], 80);

@@ -46,9 +46,15 @@ pub enum Inline {
     Code(String),
     Emphasis(Vec<Inline>),
     Strong(Vec<Inline>),
-    Link { text: Vec<Inline>, url: String },
+    Link {
+        text: Vec<Inline>,
+        url: String,
+    },
     /// A word of the glossary: `[words](term:ID)`.
-    Term { text: Vec<Inline>, id: String },
+    Term {
+        text: Vec<Inline>,
+        id: String,
+    },
     Break,
 }
 
@@ -58,7 +64,9 @@ pub fn plain(inlines: &[Inline]) -> String {
     for inline in inlines {
         match inline {
             Inline::Text(t) | Inline::Code(t) => out.push_str(t),
-            Inline::Emphasis(i) | Inline::Strong(i) | Inline::Link { text: i, .. } | Inline::Term { text: i, .. } => out.push_str(&plain(i)),
+            Inline::Emphasis(i) | Inline::Strong(i) | Inline::Link { text: i, .. } | Inline::Term { text: i, .. } => {
+                out.push_str(&plain(i))
+            }
             Inline::Break => out.push('\n'),
         }
     }

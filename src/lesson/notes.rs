@@ -105,7 +105,9 @@ pub fn script(step: &Step) -> Vec<String> {
     }
     for action in &step.solution {
         match action {
-            Action::Line(line) if !lines.iter().any(|known| known.trim() == line.trim()) => lines.push(line.trim_end().to_string()),
+            Action::Line(line) if !lines.iter().any(|known| known.trim() == line.trim()) => {
+                lines.push(line.trim_end().to_string())
+            }
             _ => (),
         }
     }

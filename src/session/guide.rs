@@ -81,7 +81,10 @@ impl Session {
         Some(match (&question.answer, given) {
             (Expected::Options(choices), Some(given)) => {
                 let text = choices.iter().find(|choice| choice.id == given).map_or(given, |choice| choice.text.as_str());
-                format!("The answer \"{}\" is not right; read what was said about it and choose another letter.", text.trim_end_matches('.'))
+                format!(
+                    "The answer \"{}\" is not right; read what was said about it and choose another letter.",
+                    text.trim_end_matches('.')
+                )
             }
             (Expected::Options(choices), None) => {
                 let last = char::from(b'a' + (choices.len().clamp(1, 26) - 1) as u8);
@@ -91,7 +94,9 @@ impl Session {
                 format!("\"{given}\" is not the {label} of this run; look at the output again and answer with `answer TEXT`.")
             }
             (Expected::Entry { label, .. }, None) => match self.open_action() {
-                Some(action) => format!("Run `{action}`, find the {label} in what it prints, then type `answer` and what you found."),
+                Some(action) => {
+                    format!("Run `{action}`, find the {label} in what it prints, then type `answer` and what you found.")
+                }
                 None => format!("The step waits for the {label}: type `answer` and what you found."),
             },
         })
@@ -188,7 +193,9 @@ impl Session {
             return Err(format!("There is no stage {word}; there are {}.", ids.join(", ")));
         };
         match (is_done(&stage), stage.debrief.is_empty()) {
-            (false, _) => Err(format!("The stage \"{}\" is not done yet; looking back would give its answers away.", stage.title)),
+            (false, _) => {
+                Err(format!("The stage \"{}\" is not done yet; looking back would give its answers away.", stage.title))
+            }
             (_, true) => Err(format!("The stage \"{}\" has nothing to look back at.", stage.title)),
             _ => Ok(stage),
         }

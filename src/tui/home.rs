@@ -90,7 +90,9 @@ impl Home {
         let judged = self.calibration(start, lesson).sentences().join(" ");
         if !judged.is_empty() {
             let room = columns.saturating_sub(6).min(76);
-            lines.extend(wrap(&judged, room, 0).into_iter().map(|text| Line::styled(format!("    {text}"), theme.style(Tone::Quiet))));
+            lines.extend(
+                wrap(&judged, room, 0).into_iter().map(|text| Line::styled(format!("    {text}"), theme.style(Tone::Quiet))),
+            );
         }
         lines
     }

@@ -15,10 +15,8 @@ fn at(step: &str) -> Session {
     let lesson = lesson();
     let nth = lesson.steps.iter().position(|s| s.id == step).unwrap();
     let key = |step: &str| StepKey { lesson: lesson.id.clone(), step: step.into(), version: lesson.version };
-    let done: Vec<Entry> = lesson.steps[..nth]
-        .iter()
-        .map(|step| Entry::Done { key: key(&step.id), how: How::Own, attempts: 0, hints: 0 })
-        .collect();
+    let done: Vec<Entry> =
+        lesson.steps[..nth].iter().map(|step| Entry::Done { key: key(&step.id), how: How::Own, attempts: 0, hints: 0 }).collect();
     let mut session = Session::new(lesson, &Summary::of(&done), Options { unsaved: true, ..Options::default() });
     session.start();
     session.running = None;
@@ -47,7 +45,8 @@ fn finding(verdict: Verdict) -> Finding {
 fn what_is_missing_is_said_in_one_sentence() {
     assert!(at("meet-the-target").what_now().contains("`next` goes on"));
     let mut session = at("register-port-80");
-    let file = "The file serviceentry-wikipedia.yaml has to be right first: `edit serviceentry-wikipedia.yaml`, then `kubectl apply";
+    let file =
+        "The file serviceentry-wikipedia.yaml has to be right first: `edit serviceentry-wikipedia.yaml`, then `kubectl apply";
     session.ran.push(Ran { line: "cat serviceentry-wikipedia.yaml".into(), exit_code: 0, output: String::new() });
     assert!(session.what_now().starts_with(file), "{}", session.what_now());
     session.ran.clear();

@@ -42,7 +42,8 @@ impl Glossary {
         let (words, page) = session.glossary();
         let first: Vec<Entry> = words.on_page(&page).into_iter().cloned().collect();
         let here = first.len();
-        let mut rest: Vec<Entry> = words.0.iter().filter(|entry| !first.iter().any(|known| known.id == entry.id)).cloned().collect();
+        let mut rest: Vec<Entry> =
+            words.0.iter().filter(|entry| !first.iter().any(|known| known.id == entry.id)).cloned().collect();
         rest.sort_by_key(|entry| entry.term.to_lowercase());
         let words = Words(first.into_iter().chain(rest).collect());
         let (filter, note, back) = (String::new(), String::new(), Vec::new());
