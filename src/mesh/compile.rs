@@ -23,6 +23,7 @@ pub mod rules;
 pub mod scope;
 pub mod sidecar;
 pub mod slice;
+pub mod standing;
 pub mod touched;
 pub mod update;
 pub mod workloads;

@@ -162,7 +162,7 @@ impl Model {
         let mut next = Inner::of(snapshot, options, self.inner.parts);
         if let Some((old, base)) = known.and_then(|old| Some((old, old.changed(&change)?))) {
             if let Some(touched) = Touched::of(old, &base, &change) {
-                next.derived = self.inner.derived.after(&touched);
+                next.derived = self.inner.derived.after(touched);
                 next.behind = self.inner.behind.clone();
             }
             next.base = OnceLock::from(base);
@@ -172,6 +172,12 @@ impl Model {
             }
         }
         Model { inner: Arc::new(next) }
+    }
+
+    /// Derives at once every part of a proxy that was asked for before the last change and that this change may touch; how many.
+    /// Without it each is derived when a request next needs it.
+    pub fn catch_up(&self) -> usize {
+        self.inner.derived.catch_up(self.base(), &self.inner.snapshot)
     }
 
     /// The objects this was compiled from.

@@ -26,7 +26,7 @@ pub struct Proxy {
     /// Objects that could change what this proxy does and that this program does not model.
     pub not_modelled: Vec<Cause>,
     /// What decides besides routing: authorization, tokens, mutual TLS.
-    pub guard: Guard,
+    pub guard: Arc<Guard>,
 }
 
 /// A listening address.

@@ -6,6 +6,7 @@ use super::registry::{network, target_port};
 use super::routes::Builder;
 use super::rules::{VirtualService, overlaps, strings};
 use super::scope::{Base, Identity, Offer, gateway_scope};
+use super::standing::Viewer;
 use super::{gateway_http, gateway_merge};
 use crate::base::shared::Text;
 use crate::k8s::{Object, Snapshot};
@@ -168,12 +169,13 @@ impl Bound<'_> {
 }
 
 /// Derives the configuration of a gateway from what is offered to it. `snapshot` gives the Services in front of the pod.
-pub fn proxy(base: &Base, id: &Identity, snapshot: &Snapshot, offer: &Offer<'_>) -> Proxy {
-    let scope = gateway_scope(base, id, offer);
+pub fn proxy(viewer: Viewer<'_>, snapshot: &Snapshot, offer: &Offer<'_>) -> Proxy {
+    let Viewer { base, id, standing } = viewer;
+    let scope = gateway_scope(viewer, offer);
     let builder = Builder { base, id, scope: &scope };
     let mut listeners = Vec::new();
     let mut routes = BTreeMap::new();
-    for (port, servers) in by_target_port(base, id, snapshot) {
+    for (port, servers) in by_target_port(base, id, snapshot).into_iter().filter(|(port, _)| scope.wants(*port)) {
         for (bind, accepted) in gateway_merge::accepted(&servers) {
             let Some(mut listener) = listener(&builder, (bind, port), &accepted, &mut routes) else { continue };
             for chain in listener.chains.iter_mut().filter(|c| c.terminates == Some(Terminate::Own)) {
@@ -192,7 +194,7 @@ pub fn proxy(base: &Base, id: &Identity, snapshot: &Snapshot, offer: &Offer<'_>)
         registry_only: false,
         policy: scope.beyond.cause.clone(),
         not_modelled: Vec::new(),
-        guard: base.policies.guard(id, base),
+        guard: standing.guard.clone(),
     }
 }
 

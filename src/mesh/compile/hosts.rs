@@ -13,7 +13,7 @@ pub struct Hosts<T> {
 }
 
 /// A host from its end, without its `*` (hosts under one suffix are neighbours), whether it had one, and which item it is.
-type Spot = (Arc<str>, bool, usize);
+type Spot = (Arc<[u8]>, bool, usize);
 
 impl<T> Default for Hosts<T> {
     fn default() -> Hosts<T> {
@@ -27,14 +27,38 @@ impl<T> Clone for Hosts<T> {
     }
 }
 
-fn reversed(text: &str) -> String {
-    text.chars().rev().map(|c| c.to_ascii_lowercase()).collect()
+/// Names up to this length are turned round without memory of their own.
+const SHORT: usize = 80;
+
+/// A host from its end, in lower case, without its `*`.
+struct Turned {
+    short: [u8; SHORT],
+    long: Vec<u8>,
+    length: usize,
+    wild: bool,
 }
 
-fn spot(host: &str) -> (String, bool) {
-    match host.strip_prefix('*') {
-        Some(suffix) => (reversed(suffix), true),
-        None => (reversed(host), false),
+impl Turned {
+    fn of(host: &str) -> Turned {
+        match host.strip_prefix('*') {
+            Some(suffix) => Turned { wild: true, ..Turned::whole(suffix) },
+            None => Turned::whole(host),
+        }
+    }
+
+    /// A `*` counts like any other letter.
+    fn whole(text: &str) -> Turned {
+        let mut turned = Turned { short: [0; SHORT], long: Vec::new(), length: text.len(), wild: false };
+        if text.len() > SHORT {
+            turned.long = vec![0; text.len()];
+        }
+        let room = if text.len() > SHORT { &mut turned.long[..] } else { &mut turned.short[..text.len()] };
+        room.iter_mut().zip(text.bytes().rev()).for_each(|(at, byte)| *at = byte.to_ascii_lowercase());
+        turned
+    }
+
+    fn text(&self) -> &[u8] {
+        if self.length > SHORT { &self.long } else { &self.short[..self.length] }
     }
 }
 
@@ -45,10 +69,10 @@ fn number<T>(item: &Arc<T>) -> usize {
 impl<T> Hosts<T> {
     /// Adds an item under a host.
     pub fn add(&mut self, host: &str, item: &Arc<T>) {
-        let (text, wild) = spot(host);
-        let length = text.len();
-        let old = self.entries.insert((text.into(), wild, number(item)), item.clone());
-        if wild && old.is_none() {
+        let turned = Turned::of(host);
+        let length = turned.length;
+        let old = self.entries.insert((turned.text().into(), turned.wild, number(item)), item.clone());
+        if turned.wild && old.is_none() {
             let known = self.lengths.get(&length).copied().unwrap_or(0);
             self.lengths.insert(length, known + 1);
         }
@@ -56,12 +80,12 @@ impl<T> Hosts<T> {
 
     /// Removes an item from under a host.
     pub fn remove(&mut self, host: &str, item: &Arc<T>) {
-        let (text, wild) = spot(host);
-        let gone = self.entries.remove(|key| (&*key.0, key.1, key.2).cmp(&(&*text, wild, number(item))));
-        if gone.is_none() || !wild {
+        let turned = Turned::of(host);
+        let gone = self.entries.remove(|key| (&*key.0, key.1, key.2).cmp(&(turned.text(), turned.wild, number(item))));
+        if gone.is_none() || !turned.wild {
             return;
         }
-        let length = text.len();
+        let length = turned.length;
         match self.lengths.get(&length).copied().unwrap_or(0) {
             0 | 1 => drop(self.lengths.remove(|key| key.cmp(&length))),
             more => drop(self.lengths.insert(length, more - 1)),
@@ -71,25 +95,26 @@ impl<T> Hosts<T> {
     /// The items under exactly this host.
     pub fn exactly(&self, host: &str) -> Vec<&Arc<T>> {
         let mut found = Vec::new();
-        let (text, wild) = spot(host);
-        self.at_into(&text, wild, &mut found);
+        let turned = Turned::of(host);
+        self.at_into(turned.text(), turned.wild, &mut found);
         found
     }
 
-    fn at_into<'a>(&'a self, text: &str, wild: bool, found: &mut Vec<&'a Arc<T>>) {
+    fn at_into<'a>(&'a self, text: &[u8], wild: bool, found: &mut Vec<&'a Arc<T>>) {
         let from = self.entries.starting(|key| (&*key.0, key.1, key.2).cmp(&(text, wild, 0)));
         found.extend(from.take_while(|(key, _)| &*key.0 == text && key.1 == wild).map(|(_, item)| item));
     }
 
     /// Adds to `found` the items whose host covers a name (or another wildcard), as [`super::rules::covers`] has it.
     pub fn covering<'a>(&'a self, name: &str, found: &mut Vec<&'a Arc<T>>) {
-        let text = reversed(name);
-        self.at_into(&text, false, found);
-        self.wild(&text, text.len().saturating_sub(1), found);
+        let turned = Turned::whole(name);
+        let text = turned.text();
+        self.at_into(text, false, found);
+        self.wild(text, text.len().saturating_sub(1), found);
     }
 
     /// Wildcards that are a prefix (in reading from the end) of the text, up to a length.
-    fn wild<'a>(&'a self, text: &str, longest: usize, found: &mut Vec<&'a Arc<T>>) {
+    fn wild<'a>(&'a self, text: &[u8], longest: usize, found: &mut Vec<&'a Arc<T>>) {
         for (&length, _) in self.lengths.iter().take_while(|(length, _)| **length <= longest) {
             if let Some(part) = text.get(..length) {
                 self.at_into(part, true, found);
@@ -100,16 +125,17 @@ impl<T> Hosts<T> {
     /// Adds to `found` the items whose host has a name in common with this one, as [`super::rules::overlaps`] has it. Gives up, with
     /// `false`, when there are more than `limit`.
     pub fn overlapping<'a>(&'a self, host: &str, limit: usize, found: &mut Vec<&'a Arc<T>>) -> bool {
-        let (text, wild) = spot(host);
-        if !wild {
+        let turned = Turned::of(host);
+        let text = turned.text();
+        if !turned.wild {
             self.covering(host, found);
             return found.len() <= limit;
         }
         if !text.is_empty() {
-            self.wild(&text, text.len() - 1, found);
+            self.wild(text, text.len() - 1, found);
         }
-        let from = self.entries.starting(|key| (&*key.0, key.1, key.2).cmp(&(&*text, false, 0)));
-        let under = from.take_while(|(key, _)| key.0.starts_with(text.as_str()));
+        let from = self.entries.starting(|key| (&*key.0, key.1, key.2).cmp(&(text, false, 0)));
+        let under = from.take_while(|(key, _)| key.0.starts_with(text));
         found.extend(under.take(limit.saturating_add(1)).map(|(_, item)| item));
         found.len() <= limit
     }

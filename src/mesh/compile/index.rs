@@ -187,6 +187,13 @@ impl Index {
         from.take_while(move |((p, _), ())| *p == port).map(|((_, host), ())| &**host)
     }
 
+    /// Whether another service may have the host of this one.
+    pub fn may_be_shared(&self, service: &Service) -> bool {
+        let here = |(p, host): &(u16, Arc<str>), port: u16| (*p, &**host).cmp(&(port, service.host.as_str()));
+        !self.shared.is_empty()
+            && (service.ports.is_empty() || service.ports.iter().any(|p| self.shared.find(|k| here(k, p.number)).is_some()))
+    }
+
     /// Takes in a VirtualService.
     pub fn add_rule(&mut self, rule: &Arc<VirtualService>) {
         rule.hosts.iter().for_each(|host| self.rules.add(host, rule));

@@ -98,7 +98,7 @@ pub fn outbound(builder: &Builder<'_>) -> Vec<Listener> {
 /// Listeners for every port of every service.
 fn every_port(builder: &Builder<'_>, drafts: &mut Drafts, bind: Option<IpAddr>) {
     for service in builder.scope.services.iter().filter(|s| s.resolution != Resolution::Alias) {
-        for port in service.ports.iter().filter(|p| p.protocol != Protocol::Udp) {
+        for port in service.ports.iter().filter(|p| p.protocol != Protocol::Udp && builder.scope.wants(p.number)) {
             add(builder, drafts, service, port, bind);
         }
     }

@@ -5,7 +5,7 @@ use super::delegate;
 use super::hosts::Hosts;
 use super::registry::{From, Protocol, Resolution, Service};
 use super::rules::{Destination, HttpRule, Match, Redirect, VirtualService, covers, overlaps};
-use super::scope::{Base, Identity, Scope};
+use super::scope::{Base, FEW, Identity, Scope};
 use crate::base::shared::Text;
 use crate::mesh::Cause;
 use crate::mesh::proxy::{Action, Mirror, Retries, Route, RouteConfig, VirtualHost, Weighted};
@@ -261,16 +261,20 @@ impl Builder<'_> {
 struct Table<'s> {
     services: &'s [&'s Service],
     rules: Vec<(&'s VirtualService, Vec<Route>)>,
+    /// Without entries when there are few services.
     by_host: Hosts<usize>,
-    /// Hosts of `rules`: `(rule, host)`.
+    /// Hosts of `rules`: `(rule, host)`; without entries when there are few.
     rule_hosts: Hosts<(usize, usize)>,
+    few_rules: bool,
 }
 
 impl<'s> Table<'s> {
     /// Rules bound to the mesh; on ports other than 80 only those for a host that is registered there.
     fn of(b: &'s Builder<'_>, services: &'s [&'s Service], port: u16) -> Table<'s> {
-        let mut table = Table { services, rules: Vec::new(), by_host: Hosts::default(), rule_hosts: Hosts::default() };
-        for (i, service) in services.iter().enumerate() {
+        let few_rules = b.scope.rules.iter().map(|vs| vs.hosts.len().max(1)).sum::<usize>() <= FEW;
+        let (by_host, rule_hosts) = (Hosts::default(), Hosts::default());
+        let mut table = Table { services, rules: Vec::new(), by_host, rule_hosts, few_rules };
+        for (i, service) in services.iter().enumerate().filter(|_| services.len() > FEW) {
             table.by_host.add(&service.host, &Arc::new(i));
         }
         for vs in b.scope.rules.iter().copied().filter(|vs| vs.gateways.iter().any(|g| g == "mesh")) {
@@ -285,7 +289,7 @@ impl<'s> Table<'s> {
             if routes.is_empty() {
                 continue;
             }
-            for (i, host) in vs.hosts.iter().enumerate() {
+            for (i, host) in vs.hosts.iter().enumerate().filter(|_| !few_rules) {
                 table.rule_hosts.add(host, &Arc::new((table.rules.len(), i)));
             }
             table.rules.push((vs, routes));
@@ -294,28 +298,41 @@ impl<'s> Table<'s> {
     }
 
     fn knows(&self, host: &str) -> bool {
-        let mut found = Vec::new();
-        self.by_host.overlapping(host, usize::MAX, &mut found);
-        found.iter().any(|i| overlaps(host, &self.services[***i].host))
+        self.near(host).iter().any(|s| overlaps(host, &s.host))
     }
 
-    /// The registered hosts that belong to a host of a rule, in order.
-    fn registered(&self, host: &str) -> Vec<&'s Service> {
+    /// The services that may have a name in common with a host, in order.
+    fn near(&self, host: &str) -> Vec<&'s Service> {
+        if self.services.len() <= FEW {
+            return self.services.to_vec();
+        }
         let mut found = Vec::new();
         self.by_host.overlapping(host, usize::MAX, &mut found);
         let mut places: Vec<usize> = found.into_iter().map(|i| **i).collect();
         places.sort_unstable();
         places.dedup();
-        let services = places.into_iter().map(|i| self.services[i]);
-        services.filter(|s| covers(host, &s.host) && self.is_most_specific(host, s)).collect()
+        places.into_iter().map(|i| self.services[i]).collect()
+    }
+
+    /// The registered hosts that belong to a host of a rule, in order.
+    fn registered(&self, host: &str) -> Vec<&'s Service> {
+        let near = self.near(host).into_iter();
+        near.filter(|s| covers(host, &s.host) && self.is_most_specific(host, s)).collect()
     }
 
     /// A registered host belongs to the most specific host of any VirtualService only.
     fn is_most_specific(&self, host: &str, service: &Service) -> bool {
-        let mut found = Vec::new();
-        self.rule_hosts.covering(&service.host, &mut found);
-        let hosts = found.into_iter().map(|place| self.rules[place.0].0.hosts[place.1].as_str());
-        let best = hosts.filter(|h| covers(h, &service.host)).max_by_key(|h| (!h.starts_with('*'), h.len()));
+        let best = |hosts: &mut dyn Iterator<Item = &'s str>| {
+            hosts.filter(|h| covers(h, &service.host)).max_by_key(|h| (!h.starts_with('*'), h.len()))
+        };
+        let best = match self.few_rules {
+            true => best(&mut self.rules.iter().flat_map(|(vs, _)| vs.hosts.iter().map(String::as_str))),
+            false => {
+                let mut found = Vec::new();
+                self.rule_hosts.covering(&service.host, &mut found);
+                best(&mut found.into_iter().map(|place| self.rules[place.0].0.hosts[place.1].as_str()))
+            }
+        };
         best.is_none_or(|best| best == host)
     }
 }

@@ -4,7 +4,7 @@ use super::alias;
 use super::delegate;
 use super::destination::{DestinationRule, destination_rule};
 use super::discovery;
-use super::egress::{self, Beyond, Egress};
+use super::egress::{Beyond, Egress};
 use super::gateway::{Gateway, gateway};
 use super::gateway_api;
 use super::hosts::Hosts;
@@ -13,10 +13,11 @@ use super::labels::Selected;
 use super::order::Ordered;
 use super::registry::{self, From, Service};
 use super::rules::{self, VirtualService, overlaps};
+use super::standing::Viewer;
 use crate::k8s::{Object, Snapshot};
 use crate::mesh::config::MeshConfig;
 use crate::mesh::policy::Policies;
-use crate::mesh::{Cause, Options};
+use crate::mesh::Options;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
@@ -155,6 +156,8 @@ pub struct Scope<'a> {
     pub sidecar: Option<Arc<Object>>,
     /// Its egress listeners, when there are several or one has a port or an address of its own; else empty.
     pub parts: Vec<Part<'a>>,
+    /// See [`Offer::port`].
+    port: Option<u16>,
     found: Found,
 }
 
@@ -165,12 +168,15 @@ pub struct Part<'a> {
     pub scope: Scope<'a>,
 }
 
-/// What a scope is asked for by host.
+/// What a scope is asked for by host, as soon as there is more than a few of it.
 #[derive(Debug, Default)]
 struct Found {
     services: OnceLock<HashMap<String, Arc<Service>>>,
     rules: OnceLock<Hosts<usize>>,
 }
+
+/// So few things are gone through one by one.
+pub const FEW: usize = 12;
 
 /// The objects that a scope is made of: all of them, or those that matter to one question (see `slice`).
 pub struct Offer<'a> {
@@ -178,19 +184,29 @@ pub struct Offer<'a> {
     pub services: Vec<&'a Arc<Service>>,
     /// In order.
     pub rules: Vec<&'a Arc<VirtualService>>,
+    /// The one port that matters; `None`: all do.
+    pub port: Option<u16>,
 }
 
 impl Base {
     /// Everything there is.
     pub fn offer(&self) -> Offer<'_> {
-        Offer { services: self.services.iter().collect(), rules: self.virtual_services.iter().collect() }
+        Offer { services: self.services.iter().collect(), rules: self.virtual_services.iter().collect(), port: None }
     }
 }
 
 impl<'a> Scope<'a> {
+    /// Whether listeners and routes of a port are wanted.
+    pub fn wants(&self, port: u16) -> bool {
+        self.port.is_none_or(|only| only == port)
+    }
+
     /// The service with this host, as listeners and routes know it, or as a mere destination.
     pub fn service(&self, host: &str) -> Option<&Arc<Service>> {
-        let all = self.services.iter().chain(&self.destinations);
+        let mut all = self.services.iter().chain(&self.destinations);
+        if self.services.len() + self.destinations.len() <= FEW {
+            return all.find(|s| s.host == host);
+        }
         let by_host = self.found.services.get_or_init(|| {
             let mut by_host = HashMap::new();
             for service in all {
@@ -203,6 +219,10 @@ impl<'a> Scope<'a> {
 
     /// The rules with a host that has a name in common with this one, in order.
     pub fn rules_overlapping(&self, host: &str) -> Vec<&'a VirtualService> {
+        let fits = |vs: &&VirtualService| vs.hosts.iter().any(|h| overlaps(h, host));
+        if self.rules.len() <= FEW && self.rules.iter().map(|vs| vs.hosts.len()).sum::<usize>() <= FEW {
+            return self.rules.iter().copied().filter(fits).collect();
+        }
         let by_host = self.found.rules.get_or_init(|| {
             let mut by_host = Hosts::default();
             for (i, vs) in self.rules.iter().enumerate() {
@@ -216,19 +236,16 @@ impl<'a> Scope<'a> {
         let mut places: Vec<usize> = found.into_iter().map(|place| **place).collect();
         places.sort_unstable();
         places.dedup();
-        let rules = places.into_iter().filter_map(|i| self.rules.get(i).copied());
-        rules.filter(|vs| vs.hosts.iter().any(|h| overlaps(h, host))).collect()
+        places.into_iter().filter_map(|i| self.rules.get(i).copied()).filter(fits).collect()
     }
 }
 
-/// What a sidecar of this identity sees.
-pub fn sidecar_scope<'a>(base: &'a Base, id: &Identity, offer: &Offer<'a>) -> Scope<'a> {
-    let sidecar = pick_sidecar(base, id);
-    let listeners = sidecar.as_ref().map(|s| egress::listeners(s, &id.namespace)).unwrap_or_default();
-    let sight = Sight { base, id, offer, sidecar: sidecar.as_ref() };
+/// What a sidecar sees.
+pub fn sidecar_scope<'a>(viewer: Viewer<'a>, offer: &Offer<'a>) -> Scope<'a> {
+    let sight = Sight { viewer, offer };
+    let listeners = &viewer.standing.egress;
     let mut whole = sight.through(&listeners.iter().collect::<Vec<_>>());
-    let special = listeners.len() > 1 || listeners.iter().any(|l| l.port.is_some() || l.bind.is_some() || l.bound);
-    if special {
+    if viewer.standing.has_parts() {
         whole.parts = listeners.iter().map(|listener| sight.part(listener)).collect();
     }
     whole
@@ -236,37 +253,46 @@ pub fn sidecar_scope<'a>(base: &'a Base, id: &Identity, offer: &Offer<'a>) -> Sc
 
 /// From where a sidecar looks at what is offered.
 struct Sight<'s, 'a> {
-    base: &'a Base,
-    id: &'s Identity,
+    viewer: Viewer<'a>,
     offer: &'s Offer<'a>,
-    sidecar: Option<&'s Arc<Object>>,
 }
 
 impl<'a> Sight<'_, 'a> {
     /// What these egress listeners import; all there is without any.
     fn through(&self, listeners: &[&Egress]) -> Scope<'a> {
-        let namespace = &self.id.namespace;
-        let visible = self.base.seen_services(self.offer.services.iter().copied(), namespace);
+        let Viewer { base, id, standing } = self.viewer;
+        let namespace = &id.namespace;
+        let visible = base.seen_services(self.offer.services.iter().copied(), namespace);
         let imported = |s: &Service| listeners.is_empty() || listeners.iter().any(|l| l.imports.service(&s.namespace, &s.host));
         let rule_imported = |vs: &VirtualService| listeners.is_empty() || listeners.iter().any(|l| l.imports.rule(vs));
-        let rules = self.base.seen_rules(self.offer.rules.iter().copied(), namespace);
+        let rules = base.seen_rules(self.offer.rules.iter().copied(), namespace);
         let own: Vec<&Arc<Service>> = visible.iter().copied().filter(|s| imported(s)).collect();
         let mut scope = Scope {
             services: one_per_host(&own, namespace),
             destinations: Vec::new(),
             rules: rules.into_iter().filter(|vs| rule_imported(vs)).collect(),
-            beyond: Beyond::of(self.base, self.sidecar.map(|s| &**s)),
-            sidecar: self.sidecar.cloned(),
+            beyond: standing.beyond.clone(),
+            sidecar: standing.sidecar.clone(),
             parts: Vec::new(),
+            port: self.offer.port,
             found: Found::default(),
         };
         alias::link(&mut scope.services);
-        let named: HashSet<String> = scope.rules.iter().flat_map(|vs| delegate::destinations(self.base, vs)).collect();
+        // Without a Sidecar everything that is seen has come in.
+        if !listeners.is_empty() {
+            scope.destinations = self.missing(&scope, &visible);
+        }
+        scope
+    }
+
+    /// What rules send to and no listener imports.
+    fn missing(&self, scope: &Scope<'a>, visible: &[&Arc<Service>]) -> Vec<Arc<Service>> {
+        let Viewer { base, id, .. } = self.viewer;
+        let named: HashSet<String> = scope.rules.iter().flat_map(|vs| delegate::destinations(base, vs)).collect();
         let there: HashSet<&str> = scope.services.iter().map(|s| s.host.as_str()).collect();
         let missing = |s: &&Arc<Service>| named.contains(&s.host) && !there.contains(s.host.as_str());
         let missing: Vec<&Arc<Service>> = visible.iter().copied().filter(missing).collect();
-        scope.destinations = one_per_host(&missing, namespace);
-        scope
+        one_per_host(&missing, &id.namespace)
     }
 
     /// What one egress listener has: of services with its port, the port.
@@ -283,15 +309,17 @@ impl<'a> Sight<'_, 'a> {
 }
 
 /// What a gateway in this namespace sees: everything that is exported to its pod's namespace.
-pub fn gateway_scope<'a>(base: &'a Base, id: &Identity, offer: &Offer<'a>) -> Scope<'a> {
+pub fn gateway_scope<'a>(viewer: Viewer<'a>, offer: &Offer<'a>) -> Scope<'a> {
+    let Viewer { base, id, standing } = viewer;
     let visible = base.seen_services(offer.services.iter().copied(), &id.namespace);
     Scope {
         services: one_per_host(&visible, &id.namespace),
         destinations: Vec::new(),
         rules: base.seen_rules(offer.rules.iter().copied(), &id.namespace),
-        beyond: Beyond::blocks(Cause::new("default", "gateway", "A gateway has no outbound traffic policy.")),
+        beyond: standing.beyond.clone(),
         sidecar: None,
         parts: Vec::new(),
+        port: offer.port,
         found: Found::default(),
     }
 }
@@ -314,26 +342,32 @@ pub fn pick_sidecar(base: &Base, id: &Identity) -> Option<Arc<Object>> {
 /// One service per host name: the proxy's own namespace wins, then Kubernetes, then the first; objects of the winning namespace are
 /// merged (Istio: oldest first, ports of the others added when they agree).
 fn one_per_host(visible: &[&Arc<Service>], namespace: &str) -> Vec<Arc<Service>> {
-    let mut by_host: HashMap<&str, Vec<&Arc<Service>>> = HashMap::new();
-    let mut order: Vec<&str> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    let mut groups: Vec<Vec<&Arc<Service>>> = Vec::with_capacity(visible.len());
     for service in visible {
-        let group = by_host.entry(&service.host).or_default();
-        if group.is_empty() {
-            order.push(&service.host);
+        let known = match visible.len() <= FEW {
+            true => groups.iter().position(|group| group[0].host == service.host),
+            false => Some(*places.entry(&service.host).or_insert(groups.len())),
+        };
+        match known.and_then(|at| groups.get_mut(at)) {
+            Some(group) => group.push(service),
+            None => groups.push(vec![service]),
         }
-        group.push(service);
     }
-    let pick = |host: &str| {
-        let group = &by_host[host];
-        let own = group.iter().find(|s| s.namespace == namespace);
-        let winner = own.or_else(|| group.iter().find(|s| s.from == From::Kubernetes)).or_else(|| group.first())?;
-        let mut same: Vec<&Arc<Service>> = group.iter().copied().filter(|s| s.namespace == winner.namespace).collect();
-        same.sort_by(|a, b| {
-            (a.from != From::Kubernetes, &a.created, &a.object).cmp(&(b.from != From::Kubernetes, &b.created, &b.object))
-        });
-        Some(merge(&same))
-    };
-    order.into_iter().filter_map(pick).collect()
+    groups.into_iter().filter_map(|group| winner(&group, namespace)).collect()
+}
+
+fn winner(group: &[&Arc<Service>], namespace: &str) -> Option<Arc<Service>> {
+    if let [only] = group {
+        return Some((*only).clone());
+    }
+    let own = group.iter().find(|s| s.namespace == namespace);
+    let winner = own.or_else(|| group.iter().find(|s| s.from == From::Kubernetes)).or_else(|| group.first())?;
+    let mut same: Vec<&Arc<Service>> = group.iter().copied().filter(|s| s.namespace == winner.namespace).collect();
+    same.sort_by(|a, b| {
+        (a.from != From::Kubernetes, &a.created, &a.object).cmp(&(b.from != From::Kubernetes, &b.created, &b.object))
+    });
+    Some(merge(&same))
 }
 
 fn merge(same: &[&Arc<Service>]) -> Arc<Service> {

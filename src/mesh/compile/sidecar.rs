@@ -3,15 +3,17 @@
 use super::listeners;
 use super::registry::Protocol;
 use super::routes::Builder;
-use super::scope::{Base, Identity, Offer, Scope, sidecar_scope};
+use super::scope::{Offer, Scope, sidecar_scope};
+use super::standing::Viewer;
 use super::{clusters, routes};
 use crate::base::shared::Text;
 use crate::mesh::proxy::{Cluster, Proxy, RouteConfig};
 use std::collections::BTreeMap;
 
 /// Derives the configuration of a sidecar from what is offered to it.
-pub fn proxy(base: &Base, id: &Identity, offer: &Offer<'_>) -> Proxy {
-    let scope = sidecar_scope(base, id, offer);
+pub fn proxy(viewer: Viewer<'_>, offer: &Offer<'_>) -> Proxy {
+    let Viewer { base, id, standing } = viewer;
+    let scope = sidecar_scope(viewer, offer);
     let builder = Builder { base, id, scope: &scope };
     Proxy {
         gateway: false,
@@ -22,7 +24,7 @@ pub fn proxy(base: &Base, id: &Identity, offer: &Offer<'_>) -> Proxy {
         registry_only: scope.beyond.http.is_none(),
         policy: scope.beyond.cause.clone(),
         not_modelled: scope.beyond.not_modelled.iter().cloned().collect(),
-        guard: base.policies.guard(id, base),
+        guard: standing.guard.clone(),
     }
 }
 
@@ -62,7 +64,7 @@ fn route_configs(builder: &Builder<'_>, scope: &Scope<'_>) -> BTreeMap<Text, Rou
 
 fn add_configs(builder: &Builder<'_>, configs: &mut BTreeMap<Text, RouteConfig>) {
     for service in &builder.scope.services {
-        for port in &service.ports {
+        for port in service.ports.iter().filter(|p| builder.scope.wants(p.number)) {
             if routes::routed_on(service, port.number) {
                 let name = port.number.to_string();
                 configs.entry(name.into()).or_insert_with(|| builder.sidecar_config(port.number));

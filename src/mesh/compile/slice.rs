@@ -9,12 +9,14 @@ use super::order::in_order;
 use super::registry::{Resolution, Service};
 use super::rules::{VirtualService, covers, overlaps};
 use super::scope::{Base, Identity, Offer, export_rank, sidecar_scope};
+use super::standing::Viewer;
 use super::touched::Reads;
 use crate::base::shared::Text;
 use crate::k8s::Snapshot;
 use crate::outside::answer::{bare, lower};
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -92,28 +94,46 @@ struct Picked<'a> {
     base: &'a Base,
     services: Vec<&'a Arc<Service>>,
     rules: Vec<&'a Arc<VirtualService>>,
-    known_services: HashSet<usize>,
-    known_rules: HashSet<usize>,
+    known: HashSet<usize, Addressed>,
     reads: Reads,
+}
+
+/// Addresses are told apart well enough by a multiplication.
+type Addressed = BuildHasherDefault<Spread>;
+
+#[derive(Default)]
+struct Spread(u64);
+
+impl Hasher for Spread {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_usize(usize::from(*byte)));
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        self.0 = (self.0 ^ number as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(26);
+    }
 }
 
 impl<'a> Picked<'a> {
     fn new(base: &'a Base) -> Picked<'a> {
-        let (known_services, known_rules) = (HashSet::new(), HashSet::new());
-        Picked { base, services: Vec::new(), rules: Vec::new(), known_services, known_rules, reads: Reads::default() }
+        Picked { base, services: Vec::new(), rules: Vec::new(), known: HashSet::default(), reads: Reads::default() }
     }
 
-    fn services(&mut self, found: Vec<&'a Arc<Service>>) {
+    fn services(&mut self, found: impl IntoIterator<Item = &'a Arc<Service>>) {
         for service in found {
-            if self.known_services.insert(Arc::as_ptr(service).addr()) {
+            if self.known.insert(Arc::as_ptr(service).addr()) {
                 self.services.push(service);
             }
         }
     }
 
-    fn rules(&mut self, found: Vec<&'a Arc<VirtualService>>) {
+    fn rules(&mut self, found: impl IntoIterator<Item = &'a Arc<VirtualService>>) {
         for rule in found {
-            if self.known_rules.insert(Arc::as_ptr(rule).addr()) {
+            if self.known.insert(Arc::as_ptr(rule).addr()) {
                 self.rules.push(rule);
             }
         }
@@ -126,7 +146,7 @@ impl<'a> Picked<'a> {
     /// The rules that have a name in common with a host.
     fn rules_for(&mut self, host: &str) -> Option<()> {
         let mut found = Vec::new();
-        self.reads.hosts.push(host.to_string());
+        self.reads.host(host);
         self.base.index.rules.overlapping(host, LARGEST, &mut found).then_some(())?;
         self.rules(found);
         self.fits()
@@ -138,51 +158,50 @@ impl<'a> Picked<'a> {
         while let Some(service) = self.services.get(at).copied() {
             at += 1;
             for host in service.aliases.iter().filter(|_| service.resolution == Resolution::Alias) {
-                self.reads.hosts.push(host.clone());
+                self.reads.host(host);
                 self.services(self.base.index.of_host(host));
             }
         }
     }
 
     /// The services that every picked rule sends to, and those of the same hosts as picked ones: they are merged.
-    fn complete(mut self) -> Option<(Offer<'a>, Reads)> {
+    fn complete(mut self, port: u16) -> Option<(Offer<'a>, Reads)> {
         let base = self.base;
         for i in 0..self.rules.len() {
             for host in delegate::destinations(base, self.rules[i]) {
                 self.services(base.index.of_host(&host));
-                self.reads.hosts.push(host);
+                self.reads.host(&host);
             }
             self.fits()?;
         }
         self.follow();
         for i in 0..self.services.len() {
-            let same = base.index.of_host(&self.services[i].host);
-            self.reads.hosts.push(self.services[i].host.clone());
-            self.services(same);
+            let service = self.services[i];
+            self.reads.host(&service.host);
+            if base.index.may_be_shared(service) {
+                self.services(base.index.of_host(&service.host));
+            }
             self.fits()?;
         }
         self.reads.hosts.sort_unstable();
         self.reads.hosts.dedup();
-        Some((Offer { services: in_order(self.services), rules: in_order(self.rules) }, self.reads))
+        let (services, rules) = (in_order(self.services), in_order(self.rules));
+        Some((Offer { services, rules, port: Some(port) }, self.reads))
     }
 }
 
-/// The part of the mesh that matters to a sidecar for a question.
-pub fn for_sidecar<'a>(base: &'a Base, id: &Identity, question: &Question) -> Option<(Offer<'a>, Reads)> {
-    let nobody = Offer { services: Vec::new(), rules: Vec::new() };
-    if !base.index.is_sure() || !sidecar_scope(base, id, &nobody).parts.is_empty() {
+/// The part of the mesh that matters to a sidecar for a question; `heads` are those of its port.
+pub fn for_sidecar<'a>(viewer: Viewer<'a>, heads: &'a Heads, question: &Question) -> Option<(Offer<'a>, Reads)> {
+    let Viewer { base, id, standing } = viewer;
+    if !base.index.is_sure() || standing.has_parts() {
         return None;
     }
     let mut picked = Picked::new(base);
     let names = &*question.names;
     for name in names {
         picked.services(base.index.covering(name));
-        // Headless services answer to every name below theirs.
-        for part in suffixes(name) {
-            picked.services(base.index.of_host(part));
-            for host in short_forms(part, &id.namespace) {
-                picked.services(base.index.of_host(&host));
-            }
+        for host in inside(name, &id.namespace) {
+            picked.services(base.index.of_host(&host));
         }
         picked.rules(base.index.rules_covering(name));
     }
@@ -190,13 +209,15 @@ pub fn for_sidecar<'a>(base: &'a Base, id: &Identity, question: &Question) -> Op
     for ip in question.ip.into_iter().chain(literal) {
         picked.services(base.index.at_address(ip));
     }
-    heads(base, id, question.port, &mut picked)?;
+    picked.services(&heads.services);
+    picked.rules(&heads.rules);
+    picked.reads.tried = heads.tried;
     picked.fits()?;
     // A wildcard rule is used up by the registered hosts under it.
     for i in 0..picked.rules.len() {
         for host in picked.rules[i].hosts.iter().filter(|h| h.starts_with('*') && names.iter().any(|n| covers(h, n))) {
             let mut found = Vec::new();
-            picked.reads.hosts.push(host.clone());
+            picked.reads.host(host);
             base.index.services.overlapping(host, LARGEST, &mut found).then_some(())?;
             picked.services(found);
         }
@@ -204,69 +225,113 @@ pub fn for_sidecar<'a>(base: &'a Base, id: &Identity, question: &Question) -> Op
     }
     picked.follow();
     for i in 0..picked.services.len() {
-        picked.rules_for(&picked.services[i].host)?;
+        let service = picked.services[i];
+        let asked = names.iter().any(|n| *n == service.host) || heads.has(service);
+        match asked {
+            true => picked.reads.host(&service.host),
+            false => picked.rules_for(&service.host)?,
+        }
     }
-    picked.complete()
+    picked.complete(question.port)
 }
 
 /// Whether something with this host, or wildcard, is looked for because of the names of a question alone.
 pub fn finds_by_name(namespace: &str, question: &Question, host: &str) -> bool {
-    let part_of = |name: &str| suffixes(name).any(|part| part == host || short_forms(part, namespace).iter().any(|s| s == host));
-    question.names.iter().any(|name| overlaps(name, host) || part_of(name))
+    let tail = |name: &str, end: &str| name.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    let short = host.strip_suffix(ZONE);
+    let own = short.and_then(|s| s.strip_suffix(namespace)?.strip_suffix('.'));
+    question.names.iter().any(|name| {
+        let within = |short: &str| tail(name, host) || tail(name, short) || name.strip_suffix(".svc").is_some_and(|n| tail(n, short));
+        overlaps(name, host) || short.is_some_and(within) || own.is_some_and(|own| tail(name, own))
+    })
 }
 
-/// A name, and what is left of it after each of its dots.
-fn suffixes(name: &str) -> impl Iterator<Item = &str> {
-    std::iter::once(name).chain(name.match_indices('.').map(|(at, _)| &name[at + 1..]))
-}
+const ZONE: &str = ".svc.cluster.local";
 
-/// Hosts of Kubernetes services that a name may stand for.
-fn short_forms(name: &str, namespace: &str) -> Vec<String> {
-    match name.bytes().filter(|b| *b == b'.').count() {
-        0 => vec![format!("{name}.{namespace}.svc.cluster.local")],
-        1 => vec![format!("{name}.svc.cluster.local")],
-        2 if name.ends_with(".svc") => vec![format!("{name}.cluster.local")],
-        _ => Vec::new(),
+/// The hosts of Kubernetes services that a name, or the end of it, may stand for: headless ones answer to every name below theirs.
+fn inside(name: &str, namespace: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    for part in std::iter::once(name).chain(name.match_indices('.').map(|(at, _)| &name[at + 1..])) {
+        match part.bytes().filter(|b| *b == b'.').count() {
+            0 => all.push(format!("{part}.{namespace}{ZONE}")),
+            1 => all.push(format!("{part}{ZONE}")),
+            2 if part.ends_with(".svc") => all.push(format!("{part}.cluster.local")),
+            _ if part.ends_with(ZONE) => all.push(part.to_string()),
+            _ => {}
+        }
     }
+    all
 }
 
-/// The first services of each sort that listen on a port: they name the listener, and take what has no name.
-fn heads<'a>(base: &'a Base, id: &Identity, port: u16, picked: &mut Picked<'a>) -> Option<()> {
-    // A host has the place of the first service that has it, whichever of them brings the port.
-    for host in base.index.shared_on(port).take(LARGEST) {
-        picked.services(base.index.of_host(host));
-        picked.fits()?;
-    }
-    for eye in [None, Some(id.namespace.as_str())] {
-        for sort in base.index.sorts(port, eye) {
-            let mut tried = 0;
-            for service in base.index.behind(port, sort, eye) {
-                tried += 1;
-                if tried > TRIED {
-                    return None;
-                }
-                picked.reads.tried = picked.reads.tried.max(tried);
-                let same = base.index.of_host(&service.host);
-                let stands = stands(base, id, &same, (port, sort));
-                picked.services(same);
-                if stands {
-                    break;
-                }
+/// The first services of each sort that listen on a port: they name the listener, and take what has no name. And their rules.
+#[derive(Debug, Clone)]
+pub struct Heads {
+    services: Vec<Arc<Service>>,
+    rules: Vec<Arc<VirtualService>>,
+    /// How many of a sort were tried at most, until one stood.
+    pub tried: usize,
+}
+
+impl Heads {
+    /// Those that a sidecar sees; `None` when they are too many to tell.
+    pub fn of(viewer: Viewer<'_>, port: u16) -> Option<Heads> {
+        let (base, eye) = (viewer.base, viewer.id.namespace.as_str());
+        let mut picked = Picked::new(base);
+        // A host has the place of the first service that has it, whichever of them brings the port.
+        for host in base.index.shared_on(port).take(LARGEST) {
+            picked.services(base.index.of_host(host));
+            picked.fits()?;
+        }
+        for eye in [None, Some(eye)] {
+            for sort in base.index.sorts(port, eye) {
+                first_of(viewer, (port, sort), eye, &mut picked)?;
             }
+        }
+        for i in 0..picked.services.len() {
+            picked.rules_for(&picked.services[i].host)?;
+        }
+        let services = picked.services.into_iter().cloned().collect();
+        Some(Heads { services, rules: picked.rules.into_iter().cloned().collect(), tried: picked.reads.tried })
+    }
+
+    fn has(&self, service: &Arc<Service>) -> bool {
+        self.services.iter().any(|s| Arc::ptr_eq(s, service))
+    }
+
+    /// Their hosts.
+    pub fn hosts(&self) -> impl Iterator<Item = &str> {
+        self.services.iter().map(|s| s.host.as_str())
+    }
+}
+
+/// Tries the services of a sort until one stands at the head of the port.
+fn first_of<'a>(viewer: Viewer<'a>, door: (u16, u8), eye: Option<&'a str>, picked: &mut Picked<'a>) -> Option<()> {
+    let index = &viewer.base.index;
+    for (before, service) in index.behind(door.0, door.1, eye).enumerate() {
+        if before >= TRIED {
+            return None;
+        }
+        picked.reads.tried = picked.reads.tried.max(before + 1);
+        let same = index.of_host(&service.host);
+        let stands = stands(viewer, &same, door);
+        picked.services(same);
+        if stands {
+            break;
         }
     }
     Some(())
 }
 
 /// Whether the proxy sees a service of this sort on the port, when services of one host are merged.
-fn stands(base: &Base, id: &Identity, same: &[&Arc<Service>], door: (u16, u8)) -> bool {
-    let offer = Offer { services: same.to_vec(), rules: Vec::new() };
-    let scope = sidecar_scope(base, id, &offer);
+fn stands(viewer: Viewer<'_>, same: &[&Arc<Service>], door: (u16, u8)) -> bool {
+    let offer = Offer { services: same.to_vec(), rules: Vec::new(), port: None };
+    let scope = sidecar_scope(viewer, &offer);
     scope.services.iter().any(|s| s.port(door.0).is_some_and(|p| super::index::sort_of(s, p.protocol) == door.1))
 }
 
 /// The part of the mesh that matters to a gateway for a question.
-pub fn for_gateway<'a>(base: &'a Base, id: &Identity, snapshot: &Snapshot, question: &Question) -> Option<(Offer<'a>, Reads)> {
+pub fn for_gateway<'a>(viewer: Viewer<'a>, snapshot: &Snapshot, question: &Question) -> Option<(Offer<'a>, Reads)> {
+    let Viewer { base, id, .. } = viewer;
     if !base.index.is_sure() {
         return None;
     }
@@ -281,9 +346,9 @@ pub fn for_gateway<'a>(base: &'a Base, id: &Identity, snapshot: &Snapshot, quest
         let visible = |vs: &&Arc<VirtualService>| export_rank(&vs.export, default, &vs.namespace, &id.namespace).is_some();
         let bound: Vec<_> = bound.into_iter().filter(visible).collect();
         // Without names the first rules take everything; a server without any rule answers otherwise than one with some.
-        picked.rules(bound.iter().copied().filter(|vs| !vs.tcp.is_empty()).collect());
-        picked.rules(bound.iter().copied().filter(|vs| !vs.http.is_empty()).take(4).collect());
-        picked.rules(bound.iter().copied().filter(|vs| !vs.tls.is_empty()).take(4).collect());
+        picked.rules(bound.iter().copied().filter(|vs| !vs.tcp.is_empty()));
+        picked.rules(bound.iter().copied().filter(|vs| !vs.http.is_empty()).take(4));
+        picked.rules(bound.iter().copied().filter(|vs| !vs.tls.is_empty()).take(4));
         picked.fits()?;
     }
     // Server names that rules share keep chains of each other out.
@@ -294,7 +359,7 @@ pub fn for_gateway<'a>(base: &'a Base, id: &Identity, snapshot: &Snapshot, quest
         }
         at += 1;
     }
-    picked.complete()
+    picked.complete(question.port)
 }
 
 fn listens(id: &Identity, snapshot: &Snapshot, server_port: u16, question: &Question) -> bool {

@@ -5,7 +5,7 @@ use super::destination::destination_rule;
 use super::registry::Service;
 use super::rules::{self, VirtualService, overlaps};
 use super::scope::{Base, Identity};
-use super::slice::{self, Question};
+use super::slice::{self, Heads, Question};
 use super::update::{Change, Touches, touches};
 use crate::k8s::{Key, Snapshot};
 use std::sync::Arc;
@@ -20,6 +20,18 @@ pub struct Reads {
     pub hosts: Vec<String>,
     /// How many services of a sort were tried at most, until one stood at the head of the port.
     pub tried: usize,
+}
+
+/// So many hosts are looked through before one more is noted.
+const COMPARED: usize = 32;
+
+impl Reads {
+    /// Notes a host.
+    pub fn host(&mut self, host: &str) {
+        if self.hosts.len() > COMPARED || !self.hosts.iter().any(|h| h == host) {
+            self.hosts.push(host.to_string());
+        }
+    }
 }
 
 /// Where changed objects can be found, before and after.
@@ -98,5 +110,11 @@ impl Touched {
             reads.hosts.iter().any(|asked| overlaps(asked, host)) || slice::finds_by_name(&id.namespace, question, host)
         };
         id.gateway && self.bound || self.ports.iter().any(head) || self.hosts.iter().any(found)
+    }
+
+    /// Whether the first services of a port, or their rules, may be others after the change.
+    pub fn may_touch_heads(&self, port: u16, heads: &Heads) -> bool {
+        let found = |host: &String| heads.hosts().any(|head| overlaps(head, host));
+        self.ports.iter().any(|(p, place)| *p == port && *place <= heads.tried) || self.hosts.iter().any(found)
     }
 }

@@ -4,7 +4,8 @@ use super::resident::Resident;
 use crate::k8s::{Object, Snapshot};
 use crate::mesh::capture;
 use crate::mesh::compile::scope::{Base, Identity, Offer};
-use crate::mesh::compile::slice::{self, Question};
+use crate::mesh::compile::slice::{self, Heads, Question};
+use crate::mesh::compile::standing::{Standing, Viewer};
 use crate::mesh::compile::touched::{Reads, Touched};
 use crate::mesh::compile::{gateway, sidecar};
 use crate::mesh::proxy::{Proxy, Route};
@@ -14,8 +15,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Parts that are kept at most; then all are dropped.
 const KEPT: usize = 65_536;
-/// Parts that are looked through at most when a few objects change; others are derived again.
-const CARRIED: usize = 4_096;
+/// For how many changes a part is kept that nobody asks for.
+const LINKS: usize = 8;
+/// Changes in a row after which nobody asked for anything: more are too many to go through.
+const IN_A_ROW: usize = 32;
 
 /// How proxies are derived for a trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -27,28 +30,62 @@ pub enum Parts {
     Always,
 }
 
+/// A workload as far as what it is told depends on it, with a number to look it up by, and what it is told in any case.
+#[derive(Debug)]
+pub(super) struct Who {
+    pub id: Identity,
+    pub number: usize,
+    standing: Standing,
+}
+
+impl Who {
+    fn views<'a>(&'a self, base: &'a Base) -> Viewer<'a> {
+        Viewer { base, id: &self.id, standing: &self.standing }
+    }
+}
+
 /// A part, or the whole where only that is sure to be right.
 #[derive(Debug)]
 struct Part {
     proxy: Arc<Proxy>,
-    id: Arc<Identity>,
+    who: Arc<Who>,
     /// What it was derived from, for parts.
     reads: Option<Reads>,
 }
 
-/// Who the pods' proxies are. Models share it as long as neither pods nor what they are told apart by changes.
+/// Who the pods' proxies are. Models share it as long as neither pods nor what they are told apart by changes, nor what stands for
+/// each of them.
 #[derive(Debug, Default)]
 struct Pods {
     /// By the address of a pod's object, so that nobody's labels are read twice.
     known: Mutex<HashMap<usize, Arc<Resident>>>,
-    numbers: Mutex<HashMap<Arc<Identity>, usize>>,
+    numbers: Mutex<HashMap<Identity, Arc<Who>>>,
+}
+
+type Kept = Mutex<HashMap<(usize, Question), Arc<Part>>>;
+
+/// The parts of an earlier moment, and what has changed since. Nothing is looked through at a change: whether a part is still right
+/// is found out when it is asked for.
+#[derive(Debug, Clone)]
+struct Earlier {
+    parts: Arc<Kept>,
+    since: Vec<Arc<Touched>>,
+}
+
+impl Earlier {
+    fn may_be_another(&self, part: &Part, question: &Question) -> bool {
+        let Some(reads) = &part.reads else { return true };
+        self.since.iter().any(|touched| touched.may_touch(&part.who.id, question, reads))
+    }
 }
 
 #[derive(Debug, Default)]
 pub struct Derived {
-    /// By the number of the proxies that are told the same.
     proxies: Mutex<HashMap<usize, Arc<Proxy>>>,
-    parts: Mutex<HashMap<(usize, Question), Arc<Part>>>,
+    heads: Mutex<HashMap<(usize, u16), Option<Arc<Heads>>>>,
+    parts: Arc<Kept>,
+    /// The latest first.
+    earlier: Vec<Earlier>,
     pods: Arc<Pods>,
 }
 
@@ -67,31 +104,62 @@ fn kept<K: Hash + Eq, V: Clone>(map: &Mutex<HashMap<K, V>>, key: K, value: V) ->
 
 impl Derived {
     /// What remains true after a change.
-    pub fn after(&self, touched: &Touched) -> Derived {
-        let fresh = |((_, question), part): &(&(usize, Question), &Arc<Part>)| {
-            part.reads.as_ref().is_some_and(|reads| !touched.may_touch(&part.id, question, reads))
+    pub fn after(&self, touched: Touched) -> Derived {
+        let touched = Arc::new(touched);
+        let mut earlier: Vec<Earlier> = Vec::with_capacity(LINKS);
+        if !locked(&self.parts).is_empty() {
+            earlier.push(Earlier { parts: self.parts.clone(), since: Vec::new() });
+        }
+        earlier.extend(self.earlier.iter().take(LINKS - earlier.len()).cloned());
+        earlier.iter_mut().for_each(|link| link.since.push(touched.clone()));
+        earlier.retain(|link| link.since.len() <= IN_A_ROW);
+        let right = |((_, port), heads): &(&(usize, u16), &Option<Arc<Heads>>)| {
+            heads.as_ref().is_some_and(|heads| !touched.may_touch_heads(*port, heads))
         };
-        let parts = locked(&self.parts);
-        let kept = parts.iter().take(CARRIED).filter(fresh).map(|(key, part)| (key.clone(), part.clone())).collect();
-        Derived { proxies: Mutex::default(), parts: Mutex::new(kept), pods: self.pods.clone() }
+        let heads = locked(&self.heads).iter().filter(right).map(|(key, heads)| (*key, heads.clone())).collect();
+        Derived { proxies: Mutex::default(), heads: Mutex::new(heads), parts: Arc::default(), earlier, pods: self.pods.clone() }
     }
 
-    /// How many parts are kept.
+    /// A part of an earlier moment that is still right.
+    fn still_right(&self, key: &(usize, Question)) -> Option<Arc<Part>> {
+        let (link, part) = self.earlier.iter().find_map(|link| Some((link, locked(&link.parts).get(key)?.clone())))?;
+        (!link.may_be_another(&part, &key.1)).then_some(part)
+    }
+
+    /// Derives at once the parts of the moment before that are no longer right; how many. Otherwise each is derived when it is next
+    /// asked for.
+    pub fn catch_up(&self, base: &Base, snapshot: &Snapshot) -> usize {
+        let Some(link) = self.earlier.first() else { return 0 };
+        let mut stale: Vec<((usize, Question), Arc<Who>)> = Vec::new();
+        for (key, part) in locked(&link.parts).iter() {
+            if link.may_be_another(part, &key.1) && !locked(&self.parts).contains_key(key) {
+                stale.push((key.clone(), part.who.clone()));
+            }
+        }
+        let count = stale.len();
+        stale.into_iter().for_each(|(key, who)| drop(self.derived(base, snapshot, key, who)));
+        count
+    }
+
+    /// How many parts need not be derived again.
     #[cfg(test)]
     pub fn parts(&self) -> usize {
-        locked(&self.parts).len()
+        let own = locked(&self.parts).len();
+        let link = self.earlier.first();
+        let right = |link: &Earlier| locked(&link.parts).iter().filter(|(key, part)| !link.may_be_another(part, &key.1)).count();
+        own + link.map_or(0, right)
     }
 
     /// All that a proxy was told.
     pub fn whole(&self, base: &Base, snapshot: &Snapshot, pod: &Object) -> Arc<Proxy> {
-        self.of(base, snapshot, &self.resident(base, snapshot, pod))
+        self.of(base, snapshot, &self.resident(base, snapshot, pod).who)
     }
 
-    fn of(&self, base: &Base, snapshot: &Snapshot, who: &Resident) -> Arc<Proxy> {
+    fn of(&self, base: &Base, snapshot: &Snapshot, who: &Who) -> Arc<Proxy> {
         if let Some(known) = locked(&self.proxies).get(&who.number) {
             return known.clone();
         }
-        kept(&self.proxies, who.number, Arc::new(derive(base, snapshot, &who.narrow, &base.offer())))
+        kept(&self.proxies, who.number, Arc::new(derive(who.views(base), snapshot, &base.offer())))
     }
 
     /// What is known of a pod.
@@ -100,13 +168,17 @@ impl Derived {
         if let Some(known) = locked(&self.pods.known).get(&address) {
             return known.clone();
         }
-        let id = Arc::new(base.selected.narrow(&capture::identity(pod)));
+        let id = base.selected.narrow(&capture::identity(pod));
         let mut numbers = locked(&self.pods.numbers);
-        let next = numbers.len();
-        let number = *numbers.entry(id.clone()).or_insert(next);
+        let number = numbers.len();
+        let who = match numbers.get(&id) {
+            Some(who) => who.clone(),
+            None => Arc::new(Who { standing: Standing::of(base, &id), id: id.clone(), number }),
+        };
+        numbers.entry(id).or_insert_with(|| who.clone());
         drop(numbers);
         let there = snapshot.find("", "Pod", pod.namespace(), pod.name());
-        let known = Arc::new(Resident::read(pod, there, id, number));
+        let known = Arc::new(Resident::read(pod, there, who));
         // What is known holds the mesh's own pod, and with it the address that it is found by.
         match there.is_some_and(|there| std::ptr::eq(&**there, pod)) {
             true => kept(&self.pods.known, address, known),
@@ -118,37 +190,52 @@ impl Derived {
     pub fn part(&self, base: &Base, snapshot: &Snapshot, who: &Resident, mut question: Question, parts: Parts) -> Arc<Proxy> {
         let small = base.services.len() + base.virtual_services.len() < slice::SMALL;
         if parts == Parts::Whole || parts == Parts::Auto && small {
-            return self.of(base, snapshot, who);
+            return self.of(base, snapshot, &who.who);
         }
         question.ip = question.ip.filter(|ip| !who.id.gateway && slice::is_known_address(base, *ip));
-        let key = (who.number, question);
+        let key = (who.who.number, question);
         if let Some(part) = locked(&self.parts).get(&key) {
             return part.proxy.clone();
         }
-        let id = who.narrow.clone();
-        let part = match part(base, snapshot, &id, &key.1) {
-            Some((proxy, reads)) => Part { proxy: Arc::new(proxy), id, reads: Some(reads) },
-            None => Part { proxy: self.of(base, snapshot, who), id, reads: None },
+        match self.still_right(&key) {
+            Some(part) => kept(&self.parts, key, part).proxy.clone(),
+            None => self.derived(base, snapshot, key, who.who.clone()),
+        }
+    }
+
+    fn derived(&self, base: &Base, snapshot: &Snapshot, key: (usize, Question), who: Arc<Who>) -> Arc<Proxy> {
+        let part = match who.id.gateway {
+            true => gateway_part(who.views(base), snapshot, &key.1),
+            false => self.sidecar_part(&who, base, snapshot, &key.1),
+        };
+        let part = match part {
+            Some((proxy, reads)) => Part { proxy: Arc::new(proxy), who, reads: Some(reads) },
+            None => Part { proxy: self.of(base, snapshot, &who), who, reads: None },
         };
         kept(&self.parts, key, Arc::new(part)).proxy.clone()
     }
+
+    /// `None` when only the whole is sure to be right.
+    fn sidecar_part(&self, who: &Who, base: &Base, snapshot: &Snapshot, question: &Question) -> Option<(Proxy, Reads)> {
+        let (viewer, key) = (who.views(base), (who.number, question.port));
+        let known = locked(&self.heads).get(&key).cloned();
+        let heads = known.unwrap_or_else(|| kept(&self.heads, key, Heads::of(viewer, question.port).map(Arc::new)))?;
+        let (offer, reads) = slice::for_sidecar(viewer, &heads, question)?;
+        Some((derive(viewer, snapshot, &offer), reads))
+    }
 }
 
-fn derive(base: &Base, snapshot: &Snapshot, id: &Identity, offer: &Offer<'_>) -> Proxy {
-    match id.gateway {
-        true => gateway::proxy(base, id, snapshot, offer),
-        false => sidecar::proxy(base, id, offer),
+fn derive(viewer: Viewer<'_>, snapshot: &Snapshot, offer: &Offer<'_>) -> Proxy {
+    match viewer.id.gateway {
+        true => gateway::proxy(viewer, snapshot, offer),
+        false => sidecar::proxy(viewer, offer),
     }
 }
 
 /// `None` when only the whole is sure to be right.
-fn part(base: &Base, snapshot: &Snapshot, id: &Identity, question: &Question) -> Option<(Proxy, Reads)> {
-    if !id.gateway {
-        let (offer, reads) = slice::for_sidecar(base, id, question)?;
-        return Some((derive(base, snapshot, id, &offer), reads));
-    }
-    let (offer, reads) = slice::for_gateway(base, id, snapshot, question)?;
-    let proxy = derive(base, snapshot, id, &offer);
+fn gateway_part(viewer: Viewer<'_>, snapshot: &Snapshot, question: &Question) -> Option<(Proxy, Reads)> {
+    let (offer, reads) = slice::for_gateway(viewer, snapshot, question)?;
+    let proxy = derive(viewer, snapshot, &offer);
     let listens = proxy.listeners.iter().any(|l| l.port == question.port);
     // A server without any rule listens or answers otherwise: it may have one that was left out.
     let answers = |routes: &[Route]| !routes.is_empty();

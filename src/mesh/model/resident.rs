@@ -1,5 +1,6 @@
 //! What traces need to know of a pod, read from its object once: a mesh has few pods and many requests.
 
+use super::derived::Who;
 use crate::base::shared::Text;
 use crate::k8s::Object;
 use crate::mesh::capture;
@@ -25,9 +26,8 @@ pub struct Resident {
     pub all_captured: bool,
     /// Who its proxy is.
     pub id: Identity,
-    /// The same as far as anything tells proxies apart, and the number of all proxies that are like it.
-    pub(super) narrow: Arc<Identity>,
-    pub(super) number: usize,
+    /// The same as far as anything tells proxies apart, and what all proxies that are like it are told in any case.
+    pub(super) who: Arc<Who>,
 }
 
 /// What stands between a pod's application and the network.
@@ -40,7 +40,7 @@ pub enum Role {
 
 impl Resident {
     /// Reads a pod. `known`: the mesh's pod of that name.
-    pub(super) fn read(pod: &Object, known: Option<&Arc<Object>>, narrow: Arc<Identity>, number: usize) -> Resident {
+    pub(super) fn read(pod: &Object, known: Option<&Arc<Object>>, who: Arc<Who>) -> Resident {
         let id = capture::identity(pod);
         Resident {
             pod: known.cloned().unwrap_or_else(|| Arc::new(pod.clone())),
@@ -56,8 +56,7 @@ impl Resident {
             ordinary: is_ordinary(pod),
             all_captured: capture::takes_everything(pod),
             id,
-            narrow,
-            number,
+            who,
         }
     }
 }
