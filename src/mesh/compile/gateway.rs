@@ -1,6 +1,6 @@
 //! Gateways: which resources open which listeners on a gateway's pod (Istio: model/gateway.go, core/gateway.go).
 
-use super::clusters;
+use super::clusters::{self, Named};
 use super::listeners::bare;
 use super::registry::{network, target_port};
 use super::routes::Builder;
@@ -188,9 +188,9 @@ pub fn proxy(viewer: Viewer<'_>, snapshot: &Snapshot, offer: &Offer<'_>) -> Prox
     Proxy {
         gateway: true,
         namespace: id.namespace.clone(),
+        clusters: clusters::all(&builder, &Named::by(&scope, &listeners, &routes)),
         listeners,
         routes,
-        clusters: clusters::all(base, id, &scope),
         registry_only: false,
         policy: scope.beyond.cause.clone(),
         not_modelled: Vec::new(),

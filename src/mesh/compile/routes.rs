@@ -6,6 +6,7 @@ use super::hosts::Hosts;
 use super::registry::{From, Protocol, Resolution, Service};
 use super::rules::{Destination, HttpRule, Match, Redirect, VirtualService, covers, overlaps};
 use super::scope::{Base, FEW, Identity, Scope};
+use super::slice::finds_by_name;
 use crate::base::shared::Text;
 use crate::mesh::Cause;
 use crate::mesh::proxy::{Action, Mirror, Retries, Route, RouteConfig, VirtualHost, Weighted};
@@ -166,7 +167,8 @@ impl Builder<'_> {
     /// The route configuration `PORT` of a sidecar.
     pub fn sidecar_config(&self, port: u16) -> RouteConfig {
         let services: Vec<&Service> = self.scope.services.iter().map(|s| &**s).filter(|s| routed_on(s, port)).collect();
-        let table = Table::of(self, &services, port);
+        let asked: Vec<&Service> = services.iter().copied().filter(|s| self.scope.may_mean(s, &self.id.namespace)).collect();
+        let table = Table::of(self, (&services, &asked), port);
         let mut claimed: HashSet<&str> = HashSet::new();
         let mut hosts: Vec<VirtualHost> = Vec::new();
         for (vs, routes) in &table.rules {
@@ -181,7 +183,7 @@ impl Builder<'_> {
                 }
             }
         }
-        for service in services.iter().filter(|s| !claimed.contains(s.host.as_str())) {
+        for service in asked.iter().filter(|s| !claimed.contains(s.host.as_str())) {
             let routes = vec![self.plain_route(service, port)];
             hosts.push(self.virtual_host(&service.host, Some(service), port, routes, &service.object));
         }
@@ -269,15 +271,16 @@ struct Table<'s> {
 }
 
 impl<'s> Table<'s> {
-    /// Rules bound to the mesh; on ports other than 80 only those for a host that is registered there.
-    fn of(b: &'s Builder<'_>, services: &'s [&'s Service], port: u16) -> Table<'s> {
+    /// Rules bound to the mesh; on ports other than 80 only those for a host that is registered there. Where there is a question, only
+    /// those for what it may mean.
+    fn of(b: &'s Builder<'_>, (services, asked): (&'s [&'s Service], &[&Service]), port: u16) -> Table<'s> {
         let few_rules = b.scope.rules.iter().map(|vs| vs.hosts.len().max(1)).sum::<usize>() <= FEW;
         let (by_host, rule_hosts) = (Hosts::default(), Hosts::default());
         let mut table = Table { services, rules: Vec::new(), by_host, rule_hosts, few_rules };
         for (i, service) in services.iter().enumerate().filter(|_| services.len() > FEW) {
             table.by_host.add(&service.host, &Arc::new(i));
         }
-        for vs in b.scope.rules.iter().copied().filter(|vs| vs.gateways.iter().any(|g| g == "mesh")) {
+        for vs in mattering(b, asked) {
             if port != 80 && !vs.hosts.iter().any(|h| table.knows(h)) {
                 continue;
             }
@@ -335,6 +338,19 @@ impl<'s> Table<'s> {
         };
         best.is_none_or(|best| best == host)
     }
+}
+
+/// Which rules have a host that the question, if there is one, may mean. A wildcard among them is used up by registered hosts that
+/// belong to other rules: then all matter.
+fn mattering<'b>(b: &'b Builder<'_>, asked: &[&Service]) -> Vec<&'b VirtualService> {
+    let of_mesh: Vec<&VirtualService> =
+        b.scope.rules.iter().copied().filter(|vs| vs.gateways.iter().any(|g| g == "mesh")).collect();
+    let Some(question) = b.scope.question else { return of_mesh };
+    let meant = |host: &String| {
+        finds_by_name(&b.id.namespace, question, host) || asked.iter().any(|service| overlaps(host, &service.host))
+    };
+    let some: Vec<&VirtualService> = of_mesh.iter().copied().filter(|vs| vs.hosts.iter().any(meant)).collect();
+    if some.iter().any(|vs| vs.hosts.iter().any(|h| h.starts_with('*'))) { of_mesh } else { some }
 }
 
 /// Whether the service has routes in the configuration of this port.

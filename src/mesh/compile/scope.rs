@@ -13,13 +13,15 @@ use super::labels::Selected;
 use super::order::Ordered;
 use super::registry::{self, From, Service};
 use super::rules::{self, VirtualService, overlaps};
+use super::slice::{self, Question};
 use super::standing::Viewer;
 use crate::k8s::{Object, Snapshot};
+use crate::mesh::Options;
 use crate::mesh::config::MeshConfig;
 use crate::mesh::policy::Policies;
-use crate::mesh::Options;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 const NETWORKING: &str = "networking.istio.io";
@@ -156,8 +158,8 @@ pub struct Scope<'a> {
     pub sidecar: Option<Arc<Object>>,
     /// Its egress listeners, when there are several or one has a port or an address of its own; else empty.
     pub parts: Vec<Part<'a>>,
-    /// See [`Offer::port`].
-    port: Option<u16>,
+    /// See [`Offer::question`].
+    pub question: Option<&'a Question>,
     found: Found,
 }
 
@@ -184,21 +186,29 @@ pub struct Offer<'a> {
     pub services: Vec<&'a Arc<Service>>,
     /// In order.
     pub rules: Vec<&'a Arc<VirtualService>>,
-    /// The one port that matters; `None`: all do.
-    pub port: Option<u16>,
+    /// The question that they matter to; `None`: to any.
+    pub question: Option<&'a Question>,
 }
 
 impl Base {
     /// Everything there is.
     pub fn offer(&self) -> Offer<'_> {
-        Offer { services: self.services.iter().collect(), rules: self.virtual_services.iter().collect(), port: None }
+        Offer { services: self.services.iter().collect(), rules: self.virtual_services.iter().collect(), question: None }
     }
 }
 
 impl<'a> Scope<'a> {
     /// Whether listeners and routes of a port are wanted.
     pub fn wants(&self, port: u16) -> bool {
-        self.port.is_none_or(|only| only == port)
+        self.question.is_none_or(|question| question.port == port)
+    }
+
+    /// Whether a service may be what the question means by one of its names, as a proxy of this namespace hears them.
+    pub fn may_mean(&self, service: &Service, namespace: &str) -> bool {
+        let Some(question) = self.question else { return true };
+        let named = |host: &str| slice::finds_by_name(namespace, question, host);
+        let literal = |ip: &IpAddr| question.names.iter().any(|n| n.parse() == Ok(*ip));
+        named(&service.host) || service.aliases.iter().any(|a| named(a)) || service.vips.iter().any(|(ip, _)| literal(ip))
     }
 
     /// The service with this host, as listeners and routes know it, or as a mere destination.
@@ -274,7 +284,7 @@ impl<'a> Sight<'_, 'a> {
             beyond: standing.beyond.clone(),
             sidecar: standing.sidecar.clone(),
             parts: Vec::new(),
-            port: self.offer.port,
+            question: self.offer.question,
             found: Found::default(),
         };
         alias::link(&mut scope.services);
@@ -319,7 +329,7 @@ pub fn gateway_scope<'a>(viewer: Viewer<'a>, offer: &Offer<'a>) -> Scope<'a> {
         beyond: standing.beyond.clone(),
         sidecar: None,
         parts: Vec::new(),
-        port: offer.port,
+        question: offer.question,
         found: Found::default(),
     }
 }

@@ -1,5 +1,6 @@
 //! A sidecar's whole configuration.
 
+use super::clusters::Named;
 use super::listeners;
 use super::registry::Protocol;
 use super::routes::Builder;
@@ -15,12 +16,13 @@ pub fn proxy(viewer: Viewer<'_>, offer: &Offer<'_>) -> Proxy {
     let Viewer { base, id, standing } = viewer;
     let scope = sidecar_scope(viewer, offer);
     let builder = Builder { base, id, scope: &scope };
+    let (listeners, routes) = (listeners::outbound(&builder), route_configs(&builder, &scope));
     Proxy {
         gateway: false,
         namespace: id.namespace.clone(),
-        listeners: listeners::outbound(&builder),
-        routes: route_configs(&builder, &scope),
-        clusters: all_clusters(&builder, &scope),
+        clusters: all_clusters(&builder, &Named::by(&scope, &listeners, &routes)),
+        listeners,
+        routes,
         registry_only: scope.beyond.http.is_none(),
         policy: scope.beyond.cause.clone(),
         not_modelled: scope.beyond.not_modelled.iter().cloned().collect(),
@@ -28,8 +30,9 @@ pub fn proxy(viewer: Viewer<'_>, offer: &Offer<'_>) -> Proxy {
     }
 }
 
-fn all_clusters(builder: &Builder<'_>, scope: &Scope<'_>) -> BTreeMap<Text, Cluster> {
-    let mut all = clusters::all(builder.base, builder.id, scope);
+fn all_clusters(builder: &Builder<'_>, named: &Named<'_>) -> BTreeMap<Text, Cluster> {
+    let scope = builder.scope;
+    let mut all = clusters::all(builder, named);
     if scope.beyond.dynamic {
         let one = clusters::dynamic(builder.base, scope.beyond.cause.clone());
         all.insert(one.name.clone(), one);

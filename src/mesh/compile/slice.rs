@@ -165,7 +165,7 @@ impl<'a> Picked<'a> {
     }
 
     /// The services that every picked rule sends to, and those of the same hosts as picked ones: they are merged.
-    fn complete(mut self, port: u16) -> Option<(Offer<'a>, Reads)> {
+    fn complete(mut self, question: &'a Question) -> Option<(Offer<'a>, Reads)> {
         let base = self.base;
         for i in 0..self.rules.len() {
             for host in delegate::destinations(base, self.rules[i]) {
@@ -186,12 +186,12 @@ impl<'a> Picked<'a> {
         self.reads.hosts.sort_unstable();
         self.reads.hosts.dedup();
         let (services, rules) = (in_order(self.services), in_order(self.rules));
-        Some((Offer { services, rules, port: Some(port) }, self.reads))
+        Some((Offer { services, rules, question: Some(question) }, self.reads))
     }
 }
 
 /// The part of the mesh that matters to a sidecar for a question; `heads` are those of its port.
-pub fn for_sidecar<'a>(viewer: Viewer<'a>, heads: &'a Heads, question: &Question) -> Option<(Offer<'a>, Reads)> {
+pub fn for_sidecar<'a>(viewer: Viewer<'a>, heads: &'a Heads, question: &'a Question) -> Option<(Offer<'a>, Reads)> {
     let Viewer { base, id, standing } = viewer;
     if !base.index.is_sure() || standing.has_parts() {
         return None;
@@ -232,7 +232,7 @@ pub fn for_sidecar<'a>(viewer: Viewer<'a>, heads: &'a Heads, question: &Question
             false => picked.rules_for(&service.host)?,
         }
     }
-    picked.complete(question.port)
+    picked.complete(question)
 }
 
 /// Whether something with this host, or wildcard, is looked for because of the names of a question alone.
@@ -241,7 +241,8 @@ pub fn finds_by_name(namespace: &str, question: &Question, host: &str) -> bool {
     let short = host.strip_suffix(ZONE);
     let own = short.and_then(|s| s.strip_suffix(namespace)?.strip_suffix('.'));
     question.names.iter().any(|name| {
-        let within = |short: &str| tail(name, host) || tail(name, short) || name.strip_suffix(".svc").is_some_and(|n| tail(n, short));
+        let within =
+            |short: &str| tail(name, host) || tail(name, short) || name.strip_suffix(".svc").is_some_and(|n| tail(n, short));
         overlaps(name, host) || short.is_some_and(within) || own.is_some_and(|own| tail(name, own))
     })
 }
@@ -324,13 +325,13 @@ fn first_of<'a>(viewer: Viewer<'a>, door: (u16, u8), eye: Option<&'a str>, picke
 
 /// Whether the proxy sees a service of this sort on the port, when services of one host are merged.
 fn stands(viewer: Viewer<'_>, same: &[&Arc<Service>], door: (u16, u8)) -> bool {
-    let offer = Offer { services: same.to_vec(), rules: Vec::new(), port: None };
+    let offer = Offer { services: same.to_vec(), rules: Vec::new(), question: None };
     let scope = sidecar_scope(viewer, &offer);
     scope.services.iter().any(|s| s.port(door.0).is_some_and(|p| super::index::sort_of(s, p.protocol) == door.1))
 }
 
 /// The part of the mesh that matters to a gateway for a question.
-pub fn for_gateway<'a>(viewer: Viewer<'a>, snapshot: &Snapshot, question: &Question) -> Option<(Offer<'a>, Reads)> {
+pub fn for_gateway<'a>(viewer: Viewer<'a>, snapshot: &Snapshot, question: &'a Question) -> Option<(Offer<'a>, Reads)> {
     let Viewer { base, id, .. } = viewer;
     if !base.index.is_sure() {
         return None;
@@ -359,7 +360,7 @@ pub fn for_gateway<'a>(viewer: Viewer<'a>, snapshot: &Snapshot, question: &Quest
         }
         at += 1;
     }
-    picked.complete(question.port)
+    picked.complete(question)
 }
 
 fn listens(id: &Identity, snapshot: &Snapshot, server_port: u16, question: &Question) -> bool {
