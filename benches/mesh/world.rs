@@ -120,15 +120,34 @@ pub fn snapshot() -> Snapshot {
     all.into_iter().map(Object).collect()
 }
 
-/// One object of each kind, not as it was.
-pub fn changed() -> [(&'static str, Object); 3] {
-    let mut entry = entry(4_711);
-    entry["spec"]["ports"][0]["protocol"] = json!("TCP");
-    let mut rule = rule(42);
-    rule["spec"]["http"][2]["timeout"] = json!("5s");
+/// Objects of each kind, not as they were.
+pub fn changed() -> [(&'static str, Object); 8] {
+    let mut entry_80 = entry(4_711);
+    entry_80["spec"]["ports"][0]["protocol"] = json!("TCP");
+    let mut entry_host = entry(4_711);
+    entry_host["spec"]["hosts"] = json!(["moved.example.com"]);
+    let mut rule_42 = rule(42);
+    rule_42["spec"]["http"][2]["timeout"] = json!("5s");
+    let mut through = rule(40);
+    through["spec"]["http"][1]["timeout"] = json!("5s");
     let mut to = destination_rule(42);
     to["spec"]["trafficPolicy"] = json!({"tls": {"mode": "SIMPLE"}});
-    [("a ServiceEntry", Object(entry)), ("a VirtualService", Object(rule)), ("a DestinationRule", Object(to))]
+    let [mut pod, mut service] = workload(7);
+    pod["metadata"]["labels"]["version"] = json!("v2");
+    service["spec"]["ports"][0]["port"] = json!(8_001);
+    let policy = json!({"apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy", "metadata": meta(&team(3), "deny"),
+        "spec": {"action": "DENY", "rules": [{"to": [{"operation": {"methods": ["DELETE"]}}]}]}});
+    [
+        ("a ServiceEntry", entry_80),
+        ("a VirtualService", rule_42),
+        ("a DestinationRule", to),
+        ("a ServiceEntry's host", entry_host),
+        ("a rule of the gateway", through),
+        ("a pod", pod),
+        ("a Service", service),
+        ("a policy", policy),
+    ]
+    .map(|(name, object)| (name, Object(object)))
 }
 
 /// The i-th request: sorts take turns, hosts too.

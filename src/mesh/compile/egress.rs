@@ -85,6 +85,12 @@ pub fn listeners(sidecar: &Object, namespace: &str) -> Vec<Egress> {
     all.iter().enumerate().map(one).collect()
 }
 
+/// Whether no egress listener of a Sidecar imports a service.
+pub fn leaves_out(sidecar: &Object, namespace: &str, service: &Service) -> bool {
+    let all = listeners(sidecar, namespace);
+    !all.is_empty() && !all.iter().any(|l| l.imports.service(&service.namespace, &service.host))
+}
+
 impl Egress {
     /// The part of a service that this listener has: the whole, or its one port.
     pub fn part(&self, service: &Arc<Service>) -> Option<Arc<Service>> {

@@ -416,18 +416,20 @@ fn edits(value: &Value) -> HeaderEdits {
 
 /// Whether `pattern` (exact, `*`, `*.suffix`) covers `host`.
 pub fn covers(pattern: &str, host: &str) -> bool {
-    match pattern.strip_prefix('*') {
-        Some("") => true,
-        Some(suffix) => host.len() > suffix.len() && host.ends_with(suffix),
-        None => pattern == host,
+    match pattern.as_bytes() {
+        [b'*'] => true,
+        [b'*', suffix @ ..] => host.len() > suffix.len() && host.as_bytes().ends_with(suffix),
+        all => all == host.as_bytes(),
     }
 }
 
 /// Whether two hosts, either of which may be a wildcard, have a name in common (`*.a` and `b.a`, `*.b.a` and `*.a`).
 pub fn overlaps(a: &str, b: &str) -> bool {
-    match (a.strip_prefix('*'), b.strip_prefix('*')) {
-        (Some(x), Some(y)) => x.ends_with(y) || y.ends_with(x),
-        _ => covers(a, b) || covers(b, a),
+    match (a.as_bytes(), b.as_bytes()) {
+        ([b'*', x @ ..], [b'*', y @ ..]) => x.ends_with(y) || y.ends_with(x),
+        ([b'*', ..], _) => covers(a, b),
+        (_, [b'*', ..]) => covers(b, a),
+        _ => a == b,
     }
 }
 

@@ -8,6 +8,7 @@ use crate::k8s::Object;
 use crate::mesh::Cause;
 use crate::mesh::capture::{self, identity};
 use crate::mesh::compile::destination;
+use crate::mesh::compile::egress::leaves_out;
 use crate::mesh::compile::gateway::{Gateway, host_for, listen_port};
 use crate::mesh::compile::registry::{From, Service, service_selects};
 use crate::mesh::compile::rules::{VirtualService, covers, overlaps};
@@ -32,9 +33,7 @@ pub fn blocked(ctx: &Ctx<'_>, place: &Place, authority: &str, port: u16) -> Caus
         return Cause::new(&first.object, "spec.exportTo", &text);
     };
     if let Some(declared) = named.iter().filter(visible).find_map(|s| s.port(port)) {
-        if !place.proxy.clusters.keys().any(|name| name.ends_with(&format!("|{}", seen.host)))
-            && let Some(sidecar) = pick_sidecar(base, &id)
-        {
+        if let Some(sidecar) = pick_sidecar(base, &id).filter(|sidecar| leaves_out(sidecar, &id.namespace, seen)) {
             return not_imported(&sidecar, &host);
         }
         if let Some(cause) = suppressed(ctx, &host) {
