@@ -9,6 +9,7 @@ mod apply;
 mod auth;
 mod autoscale;
 mod cluster_info;
+pub mod complete;
 mod config;
 mod copy;
 mod create;

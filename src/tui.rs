@@ -5,6 +5,7 @@
 
 pub mod again;
 pub mod app;
+pub mod command;
 pub mod editor;
 pub mod frame;
 pub mod help;
@@ -60,6 +61,8 @@ pub struct Rules {
     pub reads: fn(&str) -> Reads,
     /// The wish that a line of one word stands for (`hint`, `next`).
     pub wish: fn(&str) -> Option<Wish>,
+    /// The words that lines of the lab prompt begin with.
+    pub words: fn() -> Vec<&'static str>,
 }
 
 /// What a running line takes from the keyboard.

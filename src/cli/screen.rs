@@ -55,7 +55,7 @@ pub(super) fn run(a: &args::Learn) -> End {
         lesson,
         environment: format!("sandbox, Istio {}", release.line),
         open: Box::new(move |nth, size, inbox| lab.open(nth, first.take(), size, inbox)),
-        rules: Rules { is_complete, reads, wish },
+        rules: Rules { is_complete, reads, wish, words: words::names },
         present: a.present,
         look: Theme::choose(Look::default(), &Told::by_environment()),
     };

@@ -3,6 +3,7 @@
 
 pub mod browse;
 pub mod timeline;
+pub mod complete;
 
 use crate::lab::prompt::Prompt;
 use crate::lesson::model::Lesson;
@@ -32,6 +33,10 @@ impl Desk<'_> {
             Request::Table { which, seen } => Answer::Table(Box::new(browse::table(self.prompt, &which, seen.as_deref()).await?)),
             Request::Read { subject, view, seen } => {
                 Answer::Read(Box::new(browse::read(self.prompt, &subject, &view, seen.as_deref()).await?))
+            }
+            Request::Complete { line, cursor } => {
+                let looker = complete::Looker { prompt: self.prompt, lesson: Some(self.lesson) };
+                Answer::Complete(looker.complete(&line, cursor).await)
             }
         })
     }

@@ -12,6 +12,7 @@ use crate::base::files::Files;
 use crate::base::io::{Editor, Input, Io, Stream};
 use crate::kubectl;
 use crate::lab::desk::timeline::{self, marks::Marks};
+use crate::lab::desk::complete::Looker;
 use crate::lab::env::Environment;
 use crate::session::Wish;
 use crate::shell::machine::{self, Call, CallInput, Limits, Machine, Shell, Step};
@@ -275,6 +276,7 @@ impl Prompt {
                 Some(sure) => ask(Wish::Sure(sure)),
                 None => usage(io, "sure 1, sure 2 or sure 3: unsure, fairly sure, sure; before the answer."),
             },
+            Some(Word::Complete) => self.list_completions(operands, line, io).await,
             Some(Word::GoTo) => match operands.first().and_then(|n| n.parse::<usize>().ok()).filter(|n| *n > 0) {
                 Some(n) => ask(Wish::GoTo(n - 1)),
                 None => usage(io, "goto STEP: the step's number, as the step list shows it."),
@@ -285,6 +287,25 @@ impl Prompt {
                 127
             }
         }
+    }
+}
+
+impl Prompt {
+    /// `complete LINE`: what Tab would list on screen, one per line. A space at the end asks for the next word.
+    async fn list_completions(&self, operands: &[String], line: &str, io: &mut Io) -> i32 {
+        let next = operands.len() > 1 && line.ends_with(' ');
+        let text = format!("{}{}", operands.join(" "), if next { " " } else { "" });
+        let found = Looker { prompt: self, lesson: None }.complete(&text, usize::MAX).await;
+        for candidate in &found.candidates {
+            let note = if candidate.note.is_empty() { String::new() } else { format!(": {}", candidate.note) };
+            io.say(&format!("{}{note}", candidate.text));
+        }
+        match (found.missing, found.candidates.is_empty()) {
+            (Some(missing), _) => io.warn(&missing),
+            (None, true) => io.warn("Nothing completes this."),
+            (None, false) => return 0,
+        }
+        1
     }
 }
 

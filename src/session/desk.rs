@@ -33,6 +33,8 @@ pub enum Request {
     Table { which: Which, seen: Option<Box<Table>> },
     /// A text about an object; with `seen` it waits a while until it says something else.
     Read { subject: Subject, view: View, seen: Option<Box<Text>> },
+    /// What could stand at the cursor (in characters) of a line of the lab prompt.
+    Complete { line: String, cursor: usize },
 }
 
 /// The answers, named as their questions.
@@ -48,6 +50,7 @@ pub enum Answer {
     Kinds(Vec<KindRow>),
     Table(Box<Table>),
     Read(Box<Text>),
+    Complete(Completions),
 }
 
 /// Where lines go.
@@ -57,4 +60,34 @@ pub struct Place {
     pub context: String,
     /// The namespace of commands that name none.
     pub namespace: String,
+}
+
+/// What could stand at the cursor.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Completions {
+    /// Where the word begins that a candidate takes the place of, in characters.
+    pub from: usize,
+    /// Sorted; at most [`MAX_CANDIDATES`].
+    pub candidates: Vec<Candidate>,
+    /// Why there may be more: the cluster did not answer in time. For people.
+    pub missing: Option<String>,
+}
+
+/// Candidates that are shown; more are cut.
+pub const MAX_CANDIDATES: usize = 500;
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Candidate {
+    /// What takes the word's place.
+    pub text: String,
+    /// What it is, in a few words; may be empty.
+    pub note: String,
+}
+
+impl Candidate {
+    /// A candidate.
+    pub fn new(text: impl Into<String>, note: impl Into<String>) -> Candidate {
+        Candidate { text: text.into(), note: note.into() }
+    }
 }

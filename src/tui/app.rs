@@ -1,16 +1,20 @@
 //! The application: which screen is up, what lies over it, and where each message goes. Layers from the top take a key first.
 
 use super::again::Again;
+use super::command::line::{CommandLine, Typed};
+use super::command::{self, Said};
 use super::editor::Job;
-use super::help::{Overlay, Sheet};
+use super::help::{self, Overlay, Sheet};
 use super::home::Home;
-use super::keymap::{self, Command, Place};
+use super::keymap::{self, Command, Place, Scope};
 use super::lesson::LessonScreen;
 use super::lesson::present::Presenting;
+use super::lesson::typing::Want;
 use super::terminal;
-use super::theme::Theme;
+use super::theme::{Look, Palette, Theme, Told};
 use super::{Ended, Inbox, Link, Message, Start};
-use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyEventKind};
+use crate::session::History;
+use crossterm::event::{Event as Input, KeyEvent, KeyEventKind};
 use ratatui::layout::Size;
 
 /// What only the loop can do.
@@ -40,6 +44,10 @@ pub struct App {
     pub layer: Layer,
     pub overlay: Option<Overlay>,
     pub home: Home,
+    /// The line that `:` opened.
+    pub command: Option<CommandLine>,
+    /// Lines that were typed there.
+    said: History,
     /// A sentence for the home screen.
     pub notice: Option<String>,
     again: Again,
@@ -58,6 +66,8 @@ impl App {
             layer: Layer::Home,
             overlay: None,
             home,
+            command: None,
+            said: History::default(),
             notice: None,
             again: Again::default(),
             inbox,
@@ -141,6 +151,9 @@ impl App {
                 }
             }
             Input::Key(key) if key.kind != KeyEventKind::Release => return self.key(key),
+            Input::Paste(text) if self.command.is_some() => {
+                self.command.iter_mut().for_each(|line| line.paste(&text));
+            }
             Input::Paste(text) => {
                 if let Layer::Lesson(screen) = &mut self.layer {
                     self.overlay = None;
@@ -155,6 +168,9 @@ impl App {
     fn key(&mut self, key: KeyEvent) -> Option<Act> {
         if keymap::find(&key, Place::Pane) == Some(Command::Suspend) && !self.program_has_keys() {
             return self.suspend();
+        }
+        if let Some(line) = self.command.take() {
+            return self.command_key(line, &key);
         }
         if self.overlay.is_some() {
             self.overlay_key(&key);
@@ -195,6 +211,14 @@ impl App {
         if let Some(sheet) = screen.sheet.take() {
             self.overlay = Some(Overlay::new(sheet));
         }
+        for want in std::mem::take(&mut screen.wants) {
+            match want {
+                Want::CommandLine => self.command = Some(CommandLine::new(screen.scope())),
+                Want::Theme(name) => match restyle(&mut self.theme, &name) {
+                    Ok(sentence) | Err(sentence) => screen.view.notice = Some(sentence),
+                },
+            }
+        }
         if std::mem::take(&mut screen.home) {
             self.home.went_through(&screen.session);
             self.opening += 1;
@@ -206,6 +230,10 @@ impl App {
     fn overlay_key(&mut self, key: &KeyEvent) {
         let command = keymap::find(key, Place::Pane);
         let (lines, height) = super::frame::overlay_size(self);
+        if command == Some(Command::CommandLine) {
+            self.command = Some(CommandLine::new(self.scope()));
+            return;
+        }
         let Some(overlay) = &mut self.overlay else { return };
         let moved = command.is_some_and(|command| overlay.scroll.moved(command, lines, height));
         let closes = matches!(
@@ -230,19 +258,109 @@ impl App {
     }
 
     fn home_key(&mut self, key: &KeyEvent) -> Option<Act> {
-        let command = keymap::find(key, Place::Pane);
-        if command.is_some_and(|command| self.home.moved(command, self.start.lessons.len())) {
+        let command = keymap::find(key, Place::Over(Scope::Home))?;
+        self.home_command(command, "")
+    }
+
+    fn home_command(&mut self, command: Command, operand: &str) -> Option<Act> {
+        if self.home.moved(command, self.start.lessons.len()) {
             return None;
         }
-        match (command, key.code) {
-            (_, KeyCode::Enter | KeyCode::Right) => self.open(self.home.selected),
-            (Some(Command::Help), _) => self.overlay = Some(Overlay::new(Sheet::Keys)),
-            (Some(Command::Quit | Command::EndOfInput), _) => return Some(Act::End(Ended::Left)),
-            (Some(Command::Interrupt), _) if self.again.pressed() => return Some(Act::End(Ended::Left)),
-            (Some(Command::Interrupt), _) => self.notice = Some("Ctrl-C again within 2 seconds leaves, as q does.".into()),
-            (Some(Command::Leave), _) => self.notice = Some("Enter opens the lesson; q leaves.".into()),
-            _ => (),
+        match command {
+            Command::Open => self.open(self.home.selected),
+            Command::Help if operand.is_empty() => self.overlay = Some(Overlay::new(Sheet::Keys)),
+            Command::Help => match help::topic(operand, Scope::Home) {
+                Ok(topic) => self.overlay = Some(Overlay::new(Sheet::Topic(topic))),
+                Err(sentence) => self.notice = Some(sentence),
+            },
+            Command::CommandLine => self.command = Some(CommandLine::new(Scope::Home)),
+            Command::Theme => match restyle(&mut self.theme, operand) {
+                Ok(sentence) | Err(sentence) => self.notice = Some(sentence),
+            },
+            Command::Quit => return Some(Act::End(Ended::Left)),
+            Command::Interrupt if self.again.pressed() => return Some(Act::End(Ended::Left)),
+            Command::Interrupt => self.notice = Some("Ctrl-C again within 2 seconds leaves, as q does.".into()),
+            Command::Leave => self.notice = Some("Enter opens the lesson; q leaves.".into()),
+            _ => self.notice = Some("That works in a lesson; Enter opens the marked one.".into()),
         }
         None
     }
+
+    /// The line that `:` opened takes every key.
+    fn command_key(&mut self, mut line: CommandLine, key: &KeyEvent) -> Option<Act> {
+        let lab = (self.start.rules.words)();
+        match line.key(key, &self.said, &lab) {
+            Typed::Stay => self.command = Some(line),
+            Typed::Close => (),
+            Typed::Done(text) => {
+                self.said.push(text.trim_end());
+                return self.say(&text);
+            }
+        }
+        None
+    }
+
+    fn say(&mut self, text: &str) -> Option<Act> {
+        self.overlay = None;
+        if let Layer::Lesson(screen) = &mut self.layer {
+            screen.view.notice = None;
+            screen.said(text);
+            return self.after();
+        }
+        let lab = (self.start.rules.words)();
+        match command::read(text, Scope::Home, &lab) {
+            Said::Nothing => None,
+            Said::Command { command, operand, .. } => self.home_command(command, &operand),
+            Said::Line(_) => {
+                self.notice = Some("Lines run in a lesson; Enter opens the marked one.".into());
+                None
+            }
+            Said::Unknown(sentence) => {
+                self.notice = Some(sentence);
+                None
+            }
+        }
+    }
+
+    /// The screen that is on top.
+    pub fn scope(&self) -> Scope {
+        match &self.layer {
+            Layer::Lesson(screen) => screen.scope(),
+            _ => Scope::Home,
+        }
+    }
+
+    /// Where a key would be pressed now.
+    pub fn place(&self) -> Place {
+        match &self.layer {
+            Layer::Lesson(screen) => screen.place_of_keys(),
+            _ => Place::Over(Scope::Home),
+        }
+    }
+
+    /// Whether a command does anything now.
+    pub fn works(&self, command: Command) -> bool {
+        match &self.layer {
+            Layer::Lesson(screen) => screen.works(command),
+            _ => true,
+        }
+    }
+}
+
+/// Other colours by name; without a name the next ones. What came of it, as a sentence.
+fn restyle(theme: &mut Theme, name: &str) -> Result<String, String> {
+    let all = Palette::ALL;
+    theme.palette = match name {
+        "" => {
+            let here = all.iter().position(|palette| *palette == theme.palette).unwrap_or(0);
+            all[(here + 1) % all.len()]
+        }
+        "auto" => Theme::choose(Look::default(), &Told::by_environment()).palette,
+        name => Palette::named(name).ok_or_else(|| {
+            let names: Vec<&str> = all.iter().map(|palette| palette.name()).collect();
+            format!("There is no theme `{name}`: {}, or auto.", names.join(", "))
+        })?,
+    };
+    let name = theme.palette.name();
+    Ok(format!("Theme {name}. To keep it: theme = \"{name}\" in the settings file (`egress-lab settings` names it)."))
 }

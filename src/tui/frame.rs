@@ -2,7 +2,7 @@
 
 use super::app::{App, Layer};
 use super::help::{self, Sheet};
-use super::keymap::{self, Command, Place};
+use super::keymap::{self, Command, Place, Scope};
 use super::layout::{self, LEAST};
 use super::lesson;
 use super::scroll::Scroll;
@@ -66,6 +66,9 @@ fn drawn(app: &App, frame: &mut Frame<'_>) {
         pane(frame, over, &Pane { title, focused: true, lines: &lines, scroll: overlay.scroll, keys }, app.theme);
         hints(frame, foot, &[("Esc", "close"), ("Up Down", "scroll"), ("PageUp PageDown", "page")], app.theme);
     }
+    if let Some(command) = &app.command {
+        command.draw(area, app.theme, frame);
+    }
 }
 
 fn too_small(frame: &mut Frame<'_>, area: Rect) {
@@ -96,8 +99,8 @@ fn home(app: &App, frame: &mut Frame<'_>) {
         frame.render_widget(Clear, place);
         line(frame, place, 0, &Line::styled(format!("  {row}"), app.theme.style(tone)));
     }
-    let keys = [("Enter", "open"), ("Up Down", "choose"), ("?", "help"), ("q", "leave")];
-    hints(frame, Rect { y: area.height - 1, height: 1, ..area }, &keys, app.theme);
+    let offers = [Command::Open, Command::Down, Command::Help, Command::CommandLine, Command::Theme, Command::Quit];
+    footer(frame, Rect { y: area.height - 1, height: 1, ..area }, &offers, Place::Over(Scope::Home), app.theme);
 }
 
 fn opening(app: &App, nth: usize, frame: &mut Frame<'_>) {
@@ -125,7 +128,11 @@ fn sheet(app: &App, sheet: Sheet, area: Rect) -> (&'static str, Vec<Line<'static
         (Sheet::Trace, Layer::Lesson(screen)) => {
             ("Trace of the last probe", lesson::trace::lines(&screen.session, columns, app.theme))
         }
-        _ => ("Help", help::keys(columns, app.theme)),
+        (Sheet::Topic(topic), _) => (topic.title(), help::page(topic, app.scope(), columns, app.theme)),
+        _ => {
+            let here = help::Here { place: app.place(), works: &|command| app.works(command) };
+            ("Help: keys here", help::keys(columns, here, app.theme))
+        }
     }
 }
 
@@ -191,7 +198,7 @@ pub fn header(frame: &mut Frame<'_>, area: Rect, left: &str, right: &str, theme:
 
 /// The line at the bottom: keys that work now, most useful first; what does not fit is left out.
 pub fn footer(frame: &mut Frame<'_>, area: Rect, commands: &[Command], place: Place, theme: Theme) {
-    let key = |command: &Command| Some((keymap::key_of(*command, place)?, keymap::row_of(*command)?.label));
+    let key = |command: &Command| Some((keymap::key_of(*command, place)?, keymap::row_at(*command, place.scope())?.label));
     let keys: Vec<(&str, &str)> = commands.iter().filter_map(key).collect();
     hints(frame, area, &keys, theme);
 }

@@ -1,6 +1,11 @@
 //! Keys and commands as one table: lookup, footer and help are made from it.
 
+mod keys;
+
+pub use keys::is_text;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use keys::{normal, parse};
 
 /// What a key asks the screen to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,6 +44,10 @@ pub enum Command {
     /// Opens the line that takes a command's word.
     CommandLine,
     Theme,
+    /// Opens the marked thing.
+    Open,
+    /// Searches what was typed before.
+    SearchHistory,
     Choose(u8),
     /// Says what is missing for the step now.
     WhatNow,
@@ -65,6 +74,36 @@ pub enum Place {
     Over(Scope),
 }
 
+impl Scope {
+    /// What help and the manual page call the screen.
+    pub fn title(self) -> &'static str {
+        match self {
+            Scope::Lesson => "In a lesson",
+            Scope::Home => "In the list of lessons",
+            Scope::Reading => "In a text to read",
+            Scope::Glossary => "In the glossary",
+        }
+    }
+}
+
+impl Place {
+    /// Whether a key of the row does something here.
+    pub fn reaches(self, row: &Row) -> bool {
+        match self {
+            Place::Keys => keeps(row.command) && !row.anywhere.is_empty(),
+            _ => true,
+        }
+    }
+
+    /// The screen that the place is on.
+    pub fn scope(self) -> Scope {
+        match self {
+            Place::Over(scope) => scope,
+            _ => Scope::Lesson,
+        }
+    }
+}
+
 /// Which screen a row belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scope {
@@ -73,6 +112,8 @@ pub enum Scope {
     /// A text to read.
     Reading,
     Glossary,
+    /// The list of lessons.
+    Home,
 }
 
 /// Commands that mean the same on every screen.
@@ -81,6 +122,7 @@ pub fn is_common(command: Command) -> bool {
         command,
         Command::Help
             | Command::CommandLine
+            | Command::Theme
             | Command::Leave
             | Command::Up
             | Command::Down
@@ -137,6 +179,15 @@ impl Row {
         self.word.split_whitespace().next().unwrap_or("").split('|')
     }
 
+    /// The shown word with what it takes.
+    pub fn word_shown(&self) -> String {
+        let word = self.words().next().unwrap_or("");
+        match self.operand() {
+            "" => word.to_string(),
+            operand => format!("{word} {operand}"),
+        }
+    }
+
     /// What its word takes, empty for nothing.
     pub fn operand(&self) -> &'static str {
         self.word.split_once(' ').map_or("", |(_, operand)| operand)
@@ -151,7 +202,7 @@ pub const ROWS: &[Row] = &[
         &["Tab"],
         &["x"],
         "take command",
-        "put the step's next command on the prompt; again: the one after it",
+        "on an empty prompt: the step's next command; else complete what is typed",
     ),
     row(
         Command::Next,
@@ -222,6 +273,7 @@ pub const ROWS: &[Row] = &[
     row(Command::Down, "down", &[], &["Down", "j"], "down", "scroll down one line"),
     row(Command::Top, "top", &[], &["Home", "g"], "top", "to the beginning"),
     row(Command::Bottom, "bottom|end", &[], &["End", "G"], "end", "to the end"),
+    row(Command::SearchHistory, "search-history", &["Ctrl-R"], &[], "history", "search what was typed before; again: older"),
     row(Command::Clear, "clear", &["Ctrl-L"], &[], "clear", "empty the output"),
     row(Command::Interrupt, "stop", &["Ctrl-C"], &[], "stop", "end what runs, else empty the prompt; never leaves"),
     row(Command::Kill, "kill", &["Ctrl-\\"], &[], "end", "end a program that keeps Ctrl-C for itself"),
@@ -241,6 +293,10 @@ pub const ROWS: &[Row] = &[
     over(Scope::Glossary, Command::SeeAlso, "see", &["Tab", "Enter"], &[], "see also", "to the first related word"),
     over(Scope::Glossary, Command::SeeBack, "back", &["Shift-Tab"], &[], "back", "back to the word that led here"),
     row(Command::Help, "help|h TOPIC", &["F1"], &["?"], "help", "this page"),
+    over(Scope::Home, Command::Open, "open|learn", &["Enter", "Right"], &[], "open", "open the marked lesson"),
+    over(Scope::Home, Command::Focus, "next", &["Tab"], &[], "choose", "mark the next lesson"),
+    over(Scope::Home, Command::Interrupt, "stop", &["Ctrl-C"], &[], "stop", "twice: leave"),
+    over(Scope::Home, Command::Quit, "quit|q|q!|wq|x", &["q", "Ctrl-D"], &[], "leave", "leave; progress is saved"),
 ];
 
 /// The command of a key at a place.
@@ -294,65 +350,19 @@ fn keeps(command: Command) -> bool {
     )
 }
 
-/// Whether a key puts a character where text is typed.
-pub fn is_text(key: &KeyEvent) -> bool {
-    matches!(key.code, KeyCode::Char(_)) && !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT)
-}
-
-/// Shift is part of a character, and of BackTab.
-fn normal(key: &KeyEvent) -> (KeyCode, KeyModifiers) {
-    let mut modifiers = key.modifiers & (KeyModifiers::CONTROL | KeyModifiers::ALT);
-    match key.code {
-        KeyCode::BackTab => (KeyCode::BackTab, KeyModifiers::NONE),
-        KeyCode::Char('4') if modifiers == KeyModifiers::CONTROL => (KeyCode::Char('\\'), modifiers),
-        KeyCode::Char(c) if modifiers.contains(KeyModifiers::CONTROL) => (KeyCode::Char(c.to_ascii_lowercase()), modifiers),
-        KeyCode::Char(c) => (KeyCode::Char(c), modifiers),
-        code => {
-            modifiers |= key.modifiers & KeyModifiers::SHIFT;
-            (code, modifiers)
-        }
-    }
-}
-
-/// A key as the table writes it.
-fn parse(name: &str) -> Option<(KeyCode, KeyModifiers)> {
-    let (modifiers, rest) = match name.split_once('-').filter(|(head, _)| head.len() > 1) {
-        Some(("Ctrl", rest)) => (KeyModifiers::CONTROL, rest),
-        Some(("Alt", rest)) => (KeyModifiers::ALT, rest),
-        Some(("Shift", "Tab")) => return Some((KeyCode::BackTab, KeyModifiers::NONE)),
-        _ => (KeyModifiers::NONE, name),
-    };
-    let code = match rest {
-        "Tab" => KeyCode::Tab,
-        "Esc" => KeyCode::Esc,
-        "Enter" => KeyCode::Enter,
-        "Space" => KeyCode::Char(' '),
-        "Up" => KeyCode::Up,
-        "Down" => KeyCode::Down,
-        "Home" => KeyCode::Home,
-        "End" => KeyCode::End,
-        "PageUp" => KeyCode::PageUp,
-        "PageDown" => KeyCode::PageDown,
-        _ => match (rest.strip_prefix('F').and_then(|n| n.parse().ok()), rest.chars().next()) {
-            (Some(n), _) => KeyCode::F(n),
-            (None, Some(c)) if rest.chars().count() == 1 => {
-                let c = if modifiers == KeyModifiers::CONTROL { c.to_ascii_lowercase() } else { c };
-                KeyCode::Char(c)
-            }
-            _ => return None,
-        },
-    };
-    Some((code, modifiers))
-}
-
 /// The key that the footer names for a command: the first that works at the place.
 pub fn key_of(command: Command, place: Place) -> Option<&'static str> {
-    let own = |row: &&Row| matches!(place, Place::Over(scope) if row.scope == scope);
-    let row = ROWS.iter().filter(own).find(|row| row.command == command).or_else(|| row_of(command))?;
+    let row = row_at(command, place.scope())?;
     match place {
         Place::Pane | Place::Over(_) => row.pane.first().or(row.anywhere.first()).copied(),
         _ => row.anywhere.first().copied(),
     }
+}
+
+/// The row of a command on a screen: its own, else the lesson's.
+pub fn row_at(command: Command, scope: Scope) -> Option<&'static Row> {
+    let of = |scope: Scope| ROWS.iter().find(move |row| row.scope == scope && row.command == command);
+    of(scope).or_else(|| of(Scope::Lesson)).or_else(|| ROWS.iter().find(|row| row.command == command))
 }
 
 /// The row of a command.
@@ -360,86 +370,24 @@ pub fn row_of(command: Command) -> Option<&'static Row> {
     ROWS.iter().find(|row| row.command == command)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeSet;
-
-    fn event(name: &str) -> KeyEvent {
-        let (code, modifiers) = parse(name).unwrap_or_else(|| panic!("{name} is no key"));
-        KeyEvent::new(code, modifiers)
-    }
-
-    /// Where a row's keys are pressed: at the prompt, and elsewhere.
-    fn places(row: &Row) -> (Place, Place) {
-        match row.scope == Scope::Lesson {
-            true => (Place::Prompt, Place::Pane),
-            false => (Place::Over(row.scope), Place::Over(row.scope)),
-        }
-    }
-
-    #[test]
-    fn every_key_of_the_table_leads_to_its_row() {
-        for row in ROWS {
-            assert!(row.help.len() > 8 && row.help.len() <= 84 && !row.label.is_empty(), "{:?}", row.command);
-            let (prompt, pane) = places(row);
-            for name in row.anywhere {
-                assert_eq!(find(&event(name), prompt), Some(row.command), "{name}");
-            }
-            for name in row.pane {
-                let found = find(&event(name), pane);
-                let same = matches!((found, row.command), (Some(Command::Choose(_)), Command::Choose(_)));
-                assert!(same || found == Some(row.command), "{name}: {found:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn no_key_means_two_things_in_one_place() {
-        let (mut anywhere, mut panes) = (BTreeSet::new(), BTreeSet::new());
-        for row in ROWS {
-            row.anywhere.iter().for_each(|name| assert!(anywhere.insert((row.scope, *name)), "{name} twice in {:?}", row.scope));
-            row.pane.iter().for_each(|name| assert!(panes.insert((row.scope, *name)), "{name} twice in {:?}", row.scope));
-        }
-    }
-
-    #[test]
-    fn every_command_has_a_word_and_no_word_means_two_things_on_a_screen() {
-        let mut seen = BTreeSet::new();
-        for row in ROWS {
-            assert!(row.words().next().is_some_and(|word| !word.is_empty()), "{:?} has no word", row.command);
-            for word in row.words() {
-                let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-!".contains(c);
-                assert!(word.chars().all(plain), "{word}");
-                assert!(seen.insert((row.scope, word)), "{word} twice in {:?}", row.scope);
-            }
-            assert_eq!(row.operand(), row.operand().to_uppercase(), "{:?}", row.command);
-        }
-    }
-
-    #[test]
-    fn the_prompt_owns_plain_characters() {
-        for c in ' '..='~' {
-            let key = KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE);
-            assert_eq!(find(&key, Place::Prompt), None, "{c}");
-            assert_eq!(find(&key, Place::Keys), None, "{c}");
-        }
-        let alt = KeyEvent::new(KeyCode::Char('h'), KeyModifiers::ALT);
-        assert_eq!(find(&alt, Place::Prompt), Some(Command::Hint));
-        assert_eq!(find(&event("Ctrl-C"), Place::Keys), None, "a program gets its own interrupt");
-        assert_eq!(find(&event("Ctrl-\\"), Place::Keys), Some(Command::Kill));
-    }
-
-    #[test]
-    fn digits_choose() {
-        assert_eq!(find(&event("3"), Place::Pane), Some(Command::Choose(2)));
-    }
-
-    #[test]
-    fn what_destroys_is_never_beside_what_does_not() {
-        for command in [Command::Solution, Command::Skip, Command::Reset] {
-            let row = row_of(command).expect("a row");
-            assert!(row.anywhere.is_empty() && row.help.contains("asks first"), "{command:?}");
-        }
-    }
+/// The rows that work on a screen: its own, then those that every screen has.
+pub fn rows_of(scope: Scope) -> impl Iterator<Item = &'static Row> {
+    let own = move |command: Command| ROWS.iter().any(|row| row.scope == scope && row.command == command);
+    let common =
+        move |row: &&Row| scope != Scope::Lesson && row.scope == Scope::Lesson && is_common(row.command) && !own(row.command);
+    ROWS.iter().filter(move |row| row.scope == scope).chain(ROWS.iter().filter(common))
 }
+
+/// The row that a word names on a screen: its own words, then the lesson's.
+pub fn row_of_word(word: &str, scope: Scope) -> Option<&'static Row> {
+    let of = |scope: Scope| ROWS.iter().find(move |row| row.scope == scope && row.words().any(|w| w == word));
+    of(scope).or_else(|| of(Scope::Lesson))
+}
+
+/// Commands that undo work: never on a key that is pressed by chance, and asked about first.
+pub fn destroys(command: Command) -> bool {
+    matches!(command, Command::Solution | Command::Skip | Command::Reset)
+}
+
+#[cfg(test)]
+mod tests;

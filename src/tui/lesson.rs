@@ -11,6 +11,7 @@ pub mod present;
 pub mod status;
 pub mod steps;
 pub mod trace;
+pub mod typing;
 
 use super::again::Again;
 use super::help::Sheet;
@@ -26,6 +27,7 @@ use crate::session::{Effect, Event, Session, Task};
 use output::Bottom;
 use ratatui::layout::Size;
 use std::path::PathBuf;
+use typing::{Typing, Want};
 
 /// Rows of text beside what an audience is to look at.
 const PRESENTED: usize = 5;
@@ -70,6 +72,9 @@ pub struct LessonScreen {
     pub sheet: Option<Sheet>,
     /// For an audience; `None` for a learner.
     pub present: Option<present::Presenting>,
+    /// What only the application can do, oldest first.
+    pub wants: Vec<Want>,
+    pub typing: Typing,
     /// Screens that lie over this one, the top one last.
     pub over: Vec<Box<dyn Over>>,
     /// Where lines go, as the lab said last.
@@ -114,6 +119,8 @@ impl LessonScreen {
             home: false,
             sheet: None,
             present: None,
+            wants: Vec::new(),
+            typing: Typing::default(),
             over: Vec::new(),
             place: Place::default(),
             asks: Asks::default(),

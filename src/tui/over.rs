@@ -5,7 +5,7 @@ use super::keymap::{self, Command, Place, Scope};
 use super::theme::Theme;
 use crate::session::desk::{Answer, AskId, Request};
 use crate::session::{Effect, Event, Session};
-use crossterm::event::KeyEvent;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use ratatui::layout::{Rect, Size};
 
@@ -70,6 +70,14 @@ pub trait Over: Send {
     fn opened(&mut self, _reach: &mut Reach<'_>) {}
     /// Takes a key. `command` is what the keymap has for it at [`Over::scope`].
     fn key(&mut self, key: &KeyEvent, command: Option<Command>, reach: &mut Reach<'_>) -> Then;
+    /// Takes a command by its word after `:`, with what follows the word.
+    fn said(&mut self, command: Command, _operand: &str, reach: &mut Reach<'_>) -> Then {
+        self.key(&KeyEvent::new(KeyCode::Null, KeyModifiers::NONE), Some(command), reach)
+    }
+    /// Why this screen may not be closed from outside: a sentence on what would be lost.
+    fn holds(&self) -> Option<String> {
+        None
+    }
     /// Takes a paste as one edit.
     fn paste(&mut self, _text: &str, _reach: &mut Reach<'_>) -> Then {
         Then::Stay

@@ -1,4 +1,7 @@
-//! The prompt: one edit of one or more lines, with history.
+//! The prompt: one edit of one or more lines, with history, a search through it, and completion.
+
+pub mod complete;
+pub mod search;
 
 use crate::base::text::width;
 use crate::session::History;
@@ -40,6 +43,22 @@ impl Prompt {
     /// Whether the cursor stands behind the last character.
     pub fn at_end(&self) -> bool {
         self.input.cursor() == self.input.value().chars().count()
+    }
+
+    /// Where the cursor is, in characters.
+    pub fn cursor(&self) -> usize {
+        self.input.cursor()
+    }
+
+    /// Puts a text in the place of the characters from `from` to the cursor.
+    pub fn replace(&mut self, from: usize, text: &str) {
+        let all: Vec<char> = self.text().chars().collect();
+        let at = self.input.cursor().min(all.len());
+        let from = from.min(at);
+        let put: Vec<char> = text.chars().collect();
+        let cursor = from + put.len();
+        let whole: String = all[..from].iter().chain(&put).chain(&all[at..]).take(MAX_CHARS).collect();
+        self.input = Input::new(whole).with_cursor(cursor);
     }
 
     /// Replaces everything; the cursor goes to the end.

@@ -24,6 +24,8 @@ pub enum Word {
     Glossary,
     Debrief,
     Sure,
+    /// `complete LINE`: what could stand at the end of a line, for those who cannot see a list above the prompt.
+    Complete,
 }
 
 /// Commands that touch nothing but the lab's folder and their input.
@@ -70,6 +72,7 @@ pub const ROWS: &[Row] = &[
     Row { name: "solution", operands: "", summary: "apply the step's solution (marks the step assisted)" },
     Row { name: "skip", operands: "", summary: "apply the solution and go on (marks the step skipped)" },
     Row { name: "reset", operands: "", summary: "put the world back to the start of the step" },
+    Row { name: "complete", operands: "LINE", summary: "list what could stand at the end of a line" },
     Row { name: "clear", operands: "", summary: "empty the output" },
     Row { name: "quit", operands: "", summary: "leave; progress is kept" },
 ];
@@ -108,6 +111,7 @@ pub fn find(name: &str) -> Option<Word> {
         "sure" => Word::Sure,
         "answer" => Word::Answer,
         "goto" => Word::GoTo,
+        "complete" => Word::Complete,
         "ls" | "cat" | "grep" | "head" | "tail" | "wc" | "sort" | "uniq" | "cut" | "tr" | "sed" | "awk" | "tee" | "base64"
         | "echo" | "printf" | "true" | "false" => Word::Local(Local::Tool),
         _ => return None,

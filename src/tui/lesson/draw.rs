@@ -11,6 +11,7 @@ use crate::tui::theme::{Theme, Tone};
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::Line;
+use ratatui::widgets::Clear;
 
 /// Draws everything; the cursor only if nothing lies over it.
 pub fn draw(screen: &LessonScreen, on_top: bool, theme: Theme, frame: &mut Frame<'_>) {
@@ -37,6 +38,7 @@ pub fn draw(screen: &LessonScreen, on_top: bool, theme: Theme, frame: &mut Frame
         frame::line(frame, panes.notice, nth, &line);
     }
     draw_prompt(screen, panes.prompt, theme, frame);
+    draw_candidates(screen, panes.prompt, theme, frame);
     if let Some(position) = cursor(screen, &panes).filter(|_| on_top) {
         frame.set_cursor_position(position);
     }
@@ -154,6 +156,10 @@ fn draw_prompt(screen: &LessonScreen, area: Rect, theme: Theme, frame: &mut Fram
     if screen.has_program() {
         return frame::line(frame, area, 0, &Line::styled("(keys go to the program)", theme.style(Tone::Quiet)));
     }
+    if let Some(found) = screen.searched() {
+        let text = clip(&found.replace('\n', " "), usize::from(area.width).saturating_sub(2), theme.ascii);
+        return frame::line(frame, area, 0, &Line::styled(format!("$ {text}"), theme.style(Tone::Strong)));
+    }
     let prompt = screen.prompt.rows(usize::from(area.width));
     let height = usize::from(area.height);
     let top = prompt.cursor.1.saturating_sub(height - 1);
@@ -169,6 +175,18 @@ fn draw_prompt(screen: &LessonScreen, area: Rect, theme: Theme, frame: &mut Fram
     }
 }
 
+/// What completes the word at the cursor: above the prompt, over what stands there.
+fn draw_candidates(screen: &LessonScreen, prompt: Rect, theme: Theme, frame: &mut Frame<'_>) {
+    let Some(completion) = &screen.typing.completion else { return };
+    let lines = completion.lines(usize::from(prompt.width), theme);
+    let height = (lines.len() as u16).min(prompt.y.saturating_sub(1));
+    let area = Rect { y: prompt.y - height, height, ..prompt };
+    frame.render_widget(Clear, area);
+    for (nth, line) in lines.iter().enumerate() {
+        frame::line(frame, area, nth, line);
+    }
+}
+
 /// Where the cursor is: in the output while a program has the keyboard, else at the prompt if that has the focus.
 fn cursor(screen: &LessonScreen, panes: &Panes) -> Option<Position> {
     let at = |area: Rect, column: usize, row: usize| Position::new(area.x + column as u16, area.y + row as u16);
@@ -177,6 +195,9 @@ fn cursor(screen: &LessonScreen, panes: &Panes) -> Option<Position> {
         let size = (usize::from(inner.width), usize::from(inner.height));
         let shown = output::shown(screen.session.transcript(), screen.view.output, size, screen.rules.is_complete);
         return shown.cursor.map(|(column, row)| at(inner, column, row));
+    }
+    if screen.searched().is_some() {
+        return None;
     }
     let (column, row) = screen.prompt.rows(usize::from(panes.prompt.width)).cursor;
     let top = row.saturating_sub(usize::from(panes.prompt.height) - 1);

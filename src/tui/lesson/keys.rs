@@ -1,6 +1,7 @@
 //! Where a key or a paste goes: to a question, to a program, to the prompt or to a command of the keymap.
 
 use super::output::{self, Bottom};
+use super::typing::Want;
 use super::{LessonScreen, Side, document, evidence, steps};
 use crate::base::io::Input;
 use crate::lesson::model::Expected;
@@ -20,7 +21,7 @@ const PLAIN: Theme = Theme::PLAIN;
 impl LessonScreen {
     /// Takes a key.
     pub fn key(&mut self, key: &KeyEvent) {
-        if self.over_key(key) {
+        if self.over_key(key) || self.typing_key(key) {
             return;
         }
         if self.present_key(key) {
@@ -71,6 +72,10 @@ impl LessonScreen {
             let bytes = text.replace("\r\n", "\r").replace('\n', "\r").into_bytes();
             return self.tell(Event::Input(Input::Bytes(bytes)));
         }
+        self.typing.completion = None;
+        if let Some(search) = self.typing.search.take() {
+            self.prompt.set(&search.draft());
+        }
         self.view.focus = Focus::Prompt;
         let one_line = text.trim_end_matches(['\n', '\r']);
         let text = if one_line.contains(['\n', '\r']) { text } else { one_line };
@@ -97,14 +102,20 @@ impl LessonScreen {
         match key.code {
             KeyCode::Enter if key.modifiers.is_empty() => self.enter(),
             KeyCode::Right if self.prompt.is_empty() => self.take(),
-            _ => drop(self.prompt.key(key, self.session.history())),
+            _ => {
+                self.prompt.key(key, self.session.history());
+            }
         }
     }
 
     /// Enter at the prompt.
-    fn enter(&mut self) {
+    pub(super) fn enter(&mut self) {
         let text = self.prompt.text().to_string();
         let word = text.trim();
+        if word.starts_with(':') && self.reads().is_none() {
+            self.prompt.take();
+            return self.said(&text);
+        }
         if word.is_empty() {
             self.prompt.take();
             return self.empty_enter();
@@ -162,7 +173,7 @@ impl LessonScreen {
     }
 
     /// Words that are no commands: a letter answers a question of choices, perhaps with how sure one is behind it.
-    fn answer(&self, word: &str) -> Option<Wish> {
+    pub(super) fn answer(&self, word: &str) -> Option<Wish> {
         self.session.as_choice(word).map(|_| Wish::Answer(word.strip_prefix("answer ").unwrap_or(word).trim().to_string()))
     }
 
@@ -199,7 +210,7 @@ impl LessonScreen {
         }
     }
 
-    fn command(&mut self, command: Command, had_notice: bool) {
+    pub(super) fn command(&mut self, command: Command, had_notice: bool) {
         match command {
             Command::Next => self.tell(Event::Wish(Wish::Next)),
             Command::Previous => self.tell(Event::Wish(Wish::Previous)),
@@ -225,6 +236,9 @@ impl LessonScreen {
             Command::Evidence => self.side(Side::Evidence),
             Command::Trace => self.sheet = Some(Sheet::Trace),
             Command::Help => self.sheet = Some(Sheet::Keys),
+            Command::CommandLine => self.wants.push(Want::CommandLine),
+            Command::Theme => self.wants.push(Want::Theme(String::new())),
+            Command::SearchHistory => self.begin_search(),
             Command::Home => self.home = true,
             Command::Choose(nth) => self.choose(nth),
             Command::Leave => self.leave(had_notice),
@@ -237,22 +251,26 @@ impl LessonScreen {
         }
     }
 
-    /// Puts the step's next command on the prompt; if it stands there already, the one after it.
+    /// Tab: on an empty prompt the step's next command; on one of them the one after it; else it completes.
     fn take(&mut self) {
         let actions = &self.session.step().actions;
         let here = actions.iter().position(|action| action.trim() == self.prompt.text().trim());
+        if here.is_none() && !self.prompt.is_empty() {
+            return match self.view.focus {
+                Focus::Prompt => self.complete(),
+                _ => self.view.notice = Some("The prompt is not empty; Ctrl-C there empties it.".into()),
+            };
+        }
         let next = match here {
             Some(nth) => actions.get((nth + 1) % actions.len()).map(String::as_str),
-            None if self.prompt.is_empty() => self.session.suggestion(),
-            None => actions.iter().map(String::as_str).find(|action| action.starts_with(self.prompt.text())),
+            None => self.session.suggestion(),
         };
         match next.map(str::to_string) {
             Some(line) => {
                 self.prompt.set(line.trim_end());
                 self.view.focus = Focus::Prompt;
             }
-            None if actions.is_empty() => self.view.notice = Some("This step shows no command to take.".into()),
-            None => self.view.notice = Some("None of the step's commands begins like this; Ctrl-C empties the prompt.".into()),
+            None => self.view.notice = Some("This step shows no command to take.".into()),
         }
     }
 

@@ -1,8 +1,9 @@
 //! The pile of screens over a lesson's: who gets keys, pastes, answers and events, and what becomes of what they want.
 
 use super::LessonScreen;
+use super::typing::Want;
 use crate::session::Event;
-use crate::session::desk::{Answer, Request};
+use crate::session::desk::{Answer, AskId, Completions, Request};
 use crate::tui::keymap::Command;
 use crate::tui::over::{self, Over, Reach, Then};
 use crossterm::event::KeyEvent;
@@ -20,14 +21,33 @@ impl LessonScreen {
         let Some(mut top) = self.over.pop() else { return false };
         self.view.notice = None;
         let command = over::command(&*top, key);
-        if command == Some(Command::Help) {
-            self.sheet = Some(crate::tui::help::Sheet::Keys);
+        let mine = match command {
+            Some(Command::Help) => self.sheet.replace(crate::tui::help::Sheet::Keys).is_none(),
+            Some(Command::CommandLine) => {
+                self.wants.push(Want::CommandLine);
+                true
+            }
+            _ => false,
+        };
+        if mine {
             self.over.push(top);
             return true;
         }
         let then = top.key(key, command, &mut self.reach());
         self.after_over(top, then);
         true
+    }
+
+    /// Gives the top screen a command by its word.
+    pub(super) fn said_to_top(&mut self, command: Command, operand: &str) {
+        let Some(mut top) = self.over.pop() else { return };
+        let then = top.said(command, operand, &mut self.reach());
+        self.after_over(top, then);
+    }
+
+    /// Asks the lab something; its number.
+    pub(super) fn ask(&mut self, request: Request) -> AskId {
+        self.reach().ask(request)
     }
 
     /// Gives the top screen a paste. False when there is none.
@@ -78,6 +98,14 @@ impl LessonScreen {
             if let Ok(Answer::Place(place)) = answer {
                 self.place = place.clone();
             }
+            return event;
+        }
+        let found = match answer {
+            Ok(Answer::Complete(found)) => Ok(found.clone()),
+            Ok(_) => Ok(Completions::default()),
+            Err(sentence) => Err(sentence.clone()),
+        };
+        if self.completed(*id, found) {
             return event;
         }
         let mut pile = std::mem::take(&mut self.over);

@@ -29,6 +29,9 @@ pub fn lines(screen: &LessonScreen, columns: usize, theme: Theme) -> Vec<Line<'s
 
 fn sentence(screen: &LessonScreen) -> (Tone, String) {
     let session = &screen.session;
+    if let Some(search) = &screen.typing.search {
+        return (Tone::Strong, search.sentence(session.history()));
+    }
     if let Some(ask) = session.asking() {
         return (Tone::Focus, question(ask).into());
     }

@@ -55,6 +55,17 @@ impl Palette {
         }
     }
 
+    /// In a few words.
+    pub fn about(self) -> &'static str {
+        match self {
+            Palette::Dark => "light letters on dark",
+            Palette::Light => "dark letters on white",
+            Palette::HighContrast => "white on black, ten to one",
+            Palette::ColourBlind => "blue and orange for good and bad",
+            Palette::None => "no colours",
+        }
+    }
+
     /// The palette of a name; `color-blind` is one too.
     pub fn named(name: &str) -> Option<Palette> {
         let name = name.replace("color", "colour");
