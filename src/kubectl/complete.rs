@@ -266,7 +266,7 @@ fn verbs(ctx: &Context) -> Vec<Found> {
 
 fn flags(ctx: &Context, line: &Line, tables: &[&Flag]) -> Vec<Found> {
     let verb = line.verb.map_or("", |verb| verb.name);
-    let own = |flag: &Flag| !GLOBAL.iter().any(|global| std::ptr::eq(global, flag));
+    let own = |flag: &Flag| !GLOBAL.iter().any(|global| global.name == flag.name && global.help == flag.help);
     let open = tables.iter().filter(|flag| ctx.restrictions.flag(verb, flag.name, own(flag)).is_none());
     let mut found: Vec<Found> = open
         .map(|flag| {
