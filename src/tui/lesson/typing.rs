@@ -2,6 +2,7 @@
 
 use super::LessonScreen;
 use crate::lesson::model::Expected;
+use crate::progress::Sure;
 use crate::session::desk::{AskId, Completions, Request};
 use crate::session::{Event, Wish};
 use crate::tui::command::{self, Said};
@@ -187,6 +188,10 @@ impl LessonScreen {
             (Command::OpenFile, name) if !name.is_empty() => self.enter_line(&format!("edit {name}")),
             (Command::Glossary, term) if !term.is_empty() => self.wished(Wish::Glossary(term.to_string())),
             (Command::Debrief, stage) if !stage.is_empty() => self.wished(Wish::Debrief(stage.to_string())),
+            (Command::Sure, level) if !level.is_empty() => match Sure::parse(level) {
+                Some(sure) => self.wished(Wish::Sure(sure)),
+                None => self.view.notice = Some("`:sure LEVEL`: 1 (unsure), 2 (fairly sure) or 3 (sure).".into()),
+            },
             (Command::Choose(_), "") => {
                 self.view.notice = Some("`:answer TEXT`: the letter of your choice, or what you found.".into())
             }
