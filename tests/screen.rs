@@ -1,77 +1,11 @@
 //! The program in a real (pseudo) terminal: first frame, a lesson, a command, a resize, a signal.
 
-use crate::pty::Pty;
-use portable_pty::CommandBuilder;
-use std::num::NonZero;
+mod kit;
+mod torture;
+mod walk;
+
+use kit::Screen;
 use std::time::Duration;
-
-/// Slow machines under load; a screen that comes is never waited for so long.
-const LIMIT: Duration = Duration::from_secs(60);
-
-struct Screen {
-    pty: Pty,
-    parser: vt100::Parser,
-    raw: Vec<u8>,
-    _home: tempfile::TempDir,
-}
-
-fn cells(n: u16) -> NonZero<u16> {
-    NonZero::new(n).expect("more than none")
-}
-
-impl Screen {
-    fn start(argv: &[&str], cols: u16, rows: u16) -> Screen {
-        let home = tempfile::tempdir().unwrap();
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_egress-lab"));
-        command.args(argv);
-        command.env_clear();
-        for (name, value) in [("TERM", "xterm-256color"), ("LANG", "C.UTF-8"), ("PATH", "/nonexistent")] {
-            command.env(name, value);
-        }
-        command.env("HOME", home.path());
-        let parser = vt100::Parser::new(cells(rows), cells(cols), 0);
-        Screen { pty: Pty::open(command, cols, rows), parser, raw: Vec::new(), _home: home }
-    }
-
-    fn text(&self) -> String {
-        self.parser.screen().contents()
-    }
-
-    fn resize(&mut self, cols: u16, rows: u16) {
-        self.pty.resize(cols, rows);
-        self.parser.screen_mut().set_size(cells(rows), cells(cols));
-    }
-
-    /// Waits until the screen shows the text.
-    fn shows(&mut self, text: &str) {
-        while !self.text().contains(text) {
-            match self.pty.read(LIMIT) {
-                Ok(bytes) => {
-                    self.parser.process(&bytes);
-                    self.raw.extend(bytes);
-                }
-                Err(_) => panic!("never shown: {text}\n{}", self.text()),
-            }
-        }
-    }
-
-    fn press(&mut self, keys: &str) {
-        self.pty.keys(keys);
-    }
-
-    /// The exit code, and everything that was written.
-    fn end(mut self) -> (u32, Vec<u8>) {
-        let code = self.pty.child.wait().unwrap().exit_code();
-        while let Ok(bytes) = self.pty.read(Duration::from_millis(300)) {
-            self.raw.extend(bytes);
-        }
-        (code, self.raw)
-    }
-}
-
-fn has(raw: &[u8], sequence: &str) -> bool {
-    raw.windows(sequence.len()).any(|w| w == sequence.as_bytes())
-}
 
 #[test]
 fn a_learner_gets_from_the_first_screen_to_a_command_and_a_signal_leaves_a_sane_terminal() {
@@ -88,11 +22,10 @@ fn a_learner_gets_from_the_first_screen_to_a_command_and_a_signal_leaves_a_sane_
     screen.shows("Steps: 1 of");
     screen.resize(20, 5);
     screen.shows("needs at");
-    let pid = screen.pty.child.process_id().unwrap().to_string();
-    assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    screen.signal("TERM");
     let (code, raw) = screen.end();
     assert_eq!(code, 128 + 15);
-    assert!(has(&raw, "\u{1b}[?1049l") && has(&raw, "\u{1b}[?2004l") && has(&raw, "\u{1b}[?25h"), "the terminal is given back");
+    kit::assert_given_back(&raw);
 }
 
 #[test]
@@ -102,7 +35,7 @@ fn the_screen_is_left_with_what_it_took_given_back() {
     screen.press("q");
     let (code, raw) = screen.end();
     assert_eq!(code, 0);
-    assert!(has(&raw, "\u{1b}[?1049l") && has(&raw, "\u{1b}[?25h"));
+    kit::assert_given_back(&raw);
 }
 
 #[test]
