@@ -91,9 +91,14 @@ fn a_newcomer_is_answered_and_passes_the_first_check_within_a_minute() {
     screen.press("\u{3}");
     screen.press("clear\r");
     screen.press("kubectl get namespace kube-system -o jsonpath='uid={.metadata.uid}'\r");
-    screen.shows("\nuid=");
-    let text = screen.text();
-    let uid: String = text[text.rfind("\nuid=").unwrap() + 5..].chars().take(8).collect();
+    let uid = loop {
+        let text = screen.text();
+        let found = text.split("uid=").skip(1).find(|rest| rest.starts_with(|c: char| c.is_ascii_hexdigit()));
+        match found {
+            Some(rest) => break rest.chars().take(8).collect::<String>(),
+            None => assert!(screen.take(Duration::from_secs(20)), "the uid is not shown:\n{text}"),
+        }
+    };
     screen.press(&format!("answer {uid}\r"));
     screen.shows("Step 2 is done");
     assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());

@@ -8,9 +8,9 @@ use crate::base::io::RawMode;
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen};
 use crossterm::{cursor, event, execute, terminal};
-use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
-use ratatui::layout::Size;
+use ratatui::layout::{Rect, Size};
+use ratatui::{Terminal, TerminalOptions, Viewport};
 use std::io::{self, IsTerminal, Stdout, stdout};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -66,6 +66,9 @@ impl RawMode for Keyboard {
 /// A taken terminal. Dropping it gives it back.
 pub struct Screen {
     terminal: Terminal<CrosstermBackend<Stdout>>,
+    modes: Modes,
+    /// The size that was drawn last. Sizes change only by message, so that all parts of a frame have the same.
+    drawn: Size,
     inbox: Inbox,
     reader: Reader,
     /// Messages taken so far.
@@ -85,11 +88,16 @@ impl Screen {
     /// # Errors
     /// It cannot be set up or written to.
     pub fn enter(inbox: &Inbox) -> io::Result<Screen> {
-        guard(inbox);
-        take()?;
-        let terminal = Terminal::new(CrosstermBackend::new(stdout())).inspect_err(|_| give_back())?;
+        let modes = Modes::default();
+        guard(inbox, &modes);
+        modes.take()?;
+        let drawn = size_now();
+        let options = TerminalOptions { viewport: Viewport::Fixed(Rect::new(0, 0, drawn.width, drawn.height)) };
+        let terminal = Terminal::with_options(CrosstermBackend::new(stdout()), options).inspect_err(|_| modes.give_back())?;
         Ok(Screen {
             terminal,
+            modes,
+            drawn,
             inbox: inbox.clone(),
             reader: Reader::start(inbox.clone()),
             #[cfg(debug_assertions)]
@@ -98,7 +106,7 @@ impl Screen {
     }
 
     pub fn size(&self) -> Size {
-        self.terminal.size().unwrap_or(Size { width: 80, height: 24 })
+        self.drawn
     }
 
     /// Takes messages and draws until something ends it.
@@ -107,6 +115,9 @@ impl Screen {
     /// The terminal cannot be written to.
     pub fn run(&mut self, app: &mut App, messages: &Receiver<Message>) -> io::Result<Ended> {
         loop {
+            if app.size != self.drawn {
+                self.clear(app.size)?;
+            }
             self.terminal.draw(|frame| super::frame::draw(app, frame))?;
             let drawn = SystemClock.now();
             let Ok(mut message) = messages.recv() else { return Ok(Ended::Left) };
@@ -140,7 +151,7 @@ impl Screen {
     /// Stops the program as Ctrl-Z stops any other: the terminal is given back first, and taken again when the program goes on.
     fn suspend(&mut self, app: &mut App) -> io::Result<()> {
         self.reader.stop();
-        give_back();
+        self.modes.give_back();
         let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
         self.take_again(app)?;
         self.reader = Reader::start(self.inbox.clone());
@@ -149,11 +160,16 @@ impl Screen {
 
     /// After a stop others may have used the terminal: its modes are set and everything is drawn again, at the size of now.
     fn take_again(&mut self, app: &mut App) -> io::Result<()> {
-        take()?;
-        self.terminal.clear()?;
-        let Size { width, height } = self.size();
-        app.handle(Message::Terminal(event::Event::Resize(width, height)));
-        Ok(())
+        self.modes.take()?;
+        let size = size_now();
+        app.handle(Message::Terminal(event::Event::Resize(size.width, size.height)));
+        self.clear(size)
+    }
+
+    /// Empties the terminal, which has this size, so that the next frame is drawn in full.
+    fn clear(&mut self, size: Size) -> io::Result<()> {
+        self.drawn = size;
+        self.terminal.resize(Rect::new(0, 0, size.width, size.height))
     }
 
     /// Leaves the screen for the learner's editor.
@@ -162,10 +178,10 @@ impl Screen {
             Err(sentence) => Err(sentence),
             Ok(argv) => {
                 self.reader.stop();
-                give_back();
+                self.modes.give_back();
                 let edited = editor::edit(&argv, &job.name, &job.text);
-                take()?;
-                self.terminal.clear()?;
+                self.modes.take()?;
+                self.clear(self.drawn)?;
                 self.reader = Reader::start(self.inbox.clone());
                 edited
             }
@@ -178,7 +194,7 @@ impl Screen {
 impl Drop for Screen {
     fn drop(&mut self) {
         self.reader.stop.store(true, Ordering::Relaxed);
-        give_back();
+        self.modes.give_back();
         if !std::thread::panicking() {
             let _ = std::panic::take_hook();
         }
@@ -215,23 +231,37 @@ fn read(inbox: &Inbox, stopped: &AtomicBool) {
     }
 }
 
-fn take() -> io::Result<()> {
-    terminal::enable_raw_mode()?;
-    execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste).inspect_err(|_| give_back())
+fn size_now() -> Size {
+    let (width, height) = Keyboard::size();
+    Size { width, height }
 }
 
-fn give_back() {
-    let _ = execute!(stdout(), DisableBracketedPaste, LeaveAlternateScreen, cursor::Show);
-    let _ = terminal::disable_raw_mode();
+/// Whether the terminal is taken: so that it is given back once, also by a panic, whose message must stay readable.
+#[derive(Clone, Default)]
+struct Modes(Arc<AtomicBool>);
+
+impl Modes {
+    fn take(&self) -> io::Result<()> {
+        self.0.store(true, Ordering::SeqCst);
+        terminal::enable_raw_mode()?;
+        execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste).inspect_err(|_| self.give_back())
+    }
+
+    fn give_back(&self) {
+        if self.0.swap(false, Ordering::SeqCst) {
+            let _ = execute!(stdout(), DisableBracketedPaste, LeaveAlternateScreen, cursor::Show);
+            let _ = terminal::disable_raw_mode();
+        }
+    }
 }
 
 /// A panic of this thread gives the terminal back before it is told; one of another thread is a message, for the screen is still up.
-fn guard(inbox: &Inbox) {
-    let (screen, inbox) = (std::thread::current().id(), inbox.clone());
+fn guard(inbox: &Inbox, modes: &Modes) {
+    let (screen, inbox, modes) = (std::thread::current().id(), inbox.clone(), modes.clone());
     let told = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         if std::thread::current().id() == screen {
-            give_back();
+            modes.give_back();
             told(info);
         } else {
             inbox.try_send(Message::Broken(info.to_string().replace('\n', " ")));

@@ -83,11 +83,18 @@ impl Screen {
         self.shows_any(&[text]);
     }
 
+    /// What stands right of the last vertical rule, its wrapped rows joined.
+    fn beside(&self) -> String {
+        let text = self.text();
+        let right = text.lines().map(|row| row.rsplit('│').next().unwrap_or(row).trim());
+        right.collect::<Vec<_>>().join(" ")
+    }
+
     /// Waits until the screen shows one of the texts; which.
     pub fn shows_any(&mut self, texts: &[&str]) -> usize {
         loop {
-            let seen = self.text();
-            if let Some(nth) = texts.iter().position(|text| seen.contains(text)) {
+            let (seen, beside) = (self.text(), self.beside());
+            if let Some(nth) = texts.iter().position(|text| seen.contains(text) || beside.contains(text)) {
                 return nth;
             }
             assert!(self.take(LIMIT), "never shown: {texts:?}\n{}", self.text());
@@ -141,12 +148,17 @@ fn last(raw: &[u8], sequence: &str) -> Option<usize> {
 
 /// Whether every mode that was set is unset at the end of what was written, and the cursor is shown.
 pub fn assert_given_back(raw: &[u8]) {
-    for (taken, given_back) in TAKEN {
+    assert_eq!(not_given_back(raw), None);
+}
+
+/// What of the terminal is still taken, if anything is.
+pub fn not_given_back(raw: &[u8]) -> Option<String> {
+    let still_set = |(taken, given_back): &&(&str, &str)| {
         let (on, off) = (last(raw, taken), last(raw, given_back));
-        assert!(on.is_none() || off > on, "{taken:?} stays set");
-    }
-    let (hidden, shown) = (last(raw, "\u{1b}[?25l"), last(raw, "\u{1b}[?25h"));
-    assert!(hidden.is_none() || shown > hidden, "the cursor stays hidden");
+        on.is_some() && off < on
+    };
+    let hidden_cursor = ("\u{1b}[?25l", "\u{1b}[?25h");
+    TAKEN.iter().chain([&hidden_cursor]).find(still_set).map(|(taken, _)| format!("{taken:?} stays set"))
 }
 
 /// The colour sequences in what was written: selective graphic renditions that name a colour.

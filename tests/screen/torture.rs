@@ -1,7 +1,7 @@
 //! Everything a terminal can do to a program: sizes, floods, pastes, stops, ends. Whatever comes, the lab neither breaks nor leaves the
 //! terminal in a state of its own.
 
-use super::kit::{Screen, assert_given_back};
+use super::kit::{Screen, assert_given_back, not_given_back};
 use std::time::{Duration, Instant};
 
 /// At how many moments the program is ended by a signal, and broken.
@@ -113,9 +113,10 @@ fn fifty_stops_give_the_terminal_back_and_take_it_again() {
     for nth in 0..50 {
         screen.signal("TSTP");
         until("stopped", || state(&pid) == 'T');
-        while screen.take(Duration::from_millis(20)) {}
         assert!(screen.pty.flags().contains("ICANON"), "stop {nth} left the terminal raw");
-        assert_given_back(screen.raw());
+        while let Some(taken) = not_given_back(screen.raw()) {
+            assert!(screen.take(Duration::from_secs(10)), "stop {nth}: {taken}");
+        }
         screen.signal("CONT");
         screen.shows("step 2/");
         until("raw again", || screen.pty.flags() == raw_mode);
