@@ -4,6 +4,7 @@ pub mod clock;
 pub mod duration;
 pub mod files;
 pub mod io;
+pub mod order;
 pub mod outcome;
 pub mod paths;
 pub mod seed;

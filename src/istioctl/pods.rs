@@ -1,6 +1,7 @@
 //! Which pod is meant: `POD`, `POD.NAMESPACE`, `TYPE/NAME[.NAMESPACE]` (S: istioctl/pkg/util/handlers).
 
 use super::{Context, Stop, api};
+use crate::base::order::Order;
 use crate::k8s::Object;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -37,7 +38,7 @@ pub async fn find(context: &Context, text: &str, namespace: &str) -> Result<(Str
     }
     let mut pods = select(context, name, namespace).await?;
     // The one that kubectl logs would take: running and ready ones first, then the one that has been ready longest.
-    pods.sort_by_key(|pod| {
+    pods.order_by_key(|pod| {
         let ready = pod.at(&["status", "conditions"]).as_array().into_iter().flatten().find(|c| c["type"] == "Ready");
         let since = ready.and_then(|c| c["lastTransitionTime"].as_str()).unwrap_or("").to_string();
         let is_ready = ready.is_some_and(|c| c["status"] == "True");

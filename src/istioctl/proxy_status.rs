@@ -8,6 +8,7 @@ use crate::base::clock::Time;
 use crate::base::duration::human;
 use crate::base::io::Io;
 use crate::base::not_simulated;
+use crate::base::order::Order;
 use crate::mesh::admin::json::{Style, write};
 use crate::mesh::versions;
 use serde_json::{Value, json};
@@ -69,7 +70,7 @@ pub async fn run(context: &Context, io: &mut Io, words: &[&str]) -> Result<(), S
         let all: Value = serde_json::from_slice(&bytes).map_err(|e| Stop::failed(format!("istiod's answer is no JSON: {e}")))?;
         rows.extend(all.as_array().into_iter().flatten().map(|synced| row(synced, &istiod, api::now())));
     }
-    rows.sort_by(|a: &Row, b| a.proxy.cmp(&b.proxy));
+    rows.order_by(|a: &Row, b| a.proxy.cmp(&b.proxy));
     let release = versions::find(&context.version).unwrap_or_else(versions::default_release);
     let verbose = parsed.last("verbosity").is_some_and(|v| v != "0");
     let lines = match (release.proxy_status_columns.as_str(), verbose) {
@@ -212,10 +213,10 @@ fn comparable(dump: &Dump, part: &str) -> String {
         })
         .filter(|value| !value.is_null())
         .collect();
-    all.sort_by_key(|value| text(value, "name").to_string());
+    all.order_by_key(|value| text(value, "name").to_string());
     for route in &mut all {
         if let Some(hosts) = route.get_mut("virtual_hosts").and_then(Value::as_array_mut) {
-            hosts.sort_by_key(|host| text(host, "name").to_string());
+            hosts.order_by_key(|host| text(host, "name").to_string());
         }
     }
     let wrapped: Vec<Value> = match part {

@@ -3,6 +3,7 @@
 //! The rules are those of a real API server (structured-merge-diff's `merge.Updater` inside of `managedfields`): a write takes the
 //! fields that it adds or changes, fields that vanish leave every set, an apply owns what it lists and gives up what it no longer does.
 
+use crate::base::order::Order;
 use crate::k8s::fields::Set;
 use crate::k8s::typed::{self, Comparison, Type};
 use serde_json::{Value, json};
@@ -135,7 +136,7 @@ impl Managed {
     pub fn same_but_times(&self, other: &Managed) -> bool {
         let timeless = |managed: &Managed| -> Vec<Entry> {
             let mut entries: Vec<Entry> = managed.0.iter().map(|e| Entry { time: None, ..e.clone() }).collect();
-            entries.sort_by(order);
+            entries.order_by(order);
             entries
         };
         timeless(self) == timeless(other)
@@ -183,7 +184,7 @@ impl Managed {
             self.absorb(Entry { time: Some(by.now.into()), ..by.entry(Operation::Update, fields) });
             self.cap();
         }
-        self.0.sort_by(order);
+        self.0.order_by(order);
     }
 
     /// Takes fields from everybody, e.g. those that another representation of the object changed.
@@ -200,7 +201,7 @@ impl Managed {
         if updaters.len() <= UPDATE_MANAGERS {
             return;
         }
-        updaters.sort_by(order);
+        updaters.order_by(order);
         let version = updaters[0].api_version.clone();
         let surplus = updaters.len() - UPDATE_MANAGERS;
         let oldest: Vec<Entry> = updaters.into_iter().filter(|e| e.api_version == version).take(surplus + 1).collect();
@@ -253,7 +254,7 @@ impl Managed {
         if !own.fields.is_empty() {
             others.0.push(own);
         }
-        others.0.sort_by(order);
+        others.0.order_by(order);
         *self = others;
         Ok(changed.then_some(merged))
     }

@@ -1,6 +1,7 @@
 //! Strategic merge patch: JSON merge with lists that merge by key, as the built-in kinds declare. Behaviour recorded from a real
 //! API server (`tests/recordings/kubectl/smp.txt`).
 
+use crate::base::order::Order;
 use crate::k8s::types::{self, Field, Merge, Shape};
 use serde_json::{Map, Value};
 
@@ -120,7 +121,7 @@ fn reorder(list: &mut Vec<Value>, order: &[Value], by: Option<&str>) {
     let place = |value: &Value| order.iter().position(|o| key(o) == key(value));
     let server_only: Vec<usize> = (0..list.len()).filter(|i| place(&list[*i]).is_none()).collect();
     let mut listed: Vec<Value> = list.iter().filter(|v| place(v).is_some()).cloned().collect();
-    listed.sort_by_key(|value| place(value));
+    listed.order_by_key(|value| place(value));
     // Elements that the order does not name stay behind the element they followed.
     for i in server_only {
         let before = list[..i].iter().rev().find_map(|v| listed.iter().position(|l| l == v));

@@ -5,6 +5,7 @@ use super::error::{Error, Result};
 use super::flags::{Flag, Parsed, Takes, flag};
 use super::print::table;
 use super::session::Session;
+use crate::base::order::Order;
 use std::collections::BTreeSet;
 
 pub const FLAGS: &[Flag] = &[
@@ -30,9 +31,9 @@ pub async fn run(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
     };
     let mut found: Vec<&Resource> = all.iter().filter(fits).collect();
     match p.str("sort-by") {
-        "" => found.sort_by_key(|r| (r.group.clone(), r.plural.clone())),
-        "name" => found.sort_by_key(|r| r.plural.clone()),
-        "kind" => found.sort_by_key(|r| r.kind.clone()),
+        "" => found.order_by_key(|r| (r.group.clone(), r.plural.clone())),
+        "name" => found.order_by_key(|r| r.plural.clone()),
+        "kind" => found.order_by_key(|r| r.kind.clone()),
         _ => return Err(Error::plain("--sort-by accepts only name or kind")),
     }
     let mut lines: Vec<Vec<String>> = Vec::new();

@@ -53,6 +53,7 @@ use super::flags::{Flag, Parsed, Takes, flag};
 use super::print::output::Output;
 use super::session::Session;
 use super::verbs::{GLOBAL, OUTPUT, Verb, verb};
+use crate::base::order::Order;
 use crate::base::tabs;
 use serde_json::json;
 
@@ -104,7 +105,7 @@ async fn get_contexts(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
     }
     let mut contexts: Vec<&ContextEntry> =
         config.contexts.iter().filter(|c| p.operands.is_empty() || p.operands.contains(&c.name)).collect();
-    contexts.sort_by_key(|c| c.name.clone());
+    contexts.order_by_key(|c| c.name.clone());
     if p.str("output") == "name" {
         let names: String = contexts.iter().map(|c| c.name.clone() + "\n").collect();
         s.io.write(names.as_bytes());

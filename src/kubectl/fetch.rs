@@ -4,6 +4,7 @@ use super::discovery::Resource;
 use super::error::{Error, Result};
 use super::flags::Parsed;
 use super::session::{Ask, Bytes, Next, Session, TABLE};
+use crate::base::order::Order;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
@@ -232,7 +233,7 @@ pub async fn events(s: &mut Session<'_>, object: &Value) -> Result<Vec<Value>> {
 /// Oldest first; events of the same second in the order in which they were written.
 pub fn sort_events(events: &mut [Value]) {
     let written = |e: &Value| e["metadata"]["resourceVersion"].as_str().and_then(|v| v.parse::<u64>().ok()).unwrap_or(0);
-    events.sort_by_key(|e| (event_time(e).to_string(), written(e)));
+    events.order_by_key(|e| (event_time(e).to_string(), written(e)));
 }
 
 /// When an event was last seen.

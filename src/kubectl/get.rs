@@ -9,6 +9,7 @@ use super::print::output::{Output, without_managed_fields};
 use super::print::table::{Printer, Style};
 use super::select::{self, Target, Targets};
 use super::session::{Ask, JSON, Session, TABLE};
+use crate::base::order::Order;
 use crate::k8s::jsonpath::JsonPath;
 use serde_json::{Value, json};
 
@@ -152,7 +153,7 @@ fn nothing_found(s: &mut Session<'_>, p: &Parsed, targets: &Targets) {
 fn sort_rows(table: &mut Value, key: &str) -> Result<()> {
     let path = JsonPath::parse_relaxed(key).map_err(Error::Plain)?;
     if let Some(rows) = table["rows"].as_array_mut() {
-        rows.sort_by(|a, b| compare(&path, &a["object"], &b["object"]));
+        rows.order_by(|a, b| compare(&path, &a["object"], &b["object"]));
     }
     Ok(())
 }
@@ -179,7 +180,7 @@ async fn objects(s: &mut Session<'_>, p: &Parsed, targets: &Targets, output: &Ou
     }
     if let Some(key) = p.text("sort-by") {
         let path = JsonPath::parse_relaxed(key).map_err(Error::Plain)?;
-        found.sort_by(|a, b| compare(&path, a, b));
+        found.order_by(|a, b| compare(&path, a, b));
     }
     let nothing = found.is_empty()
         && (single || !errors.is_empty() || p.on("ignore-not-found") && targets.items.iter().all(|t| !t.name.is_empty()));

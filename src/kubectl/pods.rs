@@ -4,6 +4,7 @@ use super::error::{Error, Result};
 use super::fetch::{self, Filter};
 use super::select;
 use super::session::Session;
+use crate::base::order::Order;
 use serde_json::Value;
 
 /// The annotation that names the container to use when none is named.
@@ -25,7 +26,7 @@ pub async fn behind(s: &mut Session<'_>, operand: &str) -> Result<Vec<Value>> {
     let pods = select::one_type(s, "pods").await?;
     let filter = Filter { namespace, labels, ..Filter::default() };
     let mut found = fetch::objects(s, &pods, &filter).await?;
-    found.sort_by_key(|pod| (!is_ready(pod), pod["metadata"]["name"].as_str().unwrap_or("").to_string()));
+    found.order_by_key(|pod| (!is_ready(pod), pod["metadata"]["name"].as_str().unwrap_or("").to_string()));
     Ok(found)
 }
 

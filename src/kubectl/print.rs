@@ -5,6 +5,7 @@ pub mod output;
 pub mod table;
 pub mod time;
 
+use crate::base::order::Order;
 use crate::k8s::kinds;
 use crate::k8s::types::{self, Message, Shape};
 use serde_json::Value;
@@ -42,7 +43,7 @@ fn write_typed(value: &Value, of: Option<&'static Message>, top: bool, indent: u
                 _ => 3 + of.and_then(|m| m.fields.iter().position(|f| f.name == key)).unwrap_or(usize::MAX - 3),
             };
             let mut keys: Vec<&String> = members.keys().collect();
-            keys.sort_by_key(|key| place(key));
+            keys.order_by_key(|key| place(key));
             out.push_str("{\n");
             for (n, key) in keys.iter().enumerate() {
                 let field = of.and_then(|m| m.field(key)).filter(|f| f.shape != Shape::Map);

@@ -10,6 +10,7 @@ use super::select::{self, Target};
 use super::session::{Ask, JSON, JSON_PATCH, STRATEGIC, Session};
 use super::verbs::{DRY_RUN, FILES, GLOBAL, OUTPUT, SELECT, Verb, verb};
 use crate::base::duration::go_duration_ms;
+use crate::base::order::Order;
 use serde_json::{Value, json};
 
 const STATUS: &[Flag] = &[
@@ -200,7 +201,7 @@ async fn revisions(s: &mut Session<'_>, resource: &Resource, name: &str) -> Resu
     let number = |set: &Value| set["metadata"]["annotations"][REVISION].as_str().and_then(|n| n.parse().ok()).unwrap_or(0);
     let found = fetch::objects(s, &sets, &filter).await?;
     let mut found: Vec<(i64, Value)> = found.into_iter().filter(owned).map(|set| (number(&set), set)).collect();
-    found.sort_by_key(|(n, _)| *n);
+    found.order_by_key(|(n, _)| *n);
     Ok((object, found))
 }
 

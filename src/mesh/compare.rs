@@ -2,6 +2,7 @@
 
 use super::survey::{Cell, Group, MAX_CELLS, MAX_GROUPS, Probe, groups, look, probes, unregistered};
 use super::{Inputs, Model};
+use crate::base::order::Order;
 use crate::base::outcome::Outcome;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -106,7 +107,7 @@ pub fn compare(old: Side<'_>, new: Side<'_>, more: &[Probe]) -> Comparison {
             }
         }
     }
-    found.differences.sort_by_key(|d| d.change);
+    found.differences.order_by_key(|d| d.change);
     found
 }
 

@@ -6,6 +6,7 @@ mod candidates;
 use super::reach::{Ask, Client};
 use super::survey::{Cell, Group, groups};
 use super::{Cause, Inputs, Model};
+use crate::base::order::Order;
 use crate::base::outcome::{Outcome, Path};
 use std::collections::BTreeMap;
 
@@ -140,7 +141,7 @@ pub fn find_open(model: &Model, inputs: &Inputs<'_>, only: Option<&Client>) -> F
         }
     }
     let rank = |o: Opening| Opening::ALL.iter().position(|all| *all == o);
-    found.witnesses.sort_by_key(|w| (rank(w.opening), w.cause.object.to_string(), w.cause.field.to_string()));
+    found.witnesses.order_by_key(|w| (rank(w.opening), w.cause.object.to_string(), w.cause.field.to_string()));
     found
 }
 

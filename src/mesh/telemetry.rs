@@ -9,6 +9,7 @@ use super::compile::scope::{Base, Identity};
 use super::config::MeshConfig;
 use super::policy::attach::Target;
 use super::trace::log::Entry;
+use crate::base::order::Order;
 use crate::base::shared::Text;
 use crate::k8s::{Object, Snapshot};
 use crate::mesh::Cause;
@@ -82,7 +83,7 @@ impl Telemetries {
     /// Reads the resources of a moment.
     pub fn read(snapshot: &Snapshot, config: &MeshConfig) -> Telemetries {
         let mut all: Vec<&Arc<Object>> = snapshot.list("telemetry.istio.io", "Telemetry").collect();
-        all.sort_by_key(|o| (o.str_at(&["metadata", "creationTimestamp"]), o.name(), o.namespace()));
+        all.order_by_key(|o| (o.str_at(&["metadata", "creationTimestamp"]), o.name(), o.namespace()));
         let mut resources: BTreeMap<String, Vec<Arc<Object>>> = BTreeMap::new();
         for object in all {
             resources.entry(object.namespace().to_string()).or_default().push(object.clone());

@@ -2,6 +2,7 @@
 
 use super::report::{Accepted, Caught, Failure, Held, Removed, StepReport};
 use crate::author::bench::{Applied, Manner, World};
+use crate::base::order::Order;
 use crate::check::{all_met, checks_of};
 use crate::finding::{Finding, Verdict};
 use crate::lesson::model::{Action, CheckKind, Choice, Expected, Lesson, Mutant, Removal, Step, StepKind};
@@ -294,7 +295,7 @@ pub fn part_name(removal: &Removal) -> String {
 /// Findings on one line, those that are not met first.
 fn told(findings: &[Finding]) -> String {
     let mut sorted: Vec<&Finding> = findings.iter().collect();
-    sorted.sort_by_key(|finding| finding.verdict == Verdict::Met);
+    sorted.order_by_key(|finding| finding.verdict == Verdict::Met);
     let each = sorted.iter().map(|f| match f.verdict {
         Verdict::Met => format!("{} met", f.check),
         verdict => format!(

@@ -2,6 +2,7 @@
 
 use super::order;
 use super::scalar::{Style, style};
+use crate::base::order::Order;
 use serde_json::Value;
 
 /// Lines longer than this are folded at the next space, as libyaml does.
@@ -52,7 +53,7 @@ impl Writer {
 
     fn mapping(&mut self, map: &serde_json::Map<String, Value>, at: usize) {
         let mut members: Vec<(&String, &Value)> = map.iter().collect();
-        members.sort_by(|a, b| order::keys(a.0, b.0));
+        members.order_by(|a, b| order::keys(a.0, b.0));
         for (key, value) in members {
             self.indent(at);
             self.key(key);

@@ -1,6 +1,7 @@
 //! The files to analyze: operands, folders with all below them, `-`.
 
 use crate::base::io::{Io, Stream};
+use crate::base::order::Order;
 use crate::istioctl::{Stop, read_stdin};
 use std::io::ErrorKind;
 
@@ -55,7 +56,7 @@ fn folder(io: &mut Io, name: &str, names: Vec<String>, depth: usize, found: &mut
         return Err(Stop::failed(format!("{name}: folders are nested deeper than {MAX_DEPTH}")));
     }
     let mut names = names;
-    names.sort_by(|a, b| a.trim_end_matches('/').cmp(b.trim_end_matches('/')));
+    names.order_by(|a, b| a.trim_end_matches('/').cmp(b.trim_end_matches('/')));
     for child in names {
         let path = if name == "." { child.clone() } else { format!("{}/{child}", name.trim_end_matches('/')) };
         match path.strip_suffix('/') {

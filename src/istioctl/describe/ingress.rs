@@ -2,6 +2,7 @@
 
 use super::{Desk, rules, selects, services};
 use crate::base::io::Io;
+use crate::base::order::Order;
 use crate::istioctl::Stop;
 use crate::k8s::Object;
 use std::collections::BTreeSet;
@@ -108,7 +109,7 @@ async fn gateways(
         if found.is_empty() {
             continue;
         }
-        found.sort_by_key(|door| door.address());
+        found.order_by_key(|door| door.address());
         io.say(super::LINE);
         found.iter().for_each(|door| exposed(io, door));
         rules::virtual_service(desk, io, 0, route, subject.service, subject.rule, subject.owners);

@@ -2,6 +2,7 @@
 
 use super::{Desk, selects};
 use crate::base::io::Io;
+use crate::base::order::Order;
 use crate::istioctl::Stop;
 use crate::k8s::Object;
 use serde_json::Value;
@@ -22,7 +23,7 @@ pub async fn authentication(desk: &Desk<'_>, io: &mut Io, namespace: &str, pod: 
     all.retain(|pa| selects(pa.at(&["spec", "selector", "matchLabels"]), &labels));
     let oldest = |test: &dyn Fn(&Object) -> bool| {
         let mut found: Vec<&Object> = all.iter().filter(|pa| test(pa)).collect();
-        found.sort_by_key(|pa| pa.str_at(&["metadata", "creationTimestamp"]).to_string());
+        found.order_by_key(|pa| pa.str_at(&["metadata", "creationTimestamp"]).to_string());
         found.first().copied()
     };
     let whole = |pa: &Object| pa.at(&["spec", "selector", "matchLabels"]).as_object().is_none_or(|l| l.is_empty());

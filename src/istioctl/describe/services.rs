@@ -2,6 +2,7 @@
 
 use super::{Desk, LINE, ingress, named, rules};
 use crate::base::io::Io;
+use crate::base::order::Order;
 use crate::istioctl::Stop;
 use crate::istioctl::proxy_config::dump::{Dump, at, list, text};
 use crate::k8s::Object;
@@ -200,14 +201,14 @@ pub fn destination_rule(dump: &Dump, service: &Object, port: u64) -> Option<(Str
 pub fn virtual_service(dump: &Dump, service: &Object, port: u64) -> Option<(String, String)> {
     let section = dump.section("RoutesConfigDump").ok()?;
     let mut configs: Vec<&Value> = list(section, "dynamic_route_configs").map(|r| at(r, "route_config")).collect();
-    configs.sort_by_key(|config| text(config, "name").to_string());
+    configs.order_by_key(|config| text(config, "name").to_string());
     for config in configs {
         let name = text(config, "name");
         if name != port.to_string() && !name.starts_with("http.") && !name.starts_with("https.") {
             continue;
         }
         let mut hosts: Vec<&Value> = list(config, "virtual_hosts").collect();
-        hosts.sort_by_key(|host| text(host, "name").to_string());
+        hosts.order_by_key(|host| text(host, "name").to_string());
         for host in hosts {
             if let Some(route) = list(host, "routes").find(|route| leads_to(route, host, service, port)) {
                 return object_of(made_by(route), "virtual-service");

@@ -2,6 +2,7 @@
 
 use super::{Ask, Parsed};
 use crate::base::io::Io;
+use crate::base::order::Order;
 use crate::base::yaml;
 use crate::istioctl::{Context, Stop, api, forward, pods};
 
@@ -74,7 +75,7 @@ fn changes(text: &str, loggers: &str) -> Result<Vec<(String, &'static str)>, Sto
         changes.retain(|(name, _)| name != logger);
         changes.push((logger.to_string(), wanted));
     }
-    changes.sort_by_key(|(name, _)| (name != ALL, name.clone()));
+    changes.order_by_key(|(name, _)| (name != ALL, name.clone()));
     Ok(changes)
 }
 

@@ -1,6 +1,7 @@
 //! Containers, volumes and tolerations: what pods and pod templates share.
 
 use super::text::{Page, each, or_none};
+use crate::base::order::Order;
 use crate::kubectl::print::{scalar, time};
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -214,7 +215,7 @@ fn field(pod: &Value, path: &str) -> String {
 
 fn mounts(page: &mut Page, container: &Value) {
     let mut list: Vec<&Value> = each(&container["volumeMounts"]).iter().collect();
-    list.sort_by_key(|m| scalar(&m["mountPath"]));
+    list.order_by_key(|m| scalar(&m["mountPath"]));
     let none = if list.is_empty() { "\t<none>" } else { "" };
     page.line(2, &format!("Mounts:{none}"));
     for mount in list {
@@ -303,7 +304,7 @@ fn volume_lines(volume: &Value) -> Vec<String> {
 /// `Tolerations:`.
 pub fn tolerations(page: &mut Page, title: &str, list: &Value) {
     let mut list: Vec<&Value> = each(list).iter().collect();
-    list.sort_by_key(|t| scalar(&t["key"]));
+    list.order_by_key(|t| scalar(&t["key"]));
     let text = |t: &&Value| {
         let mut out = scalar(&t["key"]);
         for (sign, field) in [('=', "value"), (':', "effect")] {

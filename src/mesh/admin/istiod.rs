@@ -1,6 +1,7 @@
 //! istiod's debug pages, as far as the model knows what they show (Istio: pilot/pkg/xds/debug.go).
 
 use super::{Page, Push, bootstrap, dump};
+use crate::base::order::Order;
 use crate::base::yaml;
 use crate::k8s::Object;
 use crate::mesh::{Model, capture};
@@ -89,7 +90,7 @@ fn connected(model: &Model) -> Vec<&Arc<Object>> {
         name.is_some_and(|name| all.any(|s| s["name"] == name && s["ready"] == true))
     };
     let mut pods: Vec<_> = model.snapshot().list("", "Pod").filter(ready).collect();
-    pods.sort_by_key(|pod| (pod.name().to_string(), pod.namespace().to_string()));
+    pods.order_by_key(|pod| (pod.name().to_string(), pod.namespace().to_string()));
     pods
 }
 

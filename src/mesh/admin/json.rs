@@ -2,6 +2,7 @@
 //! for each level), and as Go's istioctl does (lowerCamelCase, fields as declared; S: golang/protobuf jsonpb/encode.go).
 
 use super::fields::{Field, Kind, Message, TYPE_PREFIX, Times, of_url};
+use crate::base::order::Order;
 use serde_json::Value;
 use std::fmt::Write;
 
@@ -174,7 +175,7 @@ impl Writer<'_> {
         let there = |field: &'static Field| get(field).filter(|value| is_set(field, value)).map(|value| (field, value));
         let mut found: Vec<_> = message.places.iter().filter_map(|place| place.iter().find_map(there)).collect();
         if self.style == Style::Envoy {
-            found.sort_by_key(|(field, _)| field.number);
+            found.order_by_key(|(field, _)| field.number);
         }
         found
     }

@@ -12,6 +12,7 @@ mod tls;
 mod view;
 
 use super::{Context, Input, Level};
+use crate::base::order::Order;
 use crate::k8s::Object;
 pub(crate) use view::View;
 
@@ -119,7 +120,7 @@ pub fn findings(input: &Input<'_>, namespace: &str) -> Vec<Finding> {
         None => true,
     };
     all.retain(here);
-    all.sort_by(|a, b| (a.level, a.id, &a.object, &a.field, &a.text).cmp(&(b.level, b.id, &b.object, &b.field, &b.text)));
+    all.order_by(|a, b| (a.level, a.id, &a.object, &a.field, &a.text).cmp(&(b.level, b.id, &b.object, &b.field, &b.text)));
     all.dedup();
     all
 }

@@ -1,6 +1,7 @@
 //! Run-time conditions of a route (Istio: route.TranslateRouteMatch).
 
 use super::{put, some};
+use crate::base::order::Order;
 use crate::mesh::compile::rules::{UriMatch, ValueMatch};
 use crate::mesh::proxy::Matcher;
 use serde_json::{Value, json};
@@ -21,7 +22,7 @@ pub fn route_match(of: &Matcher) -> Value {
     }
     let mut headers: Vec<(&str, Value)> = of.headers.iter().map(|(n, m)| (n.as_str(), header(n, m, false))).collect();
     headers.extend(of.without_headers.iter().map(|(n, m)| (n.as_str(), header(n, m, true))));
-    headers.sort_by(|a, b| a.0.cmp(b.0));
+    headers.order_by(|a, b| a.0.cmp(b.0));
     let special = [(":method", &of.method), (":authority", &of.authority), (":scheme", &of.scheme)];
     headers.extend(special.iter().filter_map(|(n, m)| Some((*n, header(n, m.as_ref()?, false)))));
     put(&mut written, "headers", some(headers.into_iter().map(|(_, v)| v).collect()));

@@ -5,6 +5,7 @@ use super::edit::{Change, Edit};
 use super::guard::Guard;
 use super::pools::Pools;
 use super::{Answer, Question, Repair, Wish};
+use crate::base::order::Order;
 use crate::k8s::{Key, Object, Snapshot};
 use crate::mesh::{Cause, Model, Record, validate};
 use std::sync::Arc;
@@ -69,7 +70,7 @@ impl<'q> Search<'q> {
         if found.is_empty() {
             return Answer::Nothing { tried: self.question.tries - self.left };
         }
-        found.sort_by_key(|repair| repair.cost);
+        found.order_by_key(|repair| repair.cost);
         found.truncate(SHOWN);
         Answer::Repairs(found)
     }
@@ -81,7 +82,7 @@ impl<'q> Search<'q> {
         for candidate in &mut all {
             candidate.cost -= self.hinted(&candidate.edit).min(candidate.cost);
         }
-        all.sort_by_key(|candidate| candidate.cost);
+        all.order_by_key(|candidate| candidate.cost);
         all
     }
 
@@ -110,7 +111,7 @@ impl<'q> Search<'q> {
                 None => (),
             }
         }
-        promising.sort_by_key(|tried| (usize::MAX - tried.held, u32::MAX - tried.reach, tried.cost));
+        promising.order_by_key(|tried| (usize::MAX - tried.held, u32::MAX - tried.reach, tried.cost));
         promising.truncate(FIRSTS);
         (found, promising)
     }

@@ -3,6 +3,7 @@
 use super::attach::Target;
 use super::rules::{self, Chain, Dropped, Rule, Side, Term, Test};
 use super::values::holds;
+use crate::base::order::Order;
 use crate::k8s::Object;
 use crate::mesh::Cause;
 use crate::mesh::compile::scope::Identity;
@@ -200,7 +201,7 @@ impl Authorization {
         let http = attempt.http.is_some();
         let mut denying: Vec<(&Policy, &Rule)> =
             self.of(Action::Deny).flat_map(|p| p.on(http).rules.iter().map(move |r| (p, r))).collect();
-        denying.sort_by(|a, b| a.1.name.cmp(&b.1.name));
+        denying.order_by(|a, b| a.1.name.cmp(&b.1.name));
         for (policy, rule) in denying {
             match takes(rule, attempt) {
                 Some(false) => {}

@@ -1,5 +1,6 @@
 //! Which kinds there are: the built-in ones and those that CustomResourceDefinitions make.
 
+use crate::base::order::Order;
 use crate::k8s::kinds::{self, KindInfo};
 use crate::k8s::{Kind, Mark, Object, Snapshot};
 use crate::sandbox::api::crd::CustomKind;
@@ -191,7 +192,7 @@ pub fn groups(crds: &CrdCache) -> Vec<Group> {
         }
     }
     for (_, versions) in &mut groups {
-        versions.sort_by_key(|(version, _)| std::cmp::Reverse(priority(version)));
+        versions.order_by_key(|(version, _)| std::cmp::Reverse(priority(version)));
     }
     groups
 }

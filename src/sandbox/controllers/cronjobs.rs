@@ -6,6 +6,7 @@ use super::jobs::is_finished;
 use super::owners::{condition_is_true, controller_ref, event, number};
 use super::pods::{Children, is_open};
 use crate::base::clock::{Time, Zone};
+use crate::base::order::Order;
 use crate::k8s::{Object, Snapshot};
 use crate::sandbox::store::Change;
 use crate::sandbox::{Action, Controller};
@@ -106,7 +107,7 @@ fn forget(cron: &Object, jobs: &[&Arc<Object>]) -> Vec<Action> {
     for (condition, limit, default) in [("Complete", "successfulJobsHistoryLimit", 3), ("Failed", "failedJobsHistoryLimit", 1)] {
         let limit = number(cron, &["spec", limit], default).max(0) as usize;
         let mut ended: Vec<_> = jobs.iter().filter(|j| condition_is_true(j, condition) && !j.is_terminating()).collect();
-        ended.sort_by_key(|j| (j.str_at(&["status", "startTime"]).to_string(), j.name().to_string()));
+        ended.order_by_key(|j| (j.str_at(&["status", "startTime"]).to_string(), j.name().to_string()));
         let extra = ended.len().saturating_sub(limit);
         for job in ended.into_iter().take(extra) {
             actions.push(Action::Delete(job.key()));

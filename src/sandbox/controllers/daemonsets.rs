@@ -7,6 +7,7 @@ use super::owners::event;
 use super::pods::{Available, Children, available, free_names, from_template, is_open};
 use super::revisions::{self, History};
 use crate::base::clock::Time;
+use crate::base::order::Order;
 use crate::k8s::{Object, Snapshot};
 use crate::sandbox::store::Change;
 use crate::sandbox::{Action, Controller};
@@ -134,7 +135,7 @@ fn manage(state: &Snapshot, roll: &Roll<'_>) -> Vec<Action> {
         // Of several of one revision the oldest stays.
         for new in [true, false] {
             let mut same: Vec<_> = living.iter().filter(|p| roll.is_new(p) == new && failed.is_empty()).collect();
-            same.sort_by_key(|p| (p.str_at(&["metadata", "creationTimestamp"]).to_string(), p.name().to_string()));
+            same.order_by_key(|p| (p.str_at(&["metadata", "creationTimestamp"]).to_string(), p.name().to_string()));
             actions.extend(same.iter().skip(1).flat_map(|pod| delete(roll, pod)));
         }
     }

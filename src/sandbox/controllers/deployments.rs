@@ -5,6 +5,7 @@ mod status;
 use super::owners::{controlled, controller_ref, event, number};
 use super::pods::{Children, is_open, template_hash};
 use crate::base::clock::Time;
+use crate::base::order::Order;
 use crate::k8s::{Object, Snapshot};
 use crate::sandbox::store::Change;
 use crate::sandbox::{Action, Controller};
@@ -58,7 +59,7 @@ pub(super) struct Roll<'a> {
 impl<'a> Roll<'a> {
     fn of(sets: &Children<'a>, deployment: &'a Object) -> Roll<'a> {
         let mut sets = sets.under(deployment).to_vec();
-        sets.sort_by_key(|rs| revision(rs));
+        sets.order_by_key(|rs| revision(rs));
         let new = sets.iter().copied().find(|rs| same_template(rs, deployment));
         let old = sets.into_iter().filter(|rs| new.is_none_or(|n| n.name() != rs.name())).collect();
         Roll { deployment, new, old }

@@ -3,6 +3,7 @@
 use super::owners::{condition_is_true, event, is_active, number, status_write};
 use super::pods::{Available, Children, available, free_names, from_template, is_open};
 use crate::base::clock::Time;
+use crate::base::order::Order;
 use crate::k8s::{Object, Snapshot};
 use crate::sandbox::store::Change;
 use crate::sandbox::{Action, Controller};
@@ -68,7 +69,7 @@ fn step(state: &Snapshot, pods: &[&Arc<Object>], rs: &Object, now: Time) -> Vec<
 /// Which pods go first: not yet ready before ready, then the younger, then by name.
 fn spare<'a>(active: &[&'a Arc<Object>], count: usize) -> Vec<&'a Arc<Object>> {
     let mut pods = active.to_vec();
-    pods.sort_by(|a, b| {
+    pods.order_by(|a, b| {
         let ready = condition_is_true(a, "Ready").cmp(&condition_is_true(b, "Ready"));
         let age = b.str_at(&["metadata", "creationTimestamp"]).cmp(a.str_at(&["metadata", "creationTimestamp"]));
         ready.then(age).then(a.name().cmp(b.name()))

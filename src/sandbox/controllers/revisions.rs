@@ -2,6 +2,7 @@
 
 use super::owners::{controller_ref, number};
 use super::pods::{Children, template_hash};
+use crate::base::order::Order;
 use crate::k8s::{Object, Snapshot};
 use crate::sandbox::Action;
 use serde_json::{Value, json};
@@ -29,7 +30,7 @@ impl<'a> History<'a> {
     /// The revisions of `owner`.
     pub fn of(children: &Children<'a>, owner: &Object) -> History<'a> {
         let mut all = children.under(owner).to_vec();
-        all.sort_by_key(|r| revision(r));
+        all.order_by_key(|r| revision(r));
         let wanted = data(owner);
         let update = all.iter().rev().copied().find(|r| *r.at(&["data"]) == wanted);
         History { all, update }

@@ -5,6 +5,7 @@ mod preempt;
 use super::fit::{self, Misfit};
 use super::owners::{event, number, set_condition};
 use crate::base::clock::Time;
+use crate::base::order::Order;
 use crate::k8s::{Object, Snapshot};
 use crate::sandbox::store::Change;
 use crate::sandbox::{Action, Controller};
@@ -36,7 +37,7 @@ impl Controller for Scheduler {
         if waiting.is_empty() {
             return Vec::new();
         }
-        waiting.sort_by_key(|p| -number(p, &["spec", "priority"], 0));
+        waiting.order_by_key(|p| -number(p, &["spec", "priority"], 0));
         let mut nodes: BTreeMap<&str, Vec<&Arc<Object>>> = state.list("", "Node").map(|n| (n.name(), Vec::new())).collect();
         for pod in state.list("", "Pod").filter(|p| !is_over(p)) {
             if let Some(pods) = nodes.get_mut(pod.str_at(&["spec", "nodeName"])) {

@@ -7,6 +7,7 @@ use super::owners::{condition_is_true, event, number};
 use super::pods::{Available, Children, available, from_template, is_open};
 use super::revisions::{self, History};
 use crate::base::clock::Time;
+use crate::base::order::Order;
 use crate::k8s::{Object, Snapshot};
 use crate::sandbox::store::Change;
 use crate::sandbox::{Action, Controller};
@@ -82,7 +83,7 @@ fn step(state: &Snapshot, pods: &Children<'_>, kept: &Children<'_>, set: &Object
     };
     let mut roll = Roll { set, replicas: BTreeMap::new(), condemned: Vec::new(), current, update: update.clone(), now };
     let mut numbered: Vec<(i64, &Arc<Object>)> = pods.under(set).iter().filter_map(|p| Some((ordinal(set, p)?, *p))).collect();
-    numbered.sort_by_key(|(n, _)| -*n);
+    numbered.order_by_key(|(n, _)| -*n);
     for (n, pod) in numbered {
         match roll.ordinals().contains(&n) {
             true => drop(roll.replicas.insert(n, pod)),

@@ -2,6 +2,7 @@
 
 use super::{BACKOFF_MOST_MS, BACKOFF_MS, BURST, INDEX, Run, SOURCE, TRACKING, index};
 use crate::base::clock::Time;
+use crate::base::order::Order;
 use crate::k8s::{Object, Snapshot};
 use crate::sandbox::Action;
 use crate::sandbox::controllers::owners::{event, references};
@@ -56,7 +57,7 @@ pub fn manage(state: &Snapshot, run: &Run<'_>) -> Vec<Action> {
     };
     if active > wanted {
         let mut spare = run.active.clone();
-        spare.sort_by_key(|p| (p.str_at(&["status", "phase"]) == "Running", p.name().to_string()));
+        spare.order_by_key(|p| (p.str_at(&["status", "phase"]) == "Running", p.name().to_string()));
         return spare.iter().take((active - wanted) as usize).flat_map(|p| delete(run.job, p)).collect();
     }
     // podReplacementPolicy Failed: a going pod keeps its place until it has ended.

@@ -2,6 +2,7 @@
 
 use super::Nodes;
 use crate::base::clock::Time;
+use crate::base::order::Order;
 use crate::k8s::{Object, Snapshot};
 use crate::sandbox::Action;
 use crate::sandbox::controllers::fit;
@@ -24,7 +25,7 @@ pub fn victims<'a>(state: &Snapshot, pod: &Object, nodes: &Nodes<'a>) -> Option<
             return None;
         }
         // Those that can stay are put back, the highest priority first.
-        lower.sort_by_key(|p| (-number(p, &["spec", "priority"], 0), p.str_at(&["metadata", "creationTimestamp"])));
+        lower.order_by_key(|p| (-number(p, &["spec", "priority"], 0), p.str_at(&["metadata", "creationTimestamp"])));
         let mut gone = Vec::new();
         for other in lower {
             left.push(other);

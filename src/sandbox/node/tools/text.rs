@@ -2,6 +2,7 @@
 
 use super::Tool;
 use super::files::split;
+use crate::base::order::Order;
 
 /// The lines of all inputs; the exit code of reading them.
 fn lines(tool: &mut Tool<'_>, names: &[String]) -> (Vec<String>, i32) {
@@ -125,9 +126,9 @@ pub fn sort(tool: &mut Tool<'_>) -> i32 {
     };
     all.sort();
     if letters.contains('n') {
-        all.sort_by(|a, b| number(a).total_cmp(&number(b)));
+        all.order_by(|a, b| number(a).total_cmp(&number(b)));
     } else if letters.contains('f') {
-        all.sort_by_key(|line| line.to_lowercase());
+        all.order_by_key(|line| line.to_lowercase());
     }
     if letters.contains('u') {
         all.dedup();
