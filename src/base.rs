@@ -1,6 +1,7 @@
 //! What every room needs and nobody should write twice: time, seeds, YAML, text, limits, paths, the closed outcome vocabulary.
 
 pub mod clock;
+pub mod diff;
 pub mod duration;
 pub mod files;
 pub mod io;

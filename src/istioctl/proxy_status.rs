@@ -5,6 +5,7 @@ use super::args::{self, Flag, valued};
 use super::proxy_config::dump::{Dump, at, list, message, text};
 use super::{Context, Stop, api, forward, pods, table};
 use crate::base::clock::Time;
+use crate::base::diff;
 use crate::base::duration::human;
 use crate::base::io::Io;
 use crate::base::not_simulated;
@@ -180,9 +181,9 @@ async fn compare(context: &Context, io: &mut Io, operand: &str, parsed: &args::P
             continue;
         }
         io.say(&format!("{what} Don't Match{loaded}"));
-        let diff = similar::TextDiff::from_lines(&texts[0], &texts[1]);
         let (from, to) = (format!("Istiod {what}"), format!("Envoy {what}"));
-        io.say(&diff.unified_diff().context_radius(7).header(&from, &to).to_string());
+        let shown = diff::Shown { around: 7, names: Some((&from, &to)), tells_end: true };
+        io.say(&diff::unified(&texts[0], &texts[1], shown));
     }
     Ok(())
 }

@@ -6,9 +6,9 @@ use super::flags::{Flag, Parsed, Takes, flag, short};
 use super::manifest::{self, Item};
 use super::print::output::without_managed_fields;
 use super::session::{APPLY, Ask, MERGE, STRATEGIC, Session};
+use crate::base::diff::{Shown, unified};
 use crate::base::yaml;
 use serde_json::{Value, json};
-use similar::TextDiff;
 
 pub const FLAGS: &[Flag] = &[
     short("selector", 'l', Takes::Text, "only objects of the manifests with these labels"),
@@ -129,9 +129,8 @@ fn one(s: &Session<'_>, item: &Item, live: &Value, merged: &Value) -> String {
     };
     let file = format!("{version}.{}.{}.{}", item.resource.kind, item.namespace, item.name());
     let now = s.now().rfc3339_micro().replace('T', " ").replace('Z', "000 +0000");
-    let diff = TextDiff::from_lines(&old, &new);
     let mut out = format!("diff -u -N LIVE/{file} MERGED/{file}\n--- LIVE/{file}\t{now}\n+++ MERGED/{file}\t{now}\n");
-    out += &diff.unified_diff().context_radius(3).missing_newline_hint(false).to_string();
+    out += &unified(&old, &new, Shown { around: 3, names: None, tells_end: false });
     out
 }
 

@@ -3,6 +3,7 @@
 use super::expect::Named;
 use super::text::{listed, row};
 use super::world::World;
+use crate::base::diff;
 use crate::base::yaml;
 use crate::k8s::Object;
 use crate::mesh::Record;
@@ -122,6 +123,5 @@ fn plain(object: &Object) -> String {
 }
 
 fn unified(before: &str, after: &str, name: &str) -> String {
-    let diff = similar::TextDiff::from_lines(before, after);
-    diff.unified_diff().context_radius(3).header(name, name).to_string()
+    diff::unified(before, after, diff::Shown { around: 3, names: Some((name, name)), tells_end: true })
 }

@@ -4,6 +4,7 @@ use super::edit::{Change, Edit};
 use super::path::{Path, Seg, leaves, places};
 use super::pools::{Pool, Pools};
 use super::table;
+use crate::base::diff;
 use crate::k8s::{Object, Snapshot};
 use crate::mesh::Options;
 use serde_json::{Value, json};
@@ -320,7 +321,5 @@ fn distance(from: &Value, to: &Value) -> u32 {
     if a.len().max(b.len()) > COMPARED {
         return 25;
     }
-    let changes = similar::TextDiff::from_chars(a.as_str(), b.as_str());
-    let ratio = changes.ratio();
-    5 + (20.0 * (1.0 - ratio)) as u32
+    5 + (20.0 * (1.0 - diff::likeness(&a, &b))) as u32
 }

@@ -1,6 +1,7 @@
 //! The values that a mesh itself offers for its fields.
 
 use super::Wish;
+use crate::base::diff;
 use crate::k8s::{Object, Snapshot};
 use crate::mesh::compile::registry::service_selects;
 use crate::mesh::{Options, capture};
@@ -190,7 +191,7 @@ const LEAVES: usize = 400;
 fn like(host: &str, text: &str) -> bool {
     let short = text.len().abs_diff(host.len()) <= 3 && text.len() < 300;
     let domain = host.split_once('.').map_or(host, |(_, domain)| domain);
-    text.ends_with(domain) || (short && similar::TextDiff::from_chars(host, text).ratio() > 0.85)
+    text.ends_with(domain) || (short && diff::likeness(host, text) > 0.85)
 }
 
 fn note<T: PartialEq>(list: &mut Vec<T>, value: T) {
