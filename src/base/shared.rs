@@ -60,6 +60,7 @@ impl Text {
         usize::try_from(n).ok().and_then(|i| SMALL.get(i)).map_or_else(|| n.to_string().into(), |text| Text::fixed(text))
     }
 
+    #[inline]
     pub fn as_str(&self) -> &str {
         match &self.0 {
             Kept::Fixed(text) => text,
@@ -78,6 +79,7 @@ impl Default for Text {
 impl Deref for Text {
     type Target = str;
 
+    #[inline]
     fn deref(&self) -> &str {
         self.as_str()
     }
@@ -146,6 +148,7 @@ impl fmt::Debug for Text {
 impl Eq for Text {}
 
 impl PartialEq for Text {
+    #[inline]
     fn eq(&self, other: &Text) -> bool {
         self.as_str() == other.as_str()
     }

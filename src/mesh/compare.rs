@@ -1,6 +1,6 @@
 //! Two worlds side by side: what became allowed or denied, what takes another way, what is decided by something else.
 
-use super::survey::{Cell, Group, MAX_CELLS, MAX_GROUPS, Probe, groups, look, probes, unregistered};
+use super::survey::{Cell, Found, Group, MAX_CELLS, MAX_GROUPS, Probe, cell, groups, probes, unregistered};
 use super::{Inputs, Model};
 use crate::base::order::Order;
 use crate::base::outcome::Outcome;
@@ -93,12 +93,17 @@ pub fn compare(old: Side<'_>, new: Side<'_>, more: &[Probe]) -> Comparison {
     names.truncate(MAX_GROUPS);
     requests.truncate(room);
     let mut found = Comparison { differences: Vec::new(), clients: names.len(), requests: requests.len(), cut, unknown: false };
+    let pods = |(model, _): Side<'_>, groups: &BTreeMap<String, Group>| -> Vec<Option<Found>> {
+        names.iter().map(|name| groups.get(*name).map(|g| g.client.find(model.snapshot()))).collect()
+    };
+    let (pods_before, pods_after) = (pods(old, &before), pods(new, &after));
     for probe in &requests {
-        for name in &names {
-            let side = |(model, inputs): Side<'_>, groups: &BTreeMap<String, Group>| {
-                groups.get(*name).map(|g| look(model, inputs, &g.client, &probe.ask))
+        let request = probe.ask.request();
+        for (i, name) in names.iter().enumerate() {
+            let side = |(model, inputs): Side<'_>, pods: &[Option<Found>]| {
+                pods[i].as_ref().map(|pod| cell(model, inputs, pod, &request))
             };
-            let (was, is) = (side(old, &before), side(new, &after));
+            let (was, is) = (side(old, &pods_before), side(new, &pods_after));
             let unknown = |cell: &Option<Cell>| cell.as_ref().is_some_and(|c| c.outcome == Outcome::NotModelled);
             found.unknown |= unknown(&was) || unknown(&is);
             if let Some(change) = Change::between(was.as_ref(), is.as_ref()) {

@@ -8,6 +8,7 @@ use super::compile::touched::Touched;
 use super::compile::update::{Change, Touches, touches};
 use super::config::MeshConfig;
 use super::proxy::{EndpointHost, Proxy};
+use super::resolve::Asker;
 use super::trace::{self, Place, burst};
 use super::versions;
 use super::{Cause, Facts, Record, Trace, resolve};
@@ -255,7 +256,12 @@ impl Model {
 
     /// What the pod's resolver answers for a name: search domains, cluster zone, then the public DNS.
     pub fn resolve(&self, pod: &Object, name: &str, outside: &Outside) -> DnsAnswer {
-        resolve::resolve(&self.inner.snapshot, pod.namespace(), pod, name, outside)
+        resolve::resolve(&self.inner.snapshot, Asker::pod(pod), name, outside)
+    }
+
+    /// The same for a pod that was read before.
+    pub fn resolve_for(&self, who: &Resident, name: &str, outside: &Outside) -> DnsAnswer {
+        resolve::resolve(&self.inner.snapshot, Asker::resident(who), name, outside)
     }
 
     /// Whether a name, as this pod resolves it, leads to the pod at an address.

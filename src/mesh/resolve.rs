@@ -1,6 +1,7 @@
 //! The pod's resolver: search domains, the cluster's zone, then the public DNS.
 
 use super::compile::registry;
+use super::model::resident::Resident;
 use crate::k8s::{Object, Snapshot};
 use crate::outside::Outside;
 use crate::outside::answer::lower;
@@ -8,13 +9,34 @@ use crate::outside::wire::DnsAnswer;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// What the resolver of a pod in this namespace answers.
-pub fn resolve(snapshot: &Snapshot, namespace: &str, own: &Object, name: &str, outside: &Outside) -> DnsAnswer {
+/// Who asks.
+#[derive(Debug, Clone, Copy)]
+pub struct Asker<'a> {
+    pub namespace: &'a str,
+    pub name: &'a str,
+    pub ip: Option<IpAddr>,
+}
+
+impl<'a> Asker<'a> {
+    /// A pod as its object has it.
+    pub fn pod(pod: &'a Object) -> Asker<'a> {
+        Asker { namespace: pod.namespace(), name: pod.name(), ip: pod.str_at(&["status", "podIP"]).parse().ok() }
+    }
+
+    /// A pod that was read before.
+    pub fn resident(who: &'a Resident) -> Asker<'a> {
+        Asker { namespace: &who.namespace, name: &who.name, ip: who.ip }
+    }
+}
+
+/// What the resolver of a pod answers.
+pub fn resolve(snapshot: &Snapshot, asker: Asker<'_>, name: &str, outside: &Outside) -> DnsAnswer {
+    let namespace = asker.namespace;
     let name = &*lower(name);
     if let Some(ip) = literal(name) {
         return found(name, vec![ip]);
     }
-    if let Some(answer) = hosts_file(own, name) {
+    if let Some(answer) = hosts_file(asker, name) {
         return answer;
     }
     let absolute = name.ends_with('.');
@@ -44,10 +66,10 @@ fn literal(name: &str) -> Option<IpAddr> {
     may_be.then(|| name.parse().ok()).flatten()
 }
 
-fn hosts_file(own: &Object, name: &str) -> Option<DnsAnswer> {
+fn hosts_file(own: Asker<'_>, name: &str) -> Option<DnsAnswer> {
     let ip = match name {
-        "localhost" => "127.0.0.1".parse().ok()?,
-        _ if name == own.name() => own.str_at(&["status", "podIP"]).parse().ok()?,
+        "localhost" => IpAddr::from([127, 0, 0, 1]),
+        _ if name == own.name => own.ip?,
         _ => return None,
     };
     Some(DnsAnswer::Addresses { canonical: name.to_string(), addresses: vec![ip] })

@@ -6,9 +6,12 @@ use super::compile::registry::{From, Protocol, Service, ServicePort};
 use super::reach::{Ask, Client, client};
 use super::{Cause, Inputs, Model, Record, capture};
 use crate::base::outcome::{Outcome, Path};
+use crate::k8s::Object;
 use crate::mesh::trace::server::TLS_PORTS;
+use crate::outside::wire::Request;
 use names::{Names, dial};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Clients that are looked at.
 pub const MAX_GROUPS: usize = 500;
@@ -87,26 +90,29 @@ impl Survey {
         let cut = groups.len() > MAX_GROUPS || probes.len() > MAX_PROBES.min(room);
         groups.truncate(MAX_GROUPS);
         probes.truncate(MAX_PROBES.min(room));
-        let cells = probes.iter().map(|p| groups.iter().map(|g| look(model, inputs, &g.client, &p.ask)).collect()).collect();
+        let pods: Vec<Found> = groups.iter().map(|g| g.client.find(model.snapshot())).collect();
+        let row = |probe: &Probe| {
+            let request = probe.ask.request();
+            pods.iter().map(|pod| cell(model, inputs, pod, &request)).collect()
+        };
+        let cells = probes.iter().map(row).collect();
         Survey { groups, probes, cells, cut }
     }
 }
 
+/// A client's pod, or why there is none.
+pub type Found = Result<Arc<Object>, String>;
+
 /// What comes of one request of one client; a client that is not there and a request that cannot be made are not modelled.
-pub fn look(model: &Model, inputs: &Inputs<'_>, client: &Client, ask: &Ask) -> Cell {
-    let unknown = |text: &str| Cell {
-        outcome: Outcome::NotModelled,
-        path: Path::None,
-        status: None,
-        cause: Cause::new("default", "request", text),
-    };
-    let pod = match client.find(model.snapshot()) {
-        Ok(pod) => pod,
-        Err(sentence) => return unknown(&sentence),
-    };
-    match ask.request() {
-        Ok(request) => Cell::of(&model.trace(&pod, &request, inputs).record),
-        Err(sentence) => unknown(&sentence),
+pub fn cell(model: &Model, inputs: &Inputs<'_>, pod: &Found, request: &Result<Request, String>) -> Cell {
+    match (pod, request) {
+        (Ok(pod), Ok(request)) => Cell::of(&model.trace(pod, request, inputs).record),
+        (Err(sentence), _) | (_, Err(sentence)) => Cell {
+            outcome: Outcome::NotModelled,
+            path: Path::None,
+            status: None,
+            cause: Cause::new("default", "request", sentence),
+        },
     }
 }
 

@@ -39,6 +39,9 @@ use wire::{Connection, Draw, Got, Layer, Message, What, Wire};
 /// How many proxies one request may pass before it counts as a loop.
 pub const MAX_HOPS: usize = 8;
 
+/// How many proxies most requests pass at most: a sidecar and a gateway.
+const USUAL: usize = 2;
+
 /// A line that a proxy will write, with the hop it belongs to.
 #[derive(Debug)]
 pub struct Written {
@@ -214,8 +217,8 @@ pub fn among(model: &Model, pod: &Object, request: &Request, inputs: &Inputs<'_>
         client: pod,
         who: model.resident(pod),
         intended: bare_text(&authority),
-        hops: Vec::new(),
-        written: Vec::new(),
+        hops: Vec::with_capacity(USUAL),
+        written: Vec::with_capacity(USUAL),
         patched: Vec::new(),
         path: Path::None,
         tls: if request.scheme == Scheme::Https { TlsBy::Client } else { TlsBy::None },
@@ -260,7 +263,7 @@ fn dial_address(ctx: &Ctx<'_>, request: &Request) -> Result<IpAddr, Unresolved> 
     if let Some(cause) = firewall::blocks_names(ctx.model, ctx.client, &request.host) {
         return Err((DnsAnswer::TimedOut, Some(cause)));
     }
-    match ctx.model.resolve(ctx.client, &request.host, ctx.inputs.outside) {
+    match ctx.model.resolve_for(&ctx.who, &request.host, ctx.inputs.outside) {
         DnsAnswer::Addresses { addresses, .. } if !addresses.is_empty() => Ok(addresses[0]),
         answer => Err((answer, None)),
     }

@@ -8,6 +8,7 @@ use super::rules::{Match, VirtualService};
 use crate::base::shared::Text;
 use crate::mesh::Cause;
 use crate::mesh::proxy::{EndpointHost, Filter, FilterChain, Listener, Transport, Weighted};
+use crate::outside::answer::lower;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
@@ -330,10 +331,10 @@ pub fn choose<'l>(listener: &'l Listener, seen: &Seen<'_>) -> Option<&'l FilterC
 
 /// How well a server-name pattern fits: exact over long wildcard over short; `*` fits least.
 fn sni_fit(pattern: &str, sni: &str) -> Option<usize> {
-    let sni = sni.to_ascii_lowercase();
+    let sni = lower(sni);
     match pattern.strip_prefix('*') {
         Some("") => Some(0),
         Some(suffix) => (sni.len() > suffix.len() && sni.ends_with(suffix)).then_some(suffix.len()),
-        None => (sni == pattern.to_ascii_lowercase()).then_some(usize::MAX),
+        None => sni.eq_ignore_ascii_case(pattern).then_some(usize::MAX),
     }
 }

@@ -125,7 +125,9 @@ pub fn path(value: &str) -> Text {
 /// escapes undone, dot segments resolved, the query left alone. `None`: it is so
 /// already.
 pub fn normal(path: &str) -> Option<String> {
-    if !path.contains('\\') && !path.contains('%') && !path.contains("/.") {
+    let bytes = path.as_bytes();
+    let dotted = || bytes.windows(2).any(|pair| pair == b"/.");
+    if !bytes.iter().any(|b| matches!(b, b'\\' | b'%')) && !dotted() {
         return None;
     }
     let (path, query) = path.split_at(path.find('?').unwrap_or(path.len()));

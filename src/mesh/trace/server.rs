@@ -18,7 +18,7 @@ use crate::outside::wire::{DnsAnswer, HttpVersion, Response};
 use crate::outside::{OriginFault, Outside};
 use serde_json::Value;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// A connection to a gateway's pod.
 pub fn gateway(ctx: &mut Ctx<'_>, who: &Arc<Resident>, connection: Connection, wire: Wire) -> Got {
@@ -74,8 +74,8 @@ pub fn gateway(ctx: &mut Ctx<'_>, who: &Arc<Resident>, connection: Connection, w
         }
     }
     ctx.depth += 1;
-    let got = match (&chain.filter, wire.http.clone()) {
-        (Filter::Http(_), _) if !wire.layers.is_empty() => {
+    let got = match &chain.filter {
+        Filter::Http(_) if !wire.layers.is_empty() => {
             let details = "http1.codec_error".into();
             let entry =
                 Entry { protocol: "HTTP/1.1", code: 400, flags: "DPE".into(), details, sent: 11, sni: Text::default(), ..entry };
@@ -83,11 +83,11 @@ pub fn gateway(ctx: &mut Ctx<'_>, who: &Arc<Resident>, connection: Connection, w
             let what = What::Tls { depth: 0, why: TlsWhy::WrongVersion };
             Got::end(what, Outcome::ProtocolMismatch, At::Gateway, chain.cause.clone()).after(1)
         }
-        (Filter::Http(config), Some(message)) => {
-            http::hop(ctx, &http::At { place: &place, hop, connection, sni: ended, principal, config }, message)
-        }
-        (Filter::Http(_), None) => Got::end(What::Closed, Outcome::ProtocolMismatch, At::Gateway, chain.cause.clone()),
-        (Filter::Tcp(to), _) => {
+        Filter::Http(config) => match wire.http {
+            Some(message) => http::hop(ctx, &http::At { place: &place, hop, connection, sni: ended, principal, config }, message),
+            None => Got::end(What::Closed, Outcome::ProtocolMismatch, At::Gateway, chain.cause.clone()),
+        },
+        Filter::Tcp(to) => {
             let at = tcp::At { place: &place, hop, connection, sni, principal, chain, inspected: true };
             tcp::hop(ctx, &at, to, wire)
         }
@@ -261,11 +261,11 @@ fn delivered(ctx: &Ctx<'_>, pod: Option<&Object>, ip: IpAddr) -> Outcome {
         Some(site) => site.serves(&ctx.intended) || site.certified_for(&ctx.intended),
         None => pod.is_none() && outside.is_assumed(),
     };
-    let literal = ctx.intended.parse::<IpAddr>().ok();
+    let literal = || ctx.intended.parse::<IpAddr>().ok();
     // A name of the cluster may also lead outside: ExternalName, endpoints kept by hand.
     let inside = || pod.is_some() || !matches!(outside.resolve(&ctx.intended), DnsAnswer::Addresses { .. });
     let by_service = || inside() && ctx.model.leads_to(ctx.client, &ctx.intended, ip, outside);
-    match meant || literal == Some(ip) || by_service() {
+    match meant || literal() == Some(ip) || by_service() {
         true => Outcome::Delivered,
         false => Outcome::DeliveredElsewhere,
     }
@@ -392,9 +392,12 @@ pub const TLS_PORTS: [u16; 4] = [443, 6443, 8443, 9443];
 /// Ports on which it is taken to speak plain HTTP.
 pub const PLAIN_PORTS: [u16; 2] = [80, 8080];
 
+/// The cause of most deliveries in a mesh whose surroundings are not known.
+static ASSUMED: LazyLock<Cause> = LazyLock::new(|| Cause::new("default", "origin", "The origin is assumed to answer."));
+
 /// An origin that nobody looked at: it answers 200 to whatever is said to it in the way that is usual on its port.
 fn assumed(ctx: &mut Ctx<'_>, (ip, port): (IpAddr, u16), mut wire: Wire) -> Got {
-    let cause = Cause::new("default", "origin", "The origin is assumed to answer.");
+    let cause = ASSUMED.clone();
     if wire.layers.is_empty() && wire.http.is_some() && TLS_PORTS.contains(&port) {
         let text = format!("Plain HTTP came to port {port}, where an origin is assumed to speak TLS only.");
         let cause = sender(ctx, Cause::new("default", "origin", &text));

@@ -81,7 +81,7 @@ fn addresses(ctx: &Ctx<'_>, place: &Place, cluster: &Cluster) -> (Vec<(Target, u
                     missing = Missing::Blocked(cause);
                     continue;
                 }
-                if let DnsAnswer::Addresses { addresses, .. } = ctx.model.resolve(&place.who.pod, name, ctx.inputs.outside) {
+                if let DnsAnswer::Addresses { addresses, .. } = ctx.model.resolve_for(&place.who, name, ctx.inputs.outside) {
                     // LOGICAL_DNS keeps the first address of an answer, STRICT_DNS all of them.
                     let kept = if cluster.kind == ClusterKind::LogicalDns { 1 } else { usize::MAX };
                     all.extend(addresses.into_iter().take(kept).map(|ip| (at(ip, endpoint.mtls), weight)));
@@ -125,7 +125,7 @@ fn dynamic(ctx: &Ctx<'_>, place: &Place, cluster: &Cluster, asks: &Asks<'_>) -> 
         true => written.unwrap_or(if secure { 443 } else { 80 }),
         false => cluster.port,
     };
-    match ctx.model.resolve(&place.who.pod, &format!("{}.", bare_host(host).trim_end_matches('.')), ctx.inputs.outside) {
+    match ctx.model.resolve_for(&place.who, &format!("{}.", bare_host(host).trim_end_matches('.')), ctx.inputs.outside) {
         DnsAnswer::Addresses { addresses, .. } if !addresses.is_empty() => {
             Ok(Target { address: addresses[0], port, mtls: false })
         }

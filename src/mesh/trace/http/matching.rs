@@ -15,8 +15,12 @@ static GROUP: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\\(\d)").expect("a
 pub fn virtual_host<'c>(config: &'c RouteConfig, authority: &str) -> Option<&'c VirtualHost> {
     let dotted = authority.split(':').next().is_some_and(|h| h.ends_with('.'));
     let host = if dotted { format!("{}.", bare(authority)).into() } else { bare(authority) };
+    // Mostly one has the host itself. Should several, the last of them is taken, as below.
+    let exact = config.virtual_hosts.iter().rfind(|vh| vh.domains.iter().any(|d| *d == host));
+    if exact.is_some() {
+        return exact;
+    }
     let rank = |domain: &str| match domain {
-        d if d == host => Some((3, 0)),
         "*" => Some((0, 0)),
         d if d.starts_with('*') => (host.len() > d.len() - 1 && host.ends_with(&d[1..])).then_some((2, d.len())),
         d if d.ends_with('*') => host.starts_with(&d[..d.len() - 1]).then_some((1, d.len())),
