@@ -8,6 +8,7 @@ mod explain;
 mod explain_args;
 mod lessons;
 mod notes;
+mod open;
 mod run;
 mod sandbox;
 mod screen;
@@ -93,6 +94,7 @@ fn dispatch(argv: &[String]) -> End {
         Command::Lint(a) => lessons::lint(&a),
         Command::Learn(a) => learn::run(&a),
         Command::Notes(a) => notes::run(&a),
+        Command::Open(a) => open::run(&a),
         Command::Hint(a) => learn::hint(&a),
         Command::Check(a) => learn::check(&a),
         Command::Reset(a) => learn::reset(&a),

@@ -13,4 +13,5 @@ pub mod plain;
 pub mod headless;
 pub mod explain;
 pub mod open;
+pub mod share;
 pub mod visit;

@@ -10,10 +10,11 @@ pub mod history;
 pub mod judge;
 pub mod present;
 pub mod steps;
+pub mod story;
 pub mod transcript;
 mod wishes;
 
-pub use event::{Effect, Event, RecordId, Tag, Ticket, Wish};
+pub use event::{Effect, Event, RecordId, ResetScope, Tag, Ticket, Wish};
 pub use history::History;
 pub use steps::{StepRun, StepState};
 pub use transcript::Transcript;
@@ -58,6 +59,7 @@ pub enum Task {
     SetUp(usize),
     Solution(usize, How),
     Reset(usize),
+    Share,
 }
 
 /// A question to the learner that `confirmed: true` answers and [`Wish::Cancel`] withdraws.
@@ -65,7 +67,7 @@ pub enum Task {
 pub enum Ask {
     Solution,
     Skip,
-    Reset,
+    Reset(ResetScope),
 }
 
 /// One learner's run through one lesson.
@@ -233,6 +235,11 @@ impl Session {
                 }
             }
             Task::Reset(step) => self.reopened(step, effects),
+            Task::Share => {
+                let sentence = answer.unwrap_or_default();
+                self.transcript.say(Sort::Note, &sentence);
+                self.notice = Some(sentence);
+            }
         }
     }
 
@@ -250,7 +257,7 @@ impl Session {
         self.steps[from].started = true;
         self.ran.clear();
         self.shown = from;
-        self.notice = Some("Back at the start of this step.".into());
+        self.notice = Some(format!("Back at the start of step {}.", from + 1));
     }
 
     fn evaluated(&mut self, tag: Tag, findings: Vec<Finding>, effects: &mut Vec<Effect>) {

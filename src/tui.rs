@@ -5,6 +5,7 @@
 
 pub mod again;
 pub mod app;
+pub mod browser;
 pub mod command;
 pub mod editor;
 pub mod frame;
@@ -19,6 +20,7 @@ pub mod reading;
 pub mod scroll;
 pub mod terminal;
 pub mod theme;
+pub mod timeline;
 
 use crate::lesson::model::Lesson;
 use crate::progress::Summary;

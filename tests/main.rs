@@ -17,6 +17,7 @@ mod rows;
 mod screen;
 mod seed;
 mod serve;
+mod share;
 mod stream;
 mod timeline;
 mod validation;

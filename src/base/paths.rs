@@ -3,6 +3,16 @@
 use etcetera::BaseStrategy;
 use std::path::PathBuf;
 
+/// The folders whose names tell who the learner is, and what may stand for them in a file that is given away.
+pub fn private() -> Vec<(String, &'static str)> {
+    let mut found: Vec<(String, &'static str)> = Vec::new();
+    if let Ok(home) = etcetera::home_dir() {
+        found.push((home.display().to_string(), "~"));
+    }
+    found.push((Paths::from_environment().state().display().to_string(), "[state folder]"));
+    found
+}
+
 /// The folders of this program on this machine.
 #[derive(Debug, Clone)]
 pub struct Paths {

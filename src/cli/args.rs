@@ -21,6 +21,8 @@ pub struct Cli {
 pub enum Command {
     /// Take a lesson: on screen, or line by line with --plain
     Learn(Learn),
+    /// Go on from a file that `share` wrote, in a world of its own
+    Open(Open),
     /// Run a lesson by itself, applying each step's solution
     Run(Run),
     /// Prove lessons: every check fails untouched, passes with the solution, catches each mistake
@@ -95,6 +97,9 @@ pub struct Learn {
     /// Take as long as a real cluster would (image pulls, rollouts, deletion)
     #[arg(long)]
     pub real_time: bool,
+    /// Go on from a file that `share` wrote, in a world of its own
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["lesson", "from"])]
+    pub open: Option<PathBuf>,
     #[command(flatten)]
     pub from_dir: From,
 }
@@ -103,7 +108,8 @@ impl Default for Learn {
     /// What `learn` without any flag means.
     fn default() -> Learn {
         let (env, world) = ("sandbox".into(), "default".into());
-        Learn { lesson: None, plain: false, present: false, env, from: None, world, real_time: false, from_dir: From::default() }
+        let from_dir = From::default();
+        Learn { lesson: None, plain: false, present: false, env, from: None, world, real_time: false, open: None, from_dir }
     }
 }
 
@@ -117,6 +123,20 @@ pub struct Notes {
     /// Show the notes of the step that `learn --present` is at, in another terminal
     #[arg(long)]
     pub follow: bool,
+    #[command(flatten)]
+    pub from_dir: From,
+}
+
+#[derive(Debug, Args)]
+pub struct Open {
+    /// The file
+    pub file: PathBuf,
+    /// Line by line on standard input and output, without escapes
+    #[arg(long)]
+    pub plain: bool,
+    /// The name of the new world; made from the file's name by default
+    #[arg(long, value_name = "NAME")]
+    pub world: Option<String>,
     #[command(flatten)]
     pub from_dir: From,
 }

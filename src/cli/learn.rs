@@ -7,6 +7,7 @@ use crate::base::paths::Paths;
 use crate::finding::render;
 use crate::lab::open::{self, Opened, Wanted};
 use crate::lab::plain::{self, Console};
+use crate::lab::share::Shared;
 use crate::lesson::layout::{layout, text_of};
 use crate::lesson::model::Lesson;
 use crate::progress::{Entry, StepKey, Summary};
@@ -23,10 +24,16 @@ pub(super) fn run(a: &args::Learn) -> End {
     if !a.plain {
         return super::screen::run(a);
     }
-    let lesson = choose(a)?;
+    let shared = super::open::shared(a)?;
+    let lesson = match &shared {
+        Some((_, lesson, _)) => lesson.clone(),
+        None => choose(a)?,
+    };
     let from = a.from.as_deref().map(|step| lessons::step_index(&lesson, step)).transpose()?;
     let runtime = runtime()?;
-    let end = runtime.block_on(take_plain(a, lesson, from));
+    let world = shared.as_ref().map_or_else(|| a.world.clone(), |(_, _, world)| world.clone());
+    let shared = shared.map(|(shared, _, _)| shared);
+    let end = runtime.block_on(take_plain(a, lesson, from, (world, shared)));
     runtime.shutdown_timeout(std::time::Duration::from_millis(300));
     end
 }
@@ -40,13 +47,19 @@ pub(super) fn choose(a: &args::Learn) -> Result<Arc<Lesson>, Trouble> {
     all.into_iter().next().ok_or_else(|| Trouble::usage("there are no lessons in that folder"))
 }
 
-async fn take_plain(a: &args::Learn, lesson: Arc<Lesson>, from: Option<usize>) -> End {
+async fn take_plain(
+    a: &args::Learn,
+    lesson: Arc<Lesson>,
+    from: Option<usize>,
+    (world, shared): (String, Option<Arc<Shared>>),
+) -> End {
     let paths = Paths::from_environment();
     let wanted = Wanted {
         lesson,
-        world: a.world.clone(),
+        world,
         from,
         real_time: a.real_time,
+        shared,
         editor: editor().map(|editor| Arc::new(editor) as Arc<dyn Editor>),
         terminal: None,
     };

@@ -7,6 +7,7 @@ use crate::lab::driver::Driver;
 use crate::lab::open::{self, Opened, Wanted};
 use crate::lab::prompt::words::{self, Word};
 use crate::lab::prompt::{is_complete, reads_input};
+use crate::lab::share::Shared;
 use crate::lesson::model::Lesson;
 use crate::progress::{Journal, Summary};
 use crate::session::{Effect, Event, Wish};
@@ -27,7 +28,9 @@ const LAST: Duration = Duration::from_millis(300);
 pub(super) fn run(a: &args::Learn) -> End {
     tui::terminal::usable().map_err(Trouble::unavailable)?;
     let all = lessons::all(&a.from_dir)?;
+    let shared = super::open::shared(a)?;
     let asked = match &a.lesson {
+        _ if shared.is_some() => shared.as_ref().map(|(_, lesson, _)| lesson.id.clone()),
         Some(id) => Some(lessons::find(&a.from_dir, id)?.id.clone()),
         None => a.from.as_ref().and(all.first()).map(|lesson| lesson.id.clone()),
     };
@@ -40,11 +43,13 @@ pub(super) fn run(a: &args::Learn) -> End {
     let runtime = runtime()?;
     let (inbox, messages) = tui::inbox();
     signals(runtime.handle(), &inbox);
+    let world = shared.as_ref().map_or_else(|| a.world.clone(), |(_, _, world)| world.clone());
     let lab = Lab {
         handle: runtime.handle().clone(),
         lessons: all.clone(),
-        world: a.world.clone(),
+        world,
         real_time: a.real_time,
+        shared: shared.map(|(shared, ..)| shared),
         present: a.present,
     };
     let release = crate::mesh::versions::default_release();
@@ -75,17 +80,21 @@ struct Lab {
     world: String,
     real_time: bool,
     present: bool,
+    /// What somebody shared; its lesson begins there.
+    shared: Option<Arc<Shared>>,
 }
 
 impl Lab {
     fn open(&self, nth: usize, from: Option<usize>, size: (u16, u16), inbox: Inbox) {
         let (handle, lesson) = (self.handle.clone(), self.lessons[nth].clone());
         let (world, real_time, present) = (self.world.clone(), self.real_time, self.present);
+        let shared = self.shared.clone().filter(|shared| shared.lesson == lesson.id);
         let wanted = move |inbox: &Inbox| Wanted {
             lesson: lesson.clone(),
             world: world.clone(),
             from,
             real_time,
+            shared: shared.clone(),
             editor: Some(Arc::new(ScreenEditor(inbox.clone()))),
             terminal: Some(size),
         };

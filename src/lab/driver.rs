@@ -10,9 +10,11 @@ use crate::lab::desk::Desk;
 use crate::lab::env::Checkpoint;
 use crate::lab::ground::EnvGround;
 use crate::lab::prompt::{Prompt, Terminal};
+use crate::lab::share;
 use crate::lesson::model::Lesson;
 use crate::progress::{Entry, Journal};
 use crate::session::desk::{AskId, Request};
+use crate::session::story::Story;
 use crate::session::{Effect, Event, RecordId, Tag, Ticket};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -79,6 +81,7 @@ impl Driver {
             Effect::SetUp { ticket, step } => self.task(ticket, move |s| async move { s.set_up(step).await }),
             Effect::ApplySolution { ticket, step } => self.task(ticket, move |s| async move { s.solve(ticket, step).await }),
             Effect::Reset { ticket, step } => self.task(ticket, move |s| async move { s.reset(step).await }),
+            Effect::Share { ticket, file, story } => self.task(ticket, move |s| async move { s.share(&file, &story).await }),
             Effect::Evaluate { tag, step, answer, ran } => self.evaluate(tag, step, answer, ran),
             Effect::Forget { tag } => self.judging.remove(&tag).into_iter().for_each(|task| task.abort()),
             Effect::Record { id, entry } => self.record(id, entry),
@@ -198,6 +201,24 @@ impl Shared {
             }
         });
         (out, task)
+    }
+
+    /// Writes the file for somebody else; what was written, in a sentence.
+    async fn share(&self, file: &str, story: &Story) -> anyhow::Result<Option<String>> {
+        let prompt = &self.parts.prompt;
+        let (world, now, istio) = (prompt.env().whole().await?, prompt.env().now().await, prompt.env().istio());
+        let (story, files, name) = (story.clone(), prompt.files.clone(), file.to_string());
+        let work = move || {
+            let (bytes, taken) = share::write(share::Lab { story: &story, files: &*files, world, istio, now })?;
+            files.write(&name, &bytes).map_err(|error| anyhow::anyhow!("{name} could not be written: {error}"))?;
+            Ok::<_, anyhow::Error>((bytes.len(), taken))
+        };
+        let (size, taken) = tokio::task::spawn_blocking(work).await??;
+        let place = prompt.files.location().map_or(String::new(), |folder| format!(" in {}", folder.display()));
+        Ok(Some(format!(
+            "Wrote {file} ({} kB){place}. Secrets and home folders were left out ({taken} places). `egress-lab open {file}` goes on from here.",
+            size.div_ceil(1000)
+        )))
     }
 
     /// Makes the step's start: its set-up actions, then a mark to come back to.

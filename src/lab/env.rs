@@ -60,6 +60,10 @@ pub trait Environment: Send + Sync {
     fn keep(&self, _revision: u64) -> BoxFuture<'_, anyhow::Result<u64>> {
         Box::pin(async { bail!(NO_PAST) })
     }
+    /// Everything that another sandbox needs to go on from here; `null` on a cluster.
+    fn whole(&self) -> BoxFuture<'_, anyhow::Result<serde_json::Value>> {
+        Box::pin(async { Ok(serde_json::Value::Null) })
+    }
     /// Whether no transition (pod start, rollout) is pending. Always false on a cluster.
     fn settled(&self) -> BoxFuture<'_, bool>;
     /// Marks the present state.

@@ -7,8 +7,9 @@ use crate::base::paths::Paths;
 use crate::base::seed::Seed;
 use crate::lab::driver::{Driver, Parts};
 use crate::lab::env::Environment;
-use crate::lab::env::sandbox::{Refusal, Serve, Served, serve_new, serve_saved};
+use crate::lab::env::sandbox::{Refusal, Sandbox, Serve, Served, serve_new, serve_saved};
 use crate::lab::prompt::Prompt;
+use crate::lab::share::Shared;
 use crate::lab::start;
 use crate::lesson::model::Lesson;
 use crate::progress::Journal;
@@ -25,6 +26,8 @@ pub struct Wanted {
     /// Build the state before this step first.
     pub from: Option<usize>,
     pub real_time: bool,
+    /// Go on from what somebody shared, in a world that is new.
+    pub shared: Option<Arc<Shared>>,
     pub editor: Option<Arc<dyn Editor>>,
     /// Columns and rows of the output.
     pub terminal: Option<(u16, u16)>,
@@ -56,10 +59,22 @@ pub fn journal(paths: &Paths) -> Result<Journal, String> {
 pub async fn open(paths: &Paths, wanted: Wanted) -> anyhow::Result<Opened> {
     let mut notes = Vec::new();
     let (served, files) = world(paths, &wanted, &mut notes).await?;
-    let journal = journal(paths).map_err(|note| notes.push(note)).ok();
-    let summary = journal.as_ref().map(Journal::summary).unwrap_or_default();
-    let env: Arc<dyn Environment> = Arc::new(served.sandbox);
-    start::prepare(&env.client(), &wanted.lesson, &*files).await?;
+    // What somebody shared is not noted in one's own progress.
+    let journal = match &wanted.shared {
+        Some(_) => None,
+        None => journal(paths).map_err(|note| notes.push(note)).ok(),
+    };
+    let own = || journal.as_ref().map(Journal::summary).unwrap_or_default();
+    let summary = wanted.shared.as_ref().map_or_else(own, |shared| shared.summary());
+    let sandbox = match &wanted.shared {
+        Some(shared) => served.sandbox.imitating(&shared.istio),
+        None => served.sandbox,
+    };
+    match &wanted.shared {
+        Some(shared) => notes.extend(resume(&sandbox, shared, &wanted.lesson, &*files).await?),
+        None => start::prepare(&sandbox.client(), &wanted.lesson, &*files).await?,
+    }
+    let env: Arc<dyn Environment> = Arc::new(sandbox);
     if let Some(step) = wanted.from {
         env.rebuild(&wanted.lesson, step).await?;
     }
@@ -70,6 +85,21 @@ pub async fn open(paths: &Paths, wanted: Wanted) -> anyhow::Result<Opened> {
     let parts = Parts { lesson: wanted.lesson, prompt, seed: Seed::fresh(), journal, clock, terminal: wanted.terminal };
     let (driver, events) = Driver::new(parts);
     Ok(Opened { session, driver, events, notes, kubeconfig: served.kubeconfig, files })
+}
+
+/// Brings what somebody shared into a world and the lab's folder; what to know about it.
+async fn resume(sandbox: &Sandbox, shared: &Shared, lesson: &Lesson, files: &dyn Files) -> anyhow::Result<Vec<String>> {
+    match shared.world.is_null() {
+        true => bail!("that lab ran on a cluster: there is no world in the file to go on in"),
+        false => sandbox.take_over(shared.world.clone()).await?,
+    }
+    let mut notes = shared.notes(lesson);
+    for file in &shared.files {
+        if let Err(error) = files.write(&file.name, file.content.as_bytes()) {
+            notes.push(format!("a file of the lab could not be written: {error}"));
+        }
+    }
+    Ok(notes)
 }
 
 async fn world(paths: &Paths, wanted: &Wanted, notes: &mut Vec<String>) -> anyhow::Result<(Served, Arc<dyn Files>)> {

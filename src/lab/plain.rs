@@ -142,7 +142,7 @@ impl Plain {
             return Some(match (word, ask) {
                 ("y" | "yes", Ask::Solution) => Wish::Solution { confirmed: true },
                 ("y" | "yes", Ask::Skip) => Wish::Skip { confirmed: true },
-                ("y" | "yes", Ask::Reset) => Wish::Reset { confirmed: true },
+                ("y" | "yes", Ask::Reset(scope)) => Wish::Reset { scope, confirmed: true },
                 ("n" | "no", _) => Wish::Cancel,
                 _ => return None,
             });

@@ -14,7 +14,7 @@ use crate::kubectl;
 use crate::lab::desk::complete::Looker;
 use crate::lab::desk::timeline::{self, marks::Marks};
 use crate::lab::env::Environment;
-use crate::session::Wish;
+use crate::session::{ResetScope, Wish};
 use crate::shell::machine::{self, Call, CallInput, Limits, Machine, Shell, Step};
 use crate::shell::parse::{self, ErrorKind};
 use crate::shell::rules::Rules;
@@ -267,7 +267,14 @@ impl Prompt {
             Some(Word::Local(word)) => local::run(word, call, io, self).await,
             Some(Word::Wish(Wish::Solution { .. })) => ask(Wish::Solution { confirmed: confirmed(operands) }),
             Some(Word::Wish(Wish::Skip { .. })) => ask(Wish::Skip { confirmed: confirmed(operands) }),
-            Some(Word::Wish(Wish::Reset { .. })) => ask(Wish::Reset { confirmed: confirmed(operands) }),
+            Some(Word::Wish(Wish::Reset { .. })) => match reset_scope(operands) {
+                Some(scope) => ask(Wish::Reset { scope, confirmed: confirmed(operands) }),
+                None => usage(io, "reset [step|stage|lesson]: how far back; --yes to be asked no more."),
+            },
+            Some(Word::Share) => match operands {
+                [file] => ask(Wish::Share(file.clone())),
+                _ => usage(io, "share FILE: a name in the lab's folder; `egress-lab open FILE` goes on from there."),
+            },
             Some(Word::Wish(wanted)) => ask(wanted),
             Some(Word::Answer) if !operands.is_empty() => ask(Wish::Answer(operands.join(" "))),
             Some(Word::Glossary) => ask(Wish::Glossary(operands.join(" "))),
@@ -315,6 +322,16 @@ fn sentence(text: &str) -> Vec<u8> {
 
 fn confirmed(operands: &[String]) -> bool {
     operands.iter().any(|o| matches!(o.as_str(), "-y" | "--yes" | "yes"))
+}
+
+fn reset_scope(operands: &[String]) -> Option<ResetScope> {
+    let mut scopes = operands.iter().map(String::as_str).filter(|o| !matches!(*o, "-y" | "--yes" | "yes"));
+    match (scopes.next(), scopes.next()) {
+        (None | Some("step"), None) => Some(ResetScope::Step),
+        (Some("stage"), None) => Some(ResetScope::Stage),
+        (Some("lesson" | "all"), None) => Some(ResetScope::Lesson),
+        _ => None,
+    }
 }
 
 fn usage(io: &mut Io, sentence: &str) -> i32 {

@@ -2,6 +2,7 @@
 //! session can be logged and replayed.
 
 use super::desk::{Answer, AskId, Request};
+use super::story::Story;
 use crate::base::io::{Input, Stream};
 use crate::finding::{Finding, Ran};
 use crate::progress::{Entry, Sure};
@@ -79,14 +80,36 @@ pub enum Wish {
     Solution { confirmed: bool },
     /// Apply the solution and mark the step skipped. Asks first unless `confirmed`.
     Skip { confirmed: bool },
-    /// Put the world back to the step's start. Asks first unless `confirmed`.
-    Reset { confirmed: bool },
+    /// Put the world back to the start of the step, its stage or the lesson. Asks first unless `confirmed`.
+    Reset { scope: ResetScope, confirmed: bool },
+    /// Write a file with which somebody else can go on from here.
+    Share(String),
     /// Withdraw a question, or interrupt what runs.
     Cancel,
     /// Empty the scrollback.
     Clear,
     /// Leave. Progress is on disk already.
     Quit,
+}
+
+/// How far back a reset goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResetScope {
+    Step,
+    /// To the start of the first step of the step's stage.
+    Stage,
+    Lesson,
+}
+
+impl ResetScope {
+    /// For sentences: `this step`.
+    pub fn word(self) -> &'static str {
+        match self {
+            ResetScope::Step => "this step",
+            ResetScope::Stage => "this stage",
+            ResetScope::Lesson => "the whole lesson",
+        }
+    }
 }
 
 /// What the driver is to do. Each answered as its comment says.
@@ -104,6 +127,8 @@ pub enum Effect {
     ApplySolution { ticket: Ticket, step: usize },
     /// Bring the world back to the step's start; answered by `Done`.
     Reset { ticket: Ticket, step: usize },
+    /// Write the file for somebody else; answered by `Done`, whose answer is what was written, in a sentence.
+    Share { ticket: Ticket, file: String, story: Box<Story> },
     /// Judge a step; answered by `Evaluated` or `EvaluationFailed` with the tag. `ran`: the lines run in the step so far.
     Evaluate { tag: Tag, step: usize, answer: Option<String>, ran: Vec<Ran> },
     /// Give up an evaluation whose answer is no longer wanted; needs no answer.

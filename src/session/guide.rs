@@ -21,6 +21,7 @@ impl Session {
                 Task::SetUp(_) => "The lab is preparing the step; it takes a moment.".into(),
                 Task::Solution(..) => "The lab is applying the solution; it takes a moment.".into(),
                 Task::Reset(_) => "The lab is putting the world back; it takes a moment.".into(),
+                Task::Share => "The lab is writing the file; it takes a moment.".into(),
             };
         }
         if self.is_judging() {
@@ -39,7 +40,7 @@ impl Session {
         let what = match self.asking? {
             Ask::Solution => "applies the solution",
             Ask::Skip => "applies the solution and goes on",
-            Ask::Reset => "puts the world back",
+            Ask::Reset(_) => "puts the world back",
         };
         Some(format!("The lab waits for a yes or no: y {what}, n leaves everything as it is."))
     }

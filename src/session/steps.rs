@@ -54,6 +54,16 @@ impl StepRun {
         StepRun { state, started, attempts, hints, guess, ..StepRun::default() }
     }
 
+    /// How it came to be done.
+    pub fn done(&self) -> Option<How> {
+        match self.state {
+            StepState::Passed => Some(How::Own),
+            StepState::Assisted => Some(How::Assisted),
+            StepState::Skipped => Some(How::Skipped),
+            StepState::NotStarted | StepState::Active => None,
+        }
+    }
+
     /// Passed, assisted or skipped.
     pub fn is_done(&self) -> bool {
         matches!(self.state, StepState::Passed | StepState::Assisted | StepState::Skipped)

@@ -262,7 +262,7 @@ fn a_reset_opens_the_step_and_all_after_it() {
     talk.judge(Verdict::Met);
     assert_eq!(talk.states(), [Passed, Passed]);
     talk.wish(Wish::GoTo(0));
-    talk.wish(Wish::Reset { confirmed: true });
+    talk.wish(Wish::Reset { scope: ResetScope::Step, confirmed: true });
     let Some(Effect::Reset { ticket, step: 0 }) = talk.open.pop() else { panic!() };
     talk.tell(Event::Done { ticket, result: Ok(()), answer: None });
     talk.serve();
@@ -329,4 +329,53 @@ fn the_suggestion_is_the_first_line_not_yet_run() {
     assert_eq!(talk.session.suggestion(), Some("kubectl get pods"));
     talk.run("kubectl get pods", 0);
     assert_eq!(talk.session.suggestion(), Some("kubectl get nodes"));
+}
+
+#[test]
+fn a_reset_goes_to_the_start_of_the_step_the_stage_or_the_lesson() {
+    use StepKind::Read;
+    for (scope, to) in [(ResetScope::Step, 3), (ResetScope::Stage, 2), (ResetScope::Lesson, 0)] {
+        let mut lesson = (*lesson(&[Read, Read, Read, Read, Read])).clone();
+        lesson.steps[2..].iter_mut().for_each(|step| step.stage = "second".into());
+        let mut session = Session::new(Arc::new(lesson), &Summary::default(), Options::default());
+        let open = session.start();
+        let mut talk = Talk { session, open, journal: Vec::new() };
+        talk.serve();
+        for _ in 0..3 {
+            talk.wish(Wish::Next);
+            talk.serve();
+        }
+        assert_eq!(talk.session.shown(), 3);
+        talk.wish(Wish::Reset { scope, confirmed: false });
+        assert_eq!(talk.session.asking(), Some(Ask::Reset(scope)));
+        assert!(!talk.open.iter().any(|e| matches!(e, Effect::Reset { .. })), "it asks first");
+        talk.wish(Wish::Reset { scope, confirmed: true });
+        let at = talk.open.iter().position(|e| matches!(e, Effect::Reset { .. })).expect("the driver is asked");
+        let Effect::Reset { ticket, step } = talk.open.remove(at) else { unreachable!("found by its kind") };
+        assert_eq!(step, to, "{scope:?}");
+        talk.tell(Event::Done { ticket, result: Ok(()), answer: None });
+        talk.serve();
+        assert_eq!((talk.session.shown(), talk.session.front()), (to, to), "{scope:?}");
+        let reset = talk.journal.iter().filter(|entry| matches!(entry, Entry::Reset { .. })).count();
+        // The step itself, and every later one that was done.
+        assert_eq!(reset, [3, 0, 1, 1][to], "{scope:?}: {:?}", talk.journal);
+    }
+}
+
+#[test]
+fn sharing_tells_where_the_learner_is() {
+    let mut talk = Talk::new(&[StepKind::Read, StepKind::Do]);
+    talk.wish(Wish::Next);
+    talk.serve();
+    talk.wish(Wish::Hint);
+    talk.serve();
+    talk.run("kubectl get pods", 3);
+    talk.wish(Wish::Share("stuck.lab".into()));
+    let at = talk.open.iter().position(|e| matches!(e, Effect::Share { .. })).expect("the driver is asked");
+    let Effect::Share { ticket, file, story } = talk.open.remove(at) else { unreachable!("found by its kind") };
+    assert_eq!((file.as_str(), story.step.as_str()), ("stuck.lab", talk.session.step().id.as_str()));
+    assert_eq!((story.steps[0].done, story.steps[1].done, story.steps[1].hints), (Some(How::Own), None, 1));
+    assert_eq!((story.lines[0].line.as_str(), story.lines[0].exit_code), ("kubectl get pods", 3));
+    talk.tell(Event::Done { ticket, result: Ok(()), answer: Some("Wrote stuck.lab.".into()) });
+    assert_eq!(talk.session.notice(), Some("Wrote stuck.lab."));
 }

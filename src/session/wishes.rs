@@ -2,7 +2,7 @@
 
 use super::guide::debrief_text;
 use super::transcript::Sort;
-use super::{Ask, Effect, Session, Task, Wish};
+use super::{Ask, Effect, ResetScope, Session, Task, Wish};
 use crate::lesson::model::StepKind;
 use crate::progress::{Entry, Guess, How, Sure};
 
@@ -36,7 +36,8 @@ impl Session {
             },
             Wish::Solution { confirmed } => self.solve(How::Assisted, confirmed, effects),
             Wish::Skip { confirmed } => self.solve(How::Skipped, confirmed, effects),
-            Wish::Reset { confirmed } => self.reset(confirmed, effects),
+            Wish::Reset { scope, confirmed } => self.reset(scope, confirmed, effects),
+            Wish::Share(file) => self.share(file, effects),
             Wish::Cancel if asked.is_some() => (),
             Wish::Cancel => effects.extend(self.running.as_ref().map(|running| Effect::Cancel { ticket: running.ticket })),
             Wish::Clear => self.transcript.clear(),
@@ -147,17 +148,37 @@ impl Session {
         }
     }
 
-    fn reset(&mut self, confirmed: bool, effects: &mut Vec<Effect>) {
-        if !self.steps[self.shown].started {
+    fn reset(&mut self, scope: ResetScope, confirmed: bool, effects: &mut Vec<Effect>) {
+        if scope == ResetScope::Step && !self.steps[self.shown].started {
             self.notice = Some("This step has not begun: there is nothing to put back.".into());
         } else if self.is_busy() {
         } else if !confirmed {
-            self.asking = Some(Ask::Reset);
+            self.asking = Some(Ask::Reset(scope));
         } else {
             effects.extend(self.judge.forget());
-            let step = self.shown;
+            let step = self.first_of(scope);
             let ticket = self.run(Task::Reset(step));
             effects.push(Effect::Reset { ticket, step });
+        }
+    }
+
+    /// The step to whose start a reset goes.
+    fn first_of(&self, scope: ResetScope) -> usize {
+        let stage = |step: usize| &self.lesson.steps[step].stage;
+        match scope {
+            ResetScope::Step => self.shown,
+            ResetScope::Stage => {
+                (0..self.shown).rev().take_while(|step| stage(*step) == stage(self.shown)).last().unwrap_or(self.shown)
+            }
+            ResetScope::Lesson => 0,
+        }
+    }
+
+    fn share(&mut self, file: String, effects: &mut Vec<Effect>) {
+        if !self.is_busy() {
+            let story = Box::new(self.story());
+            let ticket = self.run(Task::Share);
+            effects.push(Effect::Share { ticket, file, story });
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Keys and commands as one table: lookup, footer and help are made from it.
 
 mod keys;
+mod table;
 
 pub use keys::is_text;
+pub use table::ROWS;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use keys::{normal, parse};
@@ -48,6 +50,31 @@ pub enum Command {
     Open,
     /// Searches what was typed before.
     SearchHistory,
+    TimeLine,
+    Browse,
+    /// Enter on a marked row.
+    Show,
+    /// The world as it was.
+    View,
+    Compare,
+    Return,
+    Bookmark,
+    Filter,
+    Own,
+    Newer,
+    Older,
+    Describe,
+    Yaml,
+    Events,
+    Logs,
+    PreviousLog,
+    Container,
+    Follow,
+    Namespaces,
+    /// Explains a request in a world of the past.
+    Explain,
+    EditObject,
+    Delete,
     Choose(u8),
     /// Says what is missing for the step now.
     WhatNow,
@@ -82,6 +109,8 @@ impl Scope {
             Scope::Home => "In the list of lessons",
             Scope::Reading => "In a text to read",
             Scope::Glossary => "In the glossary",
+            Scope::TimeLine => "In the time-line",
+            Scope::Browser => "In the objects",
         }
     }
 }
@@ -114,6 +143,10 @@ pub enum Scope {
     Glossary,
     /// The list of lessons.
     Home,
+    /// What happened to the world.
+    TimeLine,
+    /// The objects of the world.
+    Browser,
 }
 
 /// Commands that mean the same on every screen.
@@ -148,31 +181,6 @@ pub struct Row {
     pub help: &'static str,
 }
 
-/// A command of the lesson's screen.
-const fn row(
-    command: Command,
-    word: &'static str,
-    anywhere: &'static [&'static str],
-    pane: &'static [&'static str],
-    label: &'static str,
-    help: &'static str,
-) -> Row {
-    over(Scope::Lesson, command, word, anywhere, pane, label, help)
-}
-
-/// A command of another screen.
-const fn over(
-    scope: Scope,
-    command: Command,
-    word: &'static str,
-    anywhere: &'static [&'static str],
-    pane: &'static [&'static str],
-    label: &'static str,
-    help: &'static str,
-) -> Row {
-    Row { scope, command, word, anywhere, pane, label, help }
-}
-
 impl Row {
     /// The words that `:` takes for it, the shown one first.
     pub fn words(&self) -> impl Iterator<Item = &'static str> {
@@ -193,111 +201,6 @@ impl Row {
         self.word.split_once(' ').map_or("", |(_, operand)| operand)
     }
 }
-
-/// Every command, in the order of help.
-pub const ROWS: &[Row] = &[
-    row(
-        Command::Take,
-        "take",
-        &["Tab"],
-        &["x"],
-        "take command",
-        "on an empty prompt: the step's next command; else complete what is typed",
-    ),
-    row(
-        Command::Next,
-        "next|n",
-        &["F8"],
-        &["n"],
-        "next",
-        "go on to the next step (also Enter on an empty prompt, once the step is done)",
-    ),
-    row(Command::Previous, "back|previous", &["F7"], &["p"], "back", "look at the step before"),
-    row(Command::Hint, "hint", &["F2"], &["h"], "hint", "show the next of three hints"),
-    row(Command::Check, "check", &["F5"], &["c"], "check", "judge the step now"),
-    row(Command::Evidence, "evidence", &["F4"], &["e"], "evidence", "what the checks expected and what they saw"),
-    row(Command::Trace, "trace", &["F6"], &["t"], "trace", "the way of the last probe: listener, route, cluster, endpoint"),
-    row(Command::Steps, "steps", &["F3"], &["l"], "steps", "the list of steps"),
-    row(Command::OpenFile, "edit|open FILE", &["F9"], &["o"], "open file", "open the step's file in your editor"),
-    row(
-        Command::Solution,
-        "solution",
-        &[],
-        &["s"],
-        "solution",
-        "apply the step's solution (asks first; marks the step assisted)",
-    ),
-    row(Command::Skip, "skip", &[], &["S"], "skip", "apply the solution and go on (asks first; marks the step skipped)"),
-    row(Command::Reset, "reset", &[], &["R"], "reset", "put the world back to the start of the step (asks first)"),
-    row(
-        Command::Choose(0),
-        "answer|choose TEXT",
-        &[],
-        &["1", "2", "3", "4", "5", "6", "7", "8", "9"],
-        "choose",
-        "answer the step's question",
-    ),
-    row(Command::WhatNow, "what-now|what", &[], &["w"], "what now?", "say in a sentence what is missing for this step now"),
-    row(
-        Command::Sure,
-        "sure LEVEL",
-        &[],
-        &["u"],
-        "how sure",
-        "before an answer: unsure, fairly sure, sure (1, 2, 3); the lab keeps count",
-    ),
-    row(Command::Glossary, "glossary|word TERM", &[], &["W"], "glossary", "what a word means; those of this page first"),
-    row(
-        Command::Debrief,
-        "debrief STAGE",
-        &[],
-        &["d"],
-        "look back",
-        "why the stage worked and what often goes wrong, once it is done",
-    ),
-    row(Command::Leave, "close", &["Esc"], &[], "keys", "close what is open; else go between the prompt and single keys"),
-    row(Command::Focus, "focus", &["Shift-Tab"], &["Tab"], "focus", "move between text, output and prompt"),
-    row(Command::ToPrompt, "prompt", &[], &["i", "Enter"], "prompt", "back to the prompt"),
-    row(Command::PageUp, "page-up", &["PageUp"], &["b"], "scroll", "scroll up; at the prompt: the output"),
-    row(Command::PageDown, "page-down", &["PageDown"], &["Space"], "scroll", "scroll down"),
-    row(
-        Command::TextUp,
-        "text-up",
-        &["Ctrl-Up", "Alt-Up"],
-        &[],
-        "text",
-        "scroll the lesson's text up without leaving the prompt",
-    ),
-    row(Command::TextDown, "text-down", &["Ctrl-Down", "Alt-Down"], &[], "text", "scroll the lesson's text down"),
-    row(Command::Up, "up", &[], &["Up", "k"], "up", "scroll up one line"),
-    row(Command::Down, "down", &[], &["Down", "j"], "down", "scroll down one line"),
-    row(Command::Top, "top", &[], &["Home", "g"], "top", "to the beginning"),
-    row(Command::Bottom, "bottom|end", &[], &["End", "G"], "end", "to the end"),
-    row(Command::SearchHistory, "search-history", &["Ctrl-R"], &[], "history", "search what was typed before; again: older"),
-    row(Command::Clear, "clear", &["Ctrl-L"], &[], "clear", "empty the output"),
-    row(Command::Interrupt, "stop", &["Ctrl-C"], &[], "stop", "end what runs, else empty the prompt; never leaves"),
-    row(Command::Kill, "kill", &["Ctrl-\\"], &[], "end", "end a program that keeps Ctrl-C for itself"),
-    row(Command::EndOfInput, "eof", &["Ctrl-D"], &[], "leave", "end of input for what runs; on an empty prompt: leave"),
-    row(Command::Suspend, "suspend", &["Ctrl-Z"], &[], "suspend", "stop the lab and go back to the shell; `fg` there goes on"),
-    row(Command::Home, "lessons|home", &["F10"], &["H"], "lessons", "back to the list of lessons"),
-    row(Command::Quit, "quit|q|q!|wq|x", &[], &["q"], "leave", "leave; progress is saved"),
-    row(Command::CommandLine, "commands", &[], &[":"], "command", "type a command's word; Tab completes it, Enter does it"),
-    row(
-        Command::Theme,
-        "theme NAME",
-        &[],
-        &["T"],
-        "theme",
-        "change the colours: auto, dark, light, high-contrast, colour-blind, none",
-    ),
-    over(Scope::Glossary, Command::SeeAlso, "see", &["Tab", "Enter"], &[], "see also", "to the first related word"),
-    over(Scope::Glossary, Command::SeeBack, "back", &["Shift-Tab"], &[], "back", "back to the word that led here"),
-    row(Command::Help, "help|h TOPIC", &["F1"], &["?"], "help", "this page"),
-    over(Scope::Home, Command::Open, "open|learn", &["Enter", "Right"], &[], "open", "open the marked lesson"),
-    over(Scope::Home, Command::Focus, "next", &["Tab"], &[], "choose", "mark the next lesson"),
-    over(Scope::Home, Command::Interrupt, "stop", &["Ctrl-C"], &[], "stop", "twice: leave"),
-    over(Scope::Home, Command::Quit, "quit|q|q!|wq|x", &["q", "Ctrl-D"], &[], "leave", "leave; progress is saved"),
-];
 
 /// The command of a key at a place.
 pub fn find(key: &KeyEvent, place: Place) -> Option<Command> {

@@ -17,6 +17,7 @@ use ratatui::layout::Size;
 use std::sync::Mutex;
 
 mod guide;
+mod rows;
 mod views;
 
 fn step(id: &str, title: &str, kind: StepKind, task: &str, actions: &[&str]) -> Step {

@@ -42,14 +42,13 @@ pub struct Point {
 pub async fn time_line(prompt: &Prompt, last: usize, after: Option<u64>) -> anyhow::Result<TimeLine> {
     let env = prompt.env();
     let last = last.clamp(1, MOMENTS);
-    let mut moments = env.moments(last).await?;
     for _ in 0..LOOKS {
-        if after.is_none() || moments.last().map(|m| m.revision) != after {
+        if after.is_none() || env.moments(1).await?.last().map(|m| m.revision) != after {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(LOOK_MS)).await;
-        moments = env.moments(last).await?;
     }
+    let mut moments = env.moments(last).await?;
     let marks = prompt.marks.all();
     match env.past() {
         Past::Kept => moments.iter_mut().for_each(|m| {

@@ -313,6 +313,16 @@ impl Sandbox {
         Ok(snapshot.all().map(|object| (format!("{} {}", object.key().kind, object.key()), comparable(object))).collect())
     }
 
+    /// Brings a state in that [`Environment::whole`] gave, as new revisions.
+    ///
+    /// # Errors
+    /// It is no state of a world.
+    pub async fn take_over(&self, whole: serde_json::Value) -> anyhow::Result<()> {
+        let saved = serde_json::from_value(whole).context("the file holds no state of a sandbox world")?;
+        self.handle.with(move |world| world.adopt_saved(saved)).await?;
+        Ok(())
+    }
+
     async fn fork_handle(&self, pace: Pace) -> anyhow::Result<Handle> {
         self.handle.fork(None, pace).await?.context("the world's present state is not kept")
     }
@@ -410,6 +420,10 @@ impl Environment for Sandbox {
             let kept = self.handle.with(move |world| world.pin_at(revision)).await?;
             kept.with_context(|| format!("revision {revision} is no longer kept"))
         })
+    }
+
+    fn whole(&self) -> BoxFuture<'_, anyhow::Result<serde_json::Value>> {
+        Box::pin(async { Ok(serde_json::to_value(self.handle.with(|world| world.save()).await?)?) })
     }
 
     fn settled(&self) -> BoxFuture<'_, bool> {

@@ -2,7 +2,7 @@
 
 use crate::base::text::nearest;
 use crate::progress::Sure;
-use crate::session::Wish;
+use crate::session::{ResetScope, Wish};
 
 /// What a word of the prompt does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub enum Word {
     Explain,
     /// `timeline ..`: what happened, what it was like, the way back.
     TimeLine,
+    /// `share FILE`.
+    Share,
     /// Works on the lab's files or on its input.
     Local(Local),
     /// A wish to the session.
@@ -71,7 +73,8 @@ pub const ROWS: &[Row] = &[
     Row { name: "debrief", operands: "[STAGE]", summary: "why a stage worked and what often goes wrong" },
     Row { name: "solution", operands: "", summary: "apply the step's solution (marks the step assisted)" },
     Row { name: "skip", operands: "", summary: "apply the solution and go on (marks the step skipped)" },
-    Row { name: "reset", operands: "", summary: "put the world back to the start of the step" },
+    Row { name: "reset", operands: "[step|stage|lesson]", summary: "put the world back to the start of it (asks first)" },
+    Row { name: "share", operands: "FILE", summary: "write a file with which somebody else goes on from here" },
     Row { name: "complete", operands: "LINE", summary: "list what could stand at the end of a line" },
     Row { name: "clear", operands: "", summary: "empty the output" },
     Row { name: "quit", operands: "", summary: "leave; progress is kept" },
@@ -102,7 +105,8 @@ pub fn find(name: &str) -> Option<Word> {
         "back" | "previous" | "prev" => Word::Wish(Wish::Previous),
         "solution" => Word::Wish(Wish::Solution { confirmed: false }),
         "skip" => Word::Wish(Wish::Skip { confirmed: false }),
-        "reset" => Word::Wish(Wish::Reset { confirmed: false }),
+        "reset" => Word::Wish(Wish::Reset { scope: ResetScope::Step, confirmed: false }),
+        "share" => Word::Share,
         "clear" | "cls" => Word::Wish(Wish::Clear),
         "quit" | ":q" => Word::Wish(Wish::Quit),
         "what" | "what-now" => Word::Wish(Wish::WhatNow),
@@ -203,6 +207,7 @@ pub fn help() -> String {
     }
     text.push_str(
         "Pipes, `;`, `&&`, `||`, `>`, `>>`, `<` and here-documents work; variables and loops do not.\n\
+         `kubectl get`, `describe`, `logs -f` and `events` show the objects; `timeline` what happened to them.\n\
          Commands talk to this lab's cluster only. Ctrl-C ends what runs.\n",
     );
     text

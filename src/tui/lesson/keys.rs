@@ -6,14 +6,16 @@ use super::{LessonScreen, Side, document, evidence, steps};
 use crate::base::io::Input;
 use crate::lesson::model::Expected;
 use crate::progress::Sure;
-use crate::session::{Ask, Event, Wish};
+use crate::session::{Ask, Event, ResetScope, Wish};
 use crate::tui::Reads;
+use crate::tui::browser::Browser;
 use crate::tui::help::Sheet;
 use crate::tui::keymap::{self, Command, Place};
 use crate::tui::layout::{self, Focus};
 use crate::tui::reading::{Debrief, Glossary};
 use crate::tui::scroll::Scroll;
 use crate::tui::theme::Theme;
+use crate::tui::timeline::TimeLineScreen;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 const PLAIN: Theme = Theme::PLAIN;
@@ -54,7 +56,10 @@ impl LessonScreen {
         let wish = match (key.code, ask) {
             (KeyCode::Char('y' | 'Y'), Ask::Solution) => Wish::Solution { confirmed: true },
             (KeyCode::Char('y' | 'Y'), Ask::Skip) => Wish::Skip { confirmed: true },
-            (KeyCode::Char('y' | 'Y'), Ask::Reset) => Wish::Reset { confirmed: true },
+            (KeyCode::Char('y' | 'Y'), Ask::Reset(scope)) => Wish::Reset { scope, confirmed: true },
+            (KeyCode::Char('s'), Ask::Reset(_)) => Wish::Reset { scope: ResetScope::Step, confirmed: false },
+            (KeyCode::Char('g'), Ask::Reset(_)) => Wish::Reset { scope: ResetScope::Stage, confirmed: false },
+            (KeyCode::Char('l'), Ask::Reset(_)) => Wish::Reset { scope: ResetScope::Lesson, confirmed: false },
             (KeyCode::Char('n' | 'N') | KeyCode::Esc | KeyCode::Enter, _) => Wish::Cancel,
             (KeyCode::Char('c'), _) if key.modifiers == KeyModifiers::CONTROL => Wish::Cancel,
             _ => return false,
@@ -217,7 +222,7 @@ impl LessonScreen {
             Command::Hint => self.tell(Event::Wish(Wish::Hint)),
             Command::Solution => self.tell(Event::Wish(Wish::Solution { confirmed: false })),
             Command::Skip => self.tell(Event::Wish(Wish::Skip { confirmed: false })),
-            Command::Reset => self.tell(Event::Wish(Wish::Reset { confirmed: false })),
+            Command::Reset => self.tell(Event::Wish(Wish::Reset { scope: ResetScope::Step, confirmed: false })),
             Command::Clear => self.tell(Event::Wish(Wish::Clear)),
             Command::Kill => self.tell(Event::Wish(Wish::Cancel)),
             Command::Quit => self.tell(Event::Wish(Wish::Quit)),
@@ -239,6 +244,8 @@ impl LessonScreen {
             Command::CommandLine => self.wants.push(Want::CommandLine),
             Command::Theme => self.wants.push(Want::Theme(String::new())),
             Command::SearchHistory => self.begin_search(),
+            Command::TimeLine => self.lay(Box::new(TimeLineScreen::new())),
+            Command::Browse => self.lay(Box::new(Browser::new(""))),
             Command::Home => self.home = true,
             Command::Choose(nth) => self.choose(nth),
             Command::Leave => self.leave(had_notice),

@@ -5,7 +5,7 @@ use super::{LessonScreen, Side, evidence};
 use crate::base::text::{clip, wrap};
 use crate::finding::Verdict;
 use crate::lesson::model::{Expected, StepKind};
-use crate::session::{Ask, Session, StepState, Task};
+use crate::session::{Ask, ResetScope, Session, StepState, Task};
 use crate::tui::Reads;
 use crate::tui::layout::{self, Focus};
 use crate::tui::theme::{Theme, Tone};
@@ -57,7 +57,15 @@ fn question(ask: Ask) -> &'static str {
     match ask {
         Ask::Solution => "Apply the solution? The step will be marked assisted.  y: yes   n: no",
         Ask::Skip => "Apply the solution and go on? The step will be marked skipped.  y: yes   n: no",
-        Ask::Reset => "Put the world back to the start of this step? What you did since is undone.  y: yes   n: no",
+        Ask::Reset(ResetScope::Step) => {
+            "Put the world back to the start of this step? What you did since is undone.  y: yes   n: no   (g: the stage   l: the lesson)"
+        }
+        Ask::Reset(ResetScope::Stage) => {
+            "Put the world back to the start of this stage? Its steps are open again.  y: yes   n: no   (s: this step   l: the lesson)"
+        }
+        Ask::Reset(ResetScope::Lesson) => {
+            "Put the world back to the start of the lesson? All its steps are open again.  y: yes   n: no   (s: this step   g: the stage)"
+        }
     }
 }
 
@@ -71,6 +79,7 @@ fn running_text(screen: &LessonScreen, what: &Task) -> String {
         Task::SetUp(_) => "Preparing the step ...".into(),
         Task::Solution(..) => "Applying the solution ...".into(),
         Task::Reset(_) => "Putting the world back ...".into(),
+        Task::Share => "Writing the file ...".into(),
     }
 }
 

@@ -5,6 +5,7 @@ use crate::lesson::model::Expected;
 use crate::progress::Sure;
 use crate::session::desk::{AskId, Completions, Request};
 use crate::session::{Event, Wish};
+use crate::tui::browser::Browser;
 use crate::tui::command::{self, Said};
 use crate::tui::help::{Sheet, topic};
 use crate::tui::keymap::{self, Command, Place, Scope};
@@ -186,6 +187,7 @@ impl LessonScreen {
     fn command_with(&mut self, command: Command, operand: &str) {
         match (command, operand) {
             (Command::OpenFile, name) if !name.is_empty() => self.enter_line(&format!("edit {name}")),
+            (Command::Browse, kind) => self.lay(Box::new(Browser::new(kind))),
             (Command::Glossary, term) if !term.is_empty() => self.wished(Wish::Glossary(term.to_string())),
             (Command::Debrief, stage) if !stage.is_empty() => self.wished(Wish::Debrief(stage.to_string())),
             (Command::Sure, level) if !level.is_empty() => match Sure::parse(level) {
