@@ -47,7 +47,7 @@ pub struct Listener {
 pub struct FilterChain {
     pub name: Option<Text>,
     /// TLS server names; empty: any connection.
-    pub sni: Vec<String>,
+    pub sni: Arc<[String]>,
     /// Destination networks (address, prefix length); empty: any.
     pub networks: Vec<(IpAddr, u8)>,
     pub transport: Transport,

@@ -14,7 +14,7 @@ use crate::mesh::Cause;
 use crate::mesh::policy::certificates;
 use crate::mesh::proxy::{Filter, FilterChain, Listener, Proxy, RouteConfig, Terminate, Transport};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 /// A Gateway resource.
@@ -179,7 +179,7 @@ pub fn proxy(viewer: Viewer<'_>, snapshot: &Snapshot, offer: &Offer<'_>) -> Prox
         for (bind, accepted) in gateway_merge::accepted(&servers) {
             let Some(mut listener) = listener(&builder, (bind, port), &accepted, &mut routes) else { continue };
             for chain in listener.chains.iter_mut().filter(|c| c.terminates == Some(Terminate::Own)) {
-                let server = servers.iter().find(|s| s.server.ends_tls() && server_names(s.server) == chain.sni);
+                let server = servers.iter().find(|s| s.server.ends_tls() && server_names(s.server)[..] == chain.sni[..]);
                 chain.own = server.map(|s| Arc::new(certificates::own(s, &id.namespace, snapshot, base.secrets_unread)));
             }
             listeners.push(listener);
@@ -244,9 +244,12 @@ fn listener(
 ) -> Option<Listener> {
     let first = servers.first()?;
     let mut chains: Vec<FilterChain> = Vec::new();
+    let mut taken: HashSet<String> = HashSet::new();
     for bound in servers {
         for chain in secure_chains(b, bound, routes) {
-            if !chains.iter().any(|have| have.sni.iter().any(|s| chain.sni.contains(s)) || have.sni == chain.sni) {
+            let any_name = chain.sni.is_empty() && chains.iter().any(|have| have.sni.is_empty());
+            if !any_name && !chain.sni.iter().any(|name| taken.contains(name)) {
+                taken.extend(chain.sni.iter().cloned());
                 chains.push(chain);
             }
         }
@@ -294,7 +297,7 @@ fn server_chains(b: &Builder<'_>, bound: &Bound<'_>, routes: &mut BTreeMap<Text,
             routes.insert(name.clone().into(), gateway_http::config(b, &[bound]));
             let chain = bare(Filter::Http(name.into()), bound.cause("", "This server of the Gateway ends TLS and routes HTTP."));
             vec![FilterChain {
-                sni: server_names(server),
+                sni: server_names(server).into(),
                 transport: Transport::Tls,
                 terminates: Some(server.terminate()),
                 ..chain
@@ -303,7 +306,7 @@ fn server_chains(b: &Builder<'_>, bound: &Bound<'_>, routes: &mut BTreeMap<Text,
         ServerKind::TerminatedTcp => tcp_chains(b, bound)
             .into_iter()
             .map(|c| FilterChain {
-                sni: server_names(server),
+                sni: server_names(server).into(),
                 transport: Transport::Tls,
                 terminates: Some(server.terminate()),
                 ..c

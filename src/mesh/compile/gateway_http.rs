@@ -5,12 +5,14 @@ use super::routes::Builder;
 use super::rules::{Redirect, narrower, overlaps};
 use crate::mesh::Cause;
 use crate::mesh::proxy::{Action, Retries, Route, RouteConfig, VirtualHost};
+use std::collections::HashMap;
 
 /// The route configuration of HTTP servers that share a port.
 pub fn config(b: &Builder<'_>, servers: &[&Bound<'_>]) -> RouteConfig {
     let mut hosts: Vec<VirtualHost> = Vec::new();
+    let mut places = HashMap::new();
     for bound in servers {
-        add_server(b, bound, &mut hosts);
+        add_server(b, bound, &mut hosts, &mut places);
     }
     for host in &mut hosts {
         let (last, first): (Vec<Route>, Vec<Route>) =
@@ -24,7 +26,8 @@ pub fn config(b: &Builder<'_>, servers: &[&Bound<'_>]) -> RouteConfig {
     RouteConfig { virtual_hosts: hosts }
 }
 
-fn add_server(b: &Builder<'_>, bound: &Bound<'_>, hosts: &mut Vec<VirtualHost>) {
+/// `places`: where the virtual hosts are, by name.
+fn add_server(b: &Builder<'_>, bound: &Bound<'_>, hosts: &mut Vec<VirtualHost>, places: &mut HashMap<String, usize>) {
     let port = bound.server.port;
     for vs in bound_rules(b, bound) {
         let routes = b.routes(vs, port, &bound.gateway.reference());
@@ -35,9 +38,12 @@ fn add_server(b: &Builder<'_>, bound: &Bound<'_>, hosts: &mut Vec<VirtualHost>) 
         for wanted in &vs.hosts {
             for host in allowed.iter().filter(|h| overlaps(h, wanted)).map(|h| narrower(h, wanted)) {
                 let name = format!("{host}:{port}");
-                match hosts.iter_mut().find(|h| h.name == name) {
-                    Some(have) => have.routes.extend(routes.clone()),
-                    None => hosts.push(virtual_host(bound, host, name, routes.clone(), &vs.object)),
+                match places.get(&name) {
+                    Some(at) => hosts[*at].routes.extend(routes.clone()),
+                    None => {
+                        places.insert(name.clone(), hosts.len());
+                        hosts.push(virtual_host(bound, host, name, routes.clone(), &vs.object));
+                    }
                 }
             }
         }

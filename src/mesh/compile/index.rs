@@ -8,6 +8,7 @@ use super::rules::{VirtualService, covers};
 use crate::k8s::tree::Tree;
 use crate::mesh::proxy::EndpointHost;
 use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -120,17 +121,20 @@ fn is_odd(host: &str) -> bool {
     }
 }
 
-/// More server names times hosts than this are not compared.
-const COMPARED: usize = 100_000;
-
 fn odd_rule(rule: &VirtualService) -> bool {
-    let names = rule.tls.iter().chain(&rule.tcp).flat_map(|r| &r.matches).map(|m| m.sni_hosts.len()).sum::<usize>();
-    if names * rule.hosts.len() > COMPARED {
+    if rule.hosts.iter().any(|h| is_odd(h)) {
         return true;
     }
-    let mut l4 = rule.tls.iter().chain(&rule.tcp).flat_map(|r| &r.matches).flat_map(|m| &m.sni_hosts);
-    let known = |sni: &str| rule.hosts.iter().any(|h| covers(h, &sni.to_ascii_lowercase()));
-    rule.hosts.iter().any(|h| is_odd(h)) || l4.any(|sni| is_odd(sni) || !known(sni))
+    let mut names = rule.tls.iter().chain(&rule.tcp).flat_map(|r| &r.matches).flat_map(|m| m.sni_hosts.iter()).peekable();
+    if names.peek().is_none() {
+        return false;
+    }
+    let exact: HashSet<&str> = rule.hosts.iter().map(String::as_str).collect();
+    let suffixes: HashSet<&str> = rule.hosts.iter().filter_map(|h| h.strip_prefix('*')).collect();
+    // A wildcard that is not odd is `*`, or begins with `*.`.
+    let below = |sni: &str| sni.match_indices('.').any(|(at, _)| at > 0 && suffixes.contains(&sni[at..]));
+    let covered = |sni: &str| exact.contains(sni) || suffixes.contains("") || below(sni);
+    names.any(|sni| is_odd(sni) || !covered(&sni.to_ascii_lowercase()))
 }
 
 impl Index {

@@ -11,6 +11,7 @@ use crate::mesh::proxy::{EndpointHost, Filter, FilterChain, Listener, Transport,
 use crate::outside::answer::lower;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// Where a service port is listened for.
 enum Place {
@@ -28,7 +29,9 @@ struct Drafts {
     locked: usize,
     at: HashMap<(Option<IpAddr>, u16), usize>,
     /// Conditions that a chain of the listener has.
-    taken: HashSet<(usize, Vec<String>, Vec<(IpAddr, u8)>, bool, bool)>,
+    taken: HashSet<(usize, Arc<[String]>, Vec<(IpAddr, u8)>, bool, bool)>,
+    /// The same by the place of the names, which many chains of one rule share: they are not compared again.
+    same: HashMap<(usize, usize, Vec<(IpAddr, u8)>, bool, bool), Arc<[String]>>,
 }
 
 impl Drafts {
@@ -56,6 +59,10 @@ impl Drafts {
     /// A chain whose conditions an earlier one already has is dropped: the oldest service wins.
     fn chain(&mut self, at: usize, chain: FilterChain) {
         let tls = chain.transport == Transport::Tls;
+        let same = (at, Arc::as_ptr(&chain.sni).addr(), chain.networks.clone(), chain.http_only, tls);
+        if self.same.insert(same, chain.sni.clone()).is_some() {
+            return;
+        }
         if self.taken.insert((at, chain.sni.clone(), chain.networks.clone(), chain.http_only, tls)) {
             self.all[at].chains.push(chain);
         }
@@ -65,7 +72,7 @@ impl Drafts {
     fn http(&mut self, at: usize, chain: FilterChain) {
         let chains = &mut self.all[at].chains;
         if !chains.iter().any(|c| matches!(c.filter, Filter::Http(_))) {
-            self.taken.insert((at, Vec::new(), Vec::new(), true, false));
+            self.taken.insert((at, Arc::default(), Vec::new(), true, false));
             chains.insert(0, chain);
         }
     }
@@ -178,7 +185,7 @@ fn http_chain(config: String, cause: &Cause) -> FilterChain {
 pub fn bare(filter: Filter, cause: Cause) -> FilterChain {
     FilterChain {
         name: None,
-        sni: Vec::new(),
+        sni: Arc::default(),
         networks: Vec::new(),
         transport: Transport::Any,
         http_only: false,
@@ -233,7 +240,7 @@ fn tls_chains(builder: &Builder<'_>, service: &Service, port: &ServicePort, own_
                 sni.extend(builder.short_forms(alias));
             }
         }
-        chains.push(FilterChain { sni, ..bare(straight(service, port), port.cause.clone()) });
+        chains.push(FilterChain { sni: sni.into(), ..bare(straight(service, port), port.cause.clone()) });
     }
     chains
 }
@@ -313,7 +320,8 @@ pub fn choose<'l>(listener: &'l Listener, seen: &Seen<'_>) -> Option<&'l FilterC
         Some(bits) => pool.retain(|c| widest(c) == Some(bits)),
         None => pool.retain(|c| c.networks.is_empty()),
     }
-    let fit = |c: &FilterChain| c.sni.iter().filter_map(|p| sni_fit(p, seen.sni.unwrap_or(""))).max();
+    let sni = lower(seen.sni.unwrap_or(""));
+    let fit = |c: &FilterChain| c.sni.iter().filter_map(|p| sni_fit(p, &sni)).max();
     match pool.iter().filter_map(|c| fit(c)).max() {
         Some(best) if seen.sni.is_some() => pool.retain(|c| fit(c) == Some(best)),
         _ => pool.retain(|c| c.sni.is_empty()),
@@ -329,12 +337,11 @@ pub fn choose<'l>(listener: &'l Listener, seen: &Seen<'_>) -> Option<&'l FilterC
     http.or_else(|| pool.iter().find(|c| !c.http_only).copied()).or(listener.default_chain.as_ref())
 }
 
-/// How well a server-name pattern fits: exact over long wildcard over short; `*` fits least.
+/// How well a server-name pattern fits a name in lower case: exact over long wildcard over short; `*` fits least.
 fn sni_fit(pattern: &str, sni: &str) -> Option<usize> {
-    let sni = lower(sni);
     match pattern.strip_prefix('*') {
         Some("") => Some(0),
         Some(suffix) => (sni.len() > suffix.len() && sni.ends_with(suffix)).then_some(suffix.len()),
-        None => sni.eq_ignore_ascii_case(pattern).then_some(usize::MAX),
+        None => pattern.eq_ignore_ascii_case(sni).then_some(usize::MAX),
     }
 }

@@ -8,6 +8,7 @@ use crate::mesh::pattern::Pattern;
 use crate::mesh::proxy::{Action, Cors, Matcher, Retries};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// How a string must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,7 +133,8 @@ pub struct Match {
     pub source_labels: BTreeMap<String, String>,
     pub source_namespace: Option<String>,
     pub run_time: Matcher,
-    pub sni_hosts: Vec<String>,
+    /// `sniHosts`, which may be many and stand in many chains.
+    pub sni_hosts: Arc<[String]>,
     pub destination_subnets: Vec<String>,
 }
 
@@ -147,7 +149,7 @@ impl Match {
             source_labels: BTreeMap::new(),
             source_namespace: None,
             run_time: Matcher::default(),
-            sni_hosts: Vec::new(),
+            sni_hosts: Arc::default(),
             destination_subnets: Vec::new(),
         }
     }
@@ -332,7 +334,7 @@ impl Reader<'_> {
             source_labels: labels.into_iter().map(|(k, v)| (k.into(), v.into())).collect(),
             source_namespace: some_text(entry, "sourceNamespace"),
             run_time: matcher(entry),
-            sni_hosts: strings(entry.get("sniHosts").unwrap_or(&Value::Null)),
+            sni_hosts: strings(entry.get("sniHosts").unwrap_or(&Value::Null)).into(),
             destination_subnets: strings(entry.get("destinationSubnets").unwrap_or(&Value::Null)),
         }
     }

@@ -148,7 +148,7 @@ impl Maker<'_> {
 
     fn server_names(&self, listener: &Listener, chain: &FilterChain, to: &[Weighted], all: &mut Vec<Candidate>) {
         let port = listener.port;
-        for name in &chain.sni {
+        for name in chain.sni.iter() {
             if let Some(suffix) = name.strip_prefix('*') {
                 let (sample, address) = self.names.host(suffix);
                 let cause = self.naming(&chain.cause, name, "is a wildcard: every server name below it gets through");

@@ -94,7 +94,7 @@ fn istio_is_there(ctx: &Ctx<'_>) -> bool {
 fn suppressed(ctx: &Ctx<'_>, host: &str) -> Option<Cause> {
     let rules = ctx.model.base().index.rules_covering(host);
     let leaves_out = |vs: &VirtualService| {
-        let takes = vs.tls.iter().flat_map(|r| &r.matches).flat_map(|m| &m.sni_hosts).any(|sni| covers(sni, host));
+        let takes = vs.tls.iter().flat_map(|r| &r.matches).flat_map(|m| m.sni_hosts.iter()).any(|sni| covers(sni, host));
         !vs.tls.is_empty() && !takes && vs.gateways.iter().any(|g| g == "mesh")
     };
     let vs = rules.iter().find(|vs| leaves_out(vs))?;

@@ -186,7 +186,11 @@ fn l4(snapshot: &Snapshot, listeners: &[Listener], route: &Object, kind: &str, a
                 (Taker::Listener(l), _) if !l.hostname.is_empty() => hosts.clone(),
                 _ => names.clone(),
             };
-            let of = |n: usize, sni_hosts: Vec<String>| Match { port: parent.port, sni_hosts, ..Match::anything(cause(n)) };
+            let of = |n: usize, sni_hosts: Vec<String>| Match {
+                port: parent.port,
+                sni_hosts: sni_hosts.into(),
+                ..Match::anything(cause(n))
+            };
             for (n, to) in destinations.iter().enumerate() {
                 let rule = |m: Match| L4Rule { matches: vec![m], destinations: to.clone() };
                 match kind {

@@ -79,6 +79,29 @@ fn ten_thousand_hosts_in_one_object() {
 }
 
 #[test]
+fn ten_thousand_server_names_over_ten_thousand_hosts() {
+    let hosts: Vec<String> = (0..10_000).map(|i| format!("h{i}.org")).collect();
+    let route = json!([{"destination": {"host": "h7.org"}}]);
+    let rule = |name: &str| {
+        let entry = json!([{"sniHosts": hosts, "port": 443}]);
+        object("VirtualService", name, json!({"hosts": hosts, "tls": [{"match": entry, "route": route}]}))
+    };
+    let all = vec![entry("a", &json!(hosts)), rule("r"), rule("s")];
+    let last = trace(all.clone(), "https://h9999.org/").record;
+    assert_eq!(last.cause.object, "VirtualService default/r", "{last:?}");
+    assert_eq!(trace(all.clone(), "http://h9999.org/").record.outcome, Outcome::Delivered);
+    assert_eq!(trace(all.clone(), "https://other.test/").record.outcome, Outcome::BlockedRegistryOnly);
+    // A server name that no host covers: every proxy is derived as a whole then.
+    let mut odd = all;
+    odd.push(object(
+        "VirtualService",
+        "t",
+        json!({"hosts": ["h1.org"], "tls": [{"match": [{"sniHosts": ["else.org"]}], "route": route}]}),
+    ));
+    assert_eq!(trace(odd, "https://h9999.org/").record.cause.object, "VirtualService default/r");
+}
+
+#[test]
 fn thousands_of_wildcards_that_overlap() {
     let mut all = Vec::new();
     let mut host = String::from("org");
