@@ -6,7 +6,7 @@ fn entry() -> Entry {
     Entry {
         method: "GET".into(),
         path: "/get?a=b".into(),
-        protocol: "HTTP/1.1".into(),
+        protocol: "HTTP/1.1",
         code: 404,
         details: "via_upstream".into(),
         sent: 5,

@@ -26,14 +26,14 @@ pub fn blocked(ctx: &Ctx<'_>, place: &Place, authority: &str, port: u16) -> Caus
     let visible =
         |s: &&&Service| export_rank(&s.export, &base.config.default_service_export, &s.namespace, &id.namespace).is_some();
     let Some(first) = named.first() else {
-        return hidden_by_sidecar(ctx, &id, &host, port).unwrap_or_else(|| place.proxy.policy.clone());
+        return hidden_by_sidecar(ctx, id, &host, port).unwrap_or_else(|| place.proxy.policy.clone());
     };
     let Some(seen) = named.iter().find(visible) else {
         let text = format!("{} registers {host}, but is not exported to namespace {}.", first.object, id.namespace);
         return Cause::new(&first.object, "spec.exportTo", &text);
     };
     if let Some(declared) = named.iter().filter(visible).find_map(|s| s.port(port)) {
-        if let Some(sidecar) = pick_sidecar(base, &id).filter(|sidecar| leaves_out(sidecar, &id.namespace, seen)) {
+        if let Some(sidecar) = pick_sidecar(base, id).filter(|sidecar| leaves_out(sidecar, &id.namespace, seen)) {
             return not_imported(&sidecar, &host);
         }
         if let Some(cause) = suppressed(ctx, &host) {
@@ -110,7 +110,7 @@ pub fn no_cluster(ctx: &Ctx<'_>, place: &Place, name: &str, chosen: &Cause) -> C
     let id = &place.who.id;
     let whole = format!("outbound|{port}||{host}");
     if !subset.is_empty() && place.proxy.clusters.contains_key(whole.as_str()) {
-        return missing_subset(ctx, &id, host, subset, chosen);
+        return missing_subset(ctx, id, host, subset, chosen);
     }
     let named: Vec<&Service> = base.index.of_host(host).into_iter().map(|s| &**s).collect();
     let default = &base.config.default_service_export;
@@ -277,7 +277,7 @@ pub fn no_route(ctx: &Ctx<'_>, place: &Place, config: &str, message: &Message) -
     let port: u16 = config.strip_prefix("http.").and_then(|p| p.parse().ok()).unwrap_or(0);
     let snapshot = ctx.model.snapshot();
     let serves =
-        |g: &&Gateway| g.selects(&id) && g.servers.iter().any(|s| port == 0 || listen_port(&id, snapshot, s.port) == Some(port));
+        |g: &&Gateway| g.selects(id) && g.servers.iter().any(|s| port == 0 || listen_port(id, snapshot, s.port) == Some(port));
     let gateways: Vec<&Gateway> = base.gateways.iter().map(|g| &**g).filter(serves).collect();
     let Some(gateway) = gateways.first() else { return place.proxy.policy.clone() };
     if candidates.is_empty() {
