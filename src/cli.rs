@@ -7,11 +7,13 @@ mod progress;
 mod explain;
 mod explain_args;
 mod lessons;
+mod man;
 mod notes;
 mod open;
 mod run;
 mod sandbox;
 mod screen;
+mod settings;
 mod tools;
 
 use args::{Cli, Command};
@@ -87,7 +89,8 @@ fn dispatch(argv: &[String]) -> End {
             return Ok(code);
         }
     };
-    match cli.command.unwrap_or_else(|| Command::Learn(args::Learn::default())) {
+    let look = cli.look;
+    match cli.command.unwrap_or_else(|| Command::Learn(args::Learn { look, ..args::Learn::default() })) {
         Command::Run(a) => run::run(&a),
         Command::Prove(a) => run::prove(&a),
         Command::List(a) => lessons::list(&a),
@@ -100,6 +103,8 @@ fn dispatch(argv: &[String]) -> End {
         Command::Reset(a) => learn::reset(&a),
         Command::Progress(a) => progress::run(&a),
         Command::Doctor(a) => doctor::run(&a),
+        Command::Settings(a) => settings::run(&a),
+        Command::Man => man::run(),
         Command::Explain(a) => explain::run(&a),
         Command::Kubectl { argv } => tools::run(tools::Tool::Kubectl, &argv),
         Command::Istioctl { argv } => tools::run(tools::Tool::Istioctl, &argv),

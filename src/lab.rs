@@ -11,6 +11,7 @@ pub mod desk;
 pub mod driver;
 pub mod plain;
 pub mod headless;
+pub mod history;
 pub mod explain;
 pub mod open;
 pub mod share;

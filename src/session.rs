@@ -94,6 +94,11 @@ pub struct Session {
 }
 
 impl Session {
+    /// Puts the lines of earlier runs before those of this one.
+    pub fn remember(&mut self, lines: &[String]) {
+        lines.iter().for_each(|line| self.history.push(line));
+    }
+
     /// A session that goes on where `progress` ends.
     pub fn new(lesson: Arc<Lesson>, progress: &Summary, options: Options) -> Session {
         let mut steps: Vec<StepRun> =

@@ -39,16 +39,31 @@ fn the_screen_is_left_with_what_it_took_given_back() {
 }
 
 #[test]
-fn without_a_terminal_there_is_a_sentence() {
+fn without_a_terminal_the_lesson_is_taken_line_by_line_and_says_why() {
     let home = tempfile::tempdir().unwrap();
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_egress-lab"))
-        .env("HOME", home.path())
-        .stdin(std::process::Stdio::null())
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(4), "{said}");
-    assert!(said.contains("--plain") && output.stdout.is_empty(), "{said}");
+    let run = |args: &[&str], env: &[(&str, &str)]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_egress-lab"));
+        command
+            .args(args)
+            .env("HOME", home.path())
+            .env("XDG_CONFIG_HOME", home.path().join("config"))
+            .stdin(std::process::Stdio::null());
+        env.iter().for_each(|(name, value)| drop(command.env(name, value)));
+        let output = command.output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let (code, said, _) = run(&[], &[]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.starts_with("mode: plain (standard input is no terminal)"), "{said}");
+    let (_, said, _) = run(&["learn", "--plain"], &[]);
+    assert!(said.starts_with("mode: plain (flag --plain)"), "{said}");
+    let (code, said, err) = run(&["learn"], &[("EGRESS_LAB_PLAIN", "0")]);
+    assert!(code == Some(4) && said.is_empty() && err.contains("--plain"), "{code:?} {said} {err}");
+    std::fs::create_dir_all(home.path().join("config/egress-lab")).unwrap();
+    std::fs::write(home.path().join("config/egress-lab/settings.toml"), "theme = \"drak\"\n").unwrap();
+    let (code, said, err) = run(&["settings"], &[]);
+    assert!(code == Some(2) && said.is_empty() && err.contains("settings.toml:1:9:") && err.contains("\"dark\""), "{err}");
 }
 
 /// Likely wrong first inputs, and a part of the sentence that each is answered with.

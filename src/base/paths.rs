@@ -17,22 +17,25 @@ pub fn private() -> Vec<(String, &'static str)> {
 #[derive(Debug, Clone)]
 pub struct Paths {
     state: PathBuf,
+    config: PathBuf,
 }
 
 impl Paths {
     /// `$EGRESS_LAB_HOME` if set, else the platform's state folder (`~/.local/state/egress-lab`); the temporary folder when there
     /// is no home at all.
     pub fn from_environment() -> Paths {
-        let state = match std::env::var_os("EGRESS_LAB_HOME").filter(|v| !v.is_empty()) {
-            Some(dir) => PathBuf::from(dir),
-            None => platform_state().unwrap_or_else(|| std::env::temp_dir().join("egress-lab")),
-        };
-        Paths { state }
+        match std::env::var_os("EGRESS_LAB_HOME").filter(|v| !v.is_empty()) {
+            Some(dir) => Paths::under(PathBuf::from(dir)),
+            None => {
+                let state = platform_state().unwrap_or_else(|| std::env::temp_dir().join("egress-lab"));
+                Paths { config: platform_config().unwrap_or_else(|| state.clone()), state }
+            }
+        }
     }
 
     /// Folders below a given one (tests).
     pub fn under(state: PathBuf) -> Paths {
-        Paths { state }
+        Paths { config: state.clone(), state }
     }
 
     /// Everything this program keeps.
@@ -71,9 +74,14 @@ impl Paths {
         self.state.join("progress.jsonl")
     }
 
-    /// The prompt's history.
-    pub fn history(&self) -> PathBuf {
-        self.state.join("history")
+    /// What was typed at the prompt of a world.
+    pub fn history(&self, world: &str) -> PathBuf {
+        self.world(world).join("history")
+    }
+
+    /// The settings file: in the platform's configuration folder (`~/.config/egress-lab`), or in `$EGRESS_LAB_HOME` if that is set.
+    pub fn settings(&self) -> PathBuf {
+        self.config.join("settings.toml")
     }
 
     /// Where private files that need not last may go, best first: the user's runtime folder (`$XDG_RUNTIME_DIR`), the state folder,
@@ -89,6 +97,10 @@ impl Paths {
 fn platform_state() -> Option<PathBuf> {
     let base = etcetera::choose_base_strategy().ok()?;
     Some(base.state_dir().unwrap_or_else(|| base.data_dir()).join("egress-lab"))
+}
+
+fn platform_config() -> Option<PathBuf> {
+    Some(etcetera::choose_base_strategy().ok()?.config_dir().join("egress-lab"))
 }
 
 /// The kubeconfig files that kubectl itself would read: `$KUBECONFIG` (a list), else `~/.kube/config`. Only asked when `--env

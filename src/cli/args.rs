@@ -8,11 +8,13 @@ use std::path::PathBuf;
 ///
 /// Without a command: the lessons on screen, on the built-in sandbox. No Docker, no network, no account.
 #[derive(Debug, Parser)]
-#[command(name = "egress-lab", version, propagate_version = true, max_term_width = 100)]
+#[command(name = "egress-lab", version, propagate_version = true, max_term_width = 100, args_conflicts_with_subcommands = true)]
 #[command(
     after_help = "Exit codes: 0 good, 1 a check failed, 2 usage, 3 warnings only, 4 environment unavailable, 130 interrupted."
 )]
 pub struct Cli {
+    #[command(flatten)]
+    pub look: LookArgs,
     #[command(subcommand)]
     pub command: Option<Command>,
 }
@@ -63,6 +65,10 @@ pub enum Command {
     Sandbox(Sandbox),
     /// Look at this machine: terminal, folders, tools, a self-test of the sandbox
     Doctor(Doctor),
+    /// Print the settings in force, where each comes from, and the settings file's name
+    Settings(SettingsArgs),
+    /// Print the manual page (`egress-lab man | man -l -`)
+    Man,
     /// Print a completion script for a shell
     Completions { shell: clap_complete::Shell },
 }
@@ -75,13 +81,51 @@ pub struct From {
     pub lessons: Option<PathBuf>,
 }
 
+/// How lessons are shown. What is not said is looked up in the environment and the settings file.
+#[derive(Debug, Args, Default, Clone)]
+pub struct LookArgs {
+    /// Line by line on standard input and output, without escapes
+    #[arg(long)]
+    pub plain: bool,
+    /// Colours: auto, dark, light, high-contrast, colour-blind or none
+    #[arg(long, value_name = "NAME")]
+    pub theme: Option<String>,
+    /// Draw with ASCII only
+    #[arg(long)]
+    pub ascii: bool,
+    /// Nothing moves on the screen
+    #[arg(long)]
+    pub no_motion: bool,
+}
+
+impl LookArgs {
+    /// What was said of a setting.
+    pub fn value(&self, name: &str) -> Option<String> {
+        match name {
+            "theme" => self.theme.clone(),
+            "ascii" => self.ascii.then(|| "true".into()),
+            "motion" => self.no_motion.then(|| "false".into()),
+            "plain" => self.plain.then(|| "true".into()),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct SettingsArgs {
+    #[command(flatten)]
+    pub look: LookArgs,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 #[derive(Debug, Args)]
 pub struct Learn {
     /// The lesson; the one you are in, or the first
     pub lesson: Option<String>,
-    /// Line by line on standard input and output, without escapes
-    #[arg(long)]
-    pub plain: bool,
+    #[command(flatten)]
+    pub look: LookArgs,
     /// For an audience: any key types the step's next command; `notes --follow` in a second terminal has the speaker notes
     #[arg(long, conflicts_with = "plain")]
     pub present: bool,
@@ -109,7 +153,17 @@ impl Default for Learn {
     fn default() -> Learn {
         let (env, world) = ("sandbox".into(), "default".into());
         let from_dir = From::default();
-        Learn { lesson: None, plain: false, present: false, env, from: None, world, real_time: false, open: None, from_dir }
+        Learn {
+            lesson: None,
+            look: LookArgs::default(),
+            present: false,
+            env,
+            from: None,
+            world,
+            real_time: false,
+            open: None,
+            from_dir,
+        }
     }
 }
 

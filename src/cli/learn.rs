@@ -1,5 +1,6 @@
 //! `egress-lab learn`, and the commands that look at the lab's world from another terminal: `hint`, `check`, `reset`.
 
+use super::settings::Settings;
 use super::{End, FAILED, GOOD, INTERRUPTED, Trouble, USAGE, args, lessons, print, runtime};
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::io::{Editor, Stream};
@@ -21,9 +22,17 @@ pub(super) fn run(a: &args::Learn) -> End {
     if a.env != "sandbox" {
         return Err(Trouble::unavailable(format!("{} (--env {})", crate::base::not_simulated("lessons on a cluster"), a.env)));
     }
-    if !a.plain {
-        return super::screen::run(a);
-    }
+    let settings = Settings::read(&a.look)?;
+    let why = match settings.plain() {
+        Some(Ok(source)) => source,
+        // Said not to be plain: what stands in the way of a screen is told.
+        Some(Err(())) => return super::screen::run(a, settings.look()),
+        None => match no_screen() {
+            Some(why) if !a.present => why.to_string(),
+            _ => return super::screen::run(a, settings.look()),
+        },
+    };
+    print(&format!("mode: plain ({why}). Line by line, without escapes.\n"));
     let shared = super::open::shared(a)?;
     let lesson = match &shared {
         Some((_, lesson, _)) => lesson.clone(),
@@ -36,6 +45,18 @@ pub(super) fn run(a: &args::Learn) -> End {
     let end = runtime.block_on(take_plain(a, lesson, from, (world, shared)));
     runtime.shutdown_timeout(std::time::Duration::from_millis(300));
     end
+}
+
+/// Why lessons cannot be on screen here.
+fn no_screen() -> Option<&'static str> {
+    let term = std::env::var("TERM").unwrap_or_default();
+    match (std::io::stdin().is_terminal(), std::io::stdout().is_terminal(), term.as_str()) {
+        (false, ..) => Some("standard input is no terminal"),
+        (_, false, _) => Some("standard output is no terminal"),
+        (.., "") => Some("TERM is not set"),
+        (.., "dumb") => Some("TERM=dumb"),
+        _ => None,
+    }
 }
 
 /// The lesson that was asked for, the one that was begun, or the first.

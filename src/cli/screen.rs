@@ -25,7 +25,7 @@ const OPEN_PAUSE: Duration = Duration::from_millis(100);
 const LAST: Duration = Duration::from_millis(300);
 
 /// Shows the lessons; opens the one that was asked for.
-pub(super) fn run(a: &args::Learn) -> End {
+pub(super) fn run(a: &args::Learn, look: Look) -> End {
     tui::terminal::usable().map_err(Trouble::unavailable)?;
     let all = lessons::all(&a.from_dir)?;
     let shared = super::open::shared(a)?;
@@ -62,7 +62,7 @@ pub(super) fn run(a: &args::Learn) -> End {
         open: Box::new(move |nth, size, inbox| lab.open(nth, first.take(), size, inbox)),
         rules: Rules { is_complete, reads, wish, words: words::names },
         present: a.present,
-        look: Theme::choose(Look::default(), &Told::by_environment()),
+        look: Theme::choose(look, &Told::by_environment()),
     };
     let ended = tui::run(inbox, &messages, start).map_err(Trouble::unavailable);
     runtime.shutdown_timeout(LAST);

@@ -45,6 +45,8 @@ pub struct Driver {
     judging: BTreeMap<Tag, JoinHandle<()>>,
     /// Questions that are being looked up; given up with the driver.
     asking: Vec<JoinHandle<()>>,
+    /// Where the lines that ran are kept.
+    history: Option<std::path::PathBuf>,
 }
 
 struct Shared {
@@ -67,7 +69,16 @@ impl Driver {
         let journal = Mutex::new(parts.journal.take());
         let size = Mutex::new(parts.terminal);
         let shared = Shared { parts, journal, checkpoints: tokio::sync::Mutex::default(), events, size };
-        (Driver { shared: Arc::new(shared), running: BTreeMap::new(), judging: BTreeMap::new(), asking: Vec::new() }, receiver)
+        (
+            Driver {
+                shared: Arc::new(shared),
+                running: BTreeMap::new(),
+                judging: BTreeMap::new(),
+                asking: Vec::new(),
+                history: None,
+            },
+            receiver,
+        )
     }
 
     /// Does one effect. `Quit` is the caller's own to do.
@@ -90,7 +101,17 @@ impl Driver {
         }
     }
 
+    /// Keeps the lines that run in this file.
+    pub fn keep_history(&mut self, path: std::path::PathBuf) {
+        self.history = Some(path);
+    }
+
     fn run(&mut self, ticket: Ticket, line: String) {
+        if let Some(path) = self.history.clone() {
+            let line = line.clone();
+            // Not being able to keep a line is no reason not to run it.
+            tokio::task::spawn_blocking(move || drop(crate::lab::history::append(&path, &line)));
+        }
         let (input, receiver) = mpsc::channel(QUEUE);
         let shared = self.shared.clone();
         let task = tokio::spawn(async move {

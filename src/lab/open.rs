@@ -79,11 +79,16 @@ pub async fn open(paths: &Paths, wanted: Wanted) -> anyhow::Result<Opened> {
         env.rebuild(&wanted.lesson, step).await?;
     }
     let options = Options { auto_advance: false, unsaved: journal.is_none(), from: wanted.from };
-    let session = Session::new(wanted.lesson.clone(), &summary, options);
+    let mut session = Session::new(wanted.lesson.clone(), &summary, options);
     let prompt = Prompt::new(env, files.clone(), wanted.editor);
     let clock = Arc::new(SystemClock);
     let parts = Parts { lesson: wanted.lesson, prompt, seed: Seed::fresh(), journal, clock, terminal: wanted.terminal };
-    let (driver, events) = Driver::new(parts);
+    let (mut driver, events) = Driver::new(parts);
+    if files.location().is_some() {
+        let history = paths.history(&wanted.world);
+        session.remember(&crate::lab::history::load(&history));
+        driver.keep_history(history);
+    }
     Ok(Opened { session, driver, events, notes, kubeconfig: served.kubeconfig, files })
 }
 
