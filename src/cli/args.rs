@@ -185,9 +185,8 @@ pub struct Notes {
 pub struct Open {
     /// The file
     pub file: PathBuf,
-    /// Line by line on standard input and output, without escapes
-    #[arg(long)]
-    pub plain: bool,
+    #[command(flatten)]
+    pub look: LookArgs,
     /// The name of the new world; made from the file's name by default
     #[arg(long, value_name = "NAME")]
     pub world: Option<String>,

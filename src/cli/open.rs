@@ -13,8 +13,13 @@ const NAMES: usize = 100;
 
 pub(super) fn run(a: &args::Open) -> End {
     let world = a.world.clone().unwrap_or_else(|| args::Learn::default().world);
-    let learn =
-        args::Learn { plain: a.plain, world, open: Some(a.file.clone()), from_dir: a.from_dir.clone(), ..args::Learn::default() };
+    let learn = args::Learn {
+        look: a.look.clone(),
+        world,
+        open: Some(a.file.clone()),
+        from_dir: a.from_dir.clone(),
+        ..args::Learn::default()
+    };
     super::learn::run(&learn)
 }
 
