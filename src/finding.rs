@@ -1,5 +1,6 @@
 //! What a check found, as values: a verdict, and the evidence for it.
 
+pub mod picture;
 pub mod render;
 
 use crate::mesh::Record;

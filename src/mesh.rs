@@ -75,8 +75,21 @@ pub struct Hop {
     pub endpoint: Option<Text>,
     /// Response flags as logged, `-` when none.
     pub flags: Text,
+    /// What decided each part.
+    #[serde(skip)]
+    pub why: Why,
     /// The access-log line, `None` when access logging is off.
     pub log: Option<Text>,
+}
+
+/// What decided the parts of a [`Hop`]: the object and field behind each; `None` where the part is not there or was only seen in a log.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Why {
+    pub listener: Option<Cause>,
+    pub filter_chain: Option<Cause>,
+    pub virtual_host: Option<Cause>,
+    pub route: Option<Cause>,
+    pub cluster: Option<Cause>,
 }
 
 /// The object and field that decided. Cheap to clone: what was derived from an object shares its causes.

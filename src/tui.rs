@@ -6,6 +6,7 @@
 pub mod again;
 pub mod app;
 pub mod browser;
+pub mod clipboard;
 pub mod command;
 pub mod editor;
 pub mod frame;
@@ -14,7 +15,9 @@ pub mod home;
 pub mod keymap;
 pub mod layout;
 pub mod lesson;
+pub mod links;
 pub mod over;
+pub mod picture;
 pub mod prompt;
 pub mod reading;
 pub mod scroll;
@@ -183,6 +186,7 @@ pub fn run(inbox: Inbox, messages: &Receiver<Message>, start: Start) -> Result<E
     let size = screen.size();
     let look = start.look;
     let mut app = app::App::new(start, inbox, look, size);
+    app.links = links::taken(&|name| std::env::var(name).ok());
     app.begin();
     let ended = screen.run(&mut app, messages);
     drop(screen);

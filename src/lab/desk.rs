@@ -4,6 +4,8 @@
 pub mod browse;
 pub mod timeline;
 pub mod complete;
+pub mod object;
+pub mod way;
 
 use crate::lab::prompt::Prompt;
 use crate::lesson::model::Lesson;
@@ -38,6 +40,10 @@ impl Desk<'_> {
                 let looker = complete::Looker { prompt: self.prompt, lesson: Some(self.lesson) };
                 Answer::Complete(looker.complete(&line, cursor).await)
             }
+            Request::Object { kind, namespace, name } => {
+                Answer::Object(object::yaml(&self.prompt.kubectl, &kind, &namespace, &name).await?)
+            }
+            Request::Way { words } => Answer::Way(way::pictures(&self.prompt.kubectl, &words).await?),
         })
     }
 

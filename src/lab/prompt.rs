@@ -264,6 +264,8 @@ impl Prompt {
             Some(Word::Istioctl) => crate::istioctl::run(&self.istioctl, io, operands).await,
             Some(Word::Explain) => crate::lab::explain::run(&self.kubectl, io, operands).await,
             Some(Word::TimeLine) => timeline::word::run(self, io, operands).await,
+            Some(Word::Picture) if operands.is_empty() => ask(Wish::Picture),
+            Some(Word::Picture) => crate::lab::desk::way::run(&self.kubectl, io, operands).await,
             Some(Word::Local(word)) => local::run(word, call, io, self).await,
             Some(Word::Wish(Wish::Solution { .. })) => ask(Wish::Solution { confirmed: confirmed(operands) }),
             Some(Word::Wish(Wish::Skip { .. })) => ask(Wish::Skip { confirmed: confirmed(operands) }),

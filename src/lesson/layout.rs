@@ -122,7 +122,14 @@ fn words(inlines: &[Inline], base: Mark) -> Vec<Run> {
             Inline::Emphasis(inner) => runs.extend(words(inner, Mark::Emphasis)),
             Inline::Strong(inner) => runs.extend(words(inner, Mark::Strong)),
             Inline::Link { text, url } => {
-                runs.push(Run { mark: Mark::Link, text: plain(text), url: Some(url.clone()) });
+                let link = |text: String| Run { mark: Mark::Link, text, url: Some(url.clone()) };
+                let text = plain(text);
+                let bare = text == *url;
+                runs.push(link(text));
+                // Where no terminal makes it a link, it must be there to be read.
+                if !bare {
+                    runs.extend([run(base, " "), link(format!("({url})"))]);
+                }
             }
             Inline::Term { text, .. } => runs.extend(words(text, Mark::Term)),
             Inline::Break => runs.push(run(base, "\n")),
@@ -255,7 +262,7 @@ mod tests {
     fn every_word_is_kept() {
         let text = "A *b* **c** [d](https://x.y) `e` f-g; h.";
         let joined = at(text, 20).join(" ");
-        for word in ["A", "b", "c", "d", "`e`", "f-g;", "h."] {
+        for word in ["A", "b", "c", "d (https://x.y)", "`e`", "f-g;", "h."] {
             assert!(joined.contains(word), "{word}: {joined}");
         }
     }

@@ -345,6 +345,7 @@ fn through_sidecar(ctx: &mut Ctx<'_>, place: &Place, connection: Connection, wir
     let seen = Seen { ip, tls: wire.is_tls(), sni: wire.sni().map(Text::as_str), http: wire.is_sniffed_http() };
     let hop = ctx.hop(place);
     ctx.hops[hop].listener = Some(listener.name.clone());
+    ctx.hops[hop].why.listener = Some(listener.cause.clone());
     let inspected = listener.name != "virtualOutbound";
     if !inspected && port == listener.port {
         return caught(ctx, hop);
@@ -353,6 +354,7 @@ fn through_sidecar(ctx: &mut Ctx<'_>, place: &Place, connection: Connection, wir
         return Got::end(What::Reset, Outcome::NoFilterChain, At::Sidecar, listener.cause.clone());
     };
     ctx.hops[hop].filter_chain.clone_from(&chain.name);
+    ctx.hops[hop].why.filter_chain = Some(chain.cause.clone());
     match (&chain.filter, wire.http) {
         (Filter::Http(config), Some(message)) if wire.layers.is_empty() => {
             http::hop(ctx, &http::At { place, hop, connection, sni: None, principal: None, config }, message)

@@ -5,6 +5,7 @@
 pub mod browse;
 pub mod timeline;
 
+use crate::finding::picture::Picture;
 use browse::{KindRow, Subject, Table, Text, View, Which};
 use timeline::{Compared, TimeLine, Told, Undone};
 
@@ -35,6 +36,10 @@ pub enum Request {
     Read { subject: Subject, view: View, seen: Option<Box<Text>> },
     /// What could stand at the cursor (in characters) of a line of the lab prompt.
     Complete { line: String, cursor: usize },
+    /// One object as the environment holds it, named as causes name it.
+    Object { kind: String, namespace: String, name: String },
+    /// What would become of a request (`[FROM] URL`), as the model sees it. Nothing is sent.
+    Way { words: Vec<String> },
 }
 
 /// The answers, named as their questions.
@@ -51,6 +56,10 @@ pub enum Answer {
     Table(Box<Table>),
     Read(Box<Text>),
     Complete(Completions),
+    /// Its YAML.
+    Object(String),
+    /// One for each exchange.
+    Way(Vec<Picture>),
 }
 
 /// Where lines go.

@@ -66,6 +66,8 @@ pub enum Wish {
     Hint,
     /// Judge the step now.
     Check,
+    /// Tell the way of the last check's request.
+    Picture,
     /// Close an observe or predict step with this answer.
     Answer(String),
     /// Say how sure one is of the answer that comes next.

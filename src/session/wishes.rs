@@ -3,6 +3,7 @@
 use super::guide::debrief_text;
 use super::transcript::Sort;
 use super::{Ask, Effect, ResetScope, Session, Task, Wish};
+use crate::finding::picture;
 use crate::lesson::model::StepKind;
 use crate::progress::{Entry, Guess, How, Sure};
 
@@ -19,6 +20,7 @@ impl Session {
             Wish::GoTo(step) => self.go_to(step, effects),
             Wish::Hint => self.hint(effects),
             Wish::Check => self.check(effects),
+            Wish::Picture => self.picture(),
             Wish::Answer(answer) => self.answer(answer, effects),
             Wish::Sure(sure) => self.sure(sure),
             Wish::WhatNow => {
@@ -94,6 +96,17 @@ impl Session {
         match self.is_judged(self.shown) {
             true => self.ask(false, effects),
             false => self.notice = Some("This step has nothing to check.".into()),
+        }
+    }
+
+    /// The way of the last check's request in words, the one that was stopped first.
+    fn picture(&mut self) {
+        match picture::of_findings(self.findings()).first() {
+            Some(first) => self.transcript.say(Sort::Note, &picture::text(first)),
+            None => {
+                let text = "No check of this step sent a request yet. `picture URL` tells the way of one of yours.";
+                self.notice = Some(text.into());
+            }
         }
     }
 

@@ -13,14 +13,20 @@ use super::lesson::typing::Want;
 use super::terminal;
 use super::theme::{Look, Palette, Theme, Told};
 use super::{Ended, Inbox, Link, Message, Start};
+use crate::base::clock::Time;
 use crate::session::History;
 use crossterm::event::{Event as Input, KeyEvent, KeyEventKind};
 use ratatui::layout::Size;
+use std::time::Duration;
 
 /// What only the loop can do.
 #[derive(Debug)]
 pub enum Act {
     Edit(Job),
+    /// Copy a text.
+    Copy(String),
+    /// Take the mouse, or give it back.
+    Mouse(bool),
     /// Stop, until somebody lets the program go on.
     Suspend,
     /// The program goes on after a stop.
@@ -50,6 +56,10 @@ pub struct App {
     said: History,
     /// A sentence for the home screen.
     pub notice: Option<String>,
+    /// The terminal makes links of addresses (OSC 8).
+    pub links: bool,
+    /// The mouse is ours.
+    pub mouse: bool,
     again: Again,
     inbox: Inbox,
     /// Number of the newest opening; what belongs to another is dropped.
@@ -69,6 +79,8 @@ impl App {
             command: None,
             said: History::default(),
             notice: None,
+            links: false,
+            mouse: false,
             again: Again::default(),
             inbox,
             opening: 0,
@@ -106,6 +118,29 @@ impl App {
         self.after()
     }
 
+    /// Time has passed; called before each frame.
+    pub fn tick(&mut self, now: Time) {
+        if let Layer::Lesson(screen) = &mut self.layer {
+            screen.tick(now, self.theme.motion);
+        }
+    }
+
+    /// After how long the next frame is due though nothing happens; `None`: never.
+    pub fn wakes(&self) -> Option<Duration> {
+        match &self.layer {
+            Layer::Lesson(screen) => screen.wakes(self.theme.motion),
+            _ => None,
+        }
+    }
+
+    /// Says a sentence until the next key.
+    pub fn told(&mut self, sentence: String) {
+        match &mut self.layer {
+            Layer::Lesson(screen) => screen.view.notice = Some(sentence),
+            _ => self.notice = Some(sentence),
+        }
+    }
+
     fn broken(&mut self, what: &str) {
         let sentence = format!("Something in the lab broke: {what}. Progress is saved; leave and start again.");
         match &mut self.layer {
@@ -131,6 +166,7 @@ impl App {
                 let environment = link.environment.clone().unwrap_or_else(|| self.start.environment.clone());
                 let mut screen = Box::new(LessonScreen::new(*link, environment, self.start.rules));
                 screen.present = self.start.present.then(Presenting::default);
+                screen.view.links = self.links;
                 screen.resize(self.size);
                 screen.start();
                 self.layer = Layer::Lesson(screen);
@@ -151,6 +187,11 @@ impl App {
                 }
             }
             Input::Key(key) if key.kind != KeyEventKind::Release => return self.key(key),
+            Input::Mouse(event) => {
+                if let (Layer::Lesson(screen), None) = (&mut self.layer, &self.overlay) {
+                    screen.wheel(&event);
+                }
+            }
             Input::Paste(text) if self.command.is_some() => {
                 self.command.iter_mut().for_each(|line| line.paste(&text));
             }
@@ -208,6 +249,14 @@ impl App {
         if screen.quit {
             return Some(Act::End(Ended::Left));
         }
+        if let Some(text) = screen.copy.take() {
+            return Some(Act::Copy(text));
+        }
+        if std::mem::take(&mut screen.toggle_mouse) {
+            self.mouse = !self.mouse;
+            screen.view.notice = Some(mouse_sentence(self.mouse).into());
+            return Some(Act::Mouse(self.mouse));
+        }
         if let Some(sheet) = screen.sheet.take() {
             self.overlay = Some(Overlay::new(sheet));
         }
@@ -236,10 +285,8 @@ impl App {
         }
         let Some(overlay) = &mut self.overlay else { return };
         let moved = command.is_some_and(|command| overlay.scroll.moved(command, lines, height));
-        let closes = matches!(
-            command,
-            Some(Command::Leave | Command::Quit | Command::ToPrompt | Command::Help | Command::Trace | Command::Interrupt)
-        );
+        let closes =
+            matches!(command, Some(Command::Leave | Command::Quit | Command::ToPrompt | Command::Help | Command::Interrupt));
         if !moved && closes {
             self.overlay = None;
         }
@@ -363,4 +410,11 @@ fn restyle(theme: &mut Theme, name: &str) -> Result<String, String> {
     };
     let name = theme.palette.name();
     Ok(format!("Theme {name}. To keep it: theme = \"{name}\" in the settings file (`egress-lab settings` names it)."))
+}
+
+fn mouse_sentence(on: bool) -> &'static str {
+    match on {
+        true => "The mouse wheel scrolls now. m hands the mouse back; until then Shift and dragging selects in most terminals.",
+        false => "The mouse is the terminal's again.",
+    }
 }

@@ -124,12 +124,9 @@ fn overlay_area(area: Rect) -> Rect {
 
 fn sheet(app: &App, sheet: Sheet, area: Rect) -> (&'static str, Vec<Line<'static>>) {
     let columns = usize::from(area.width).saturating_sub(1);
-    match (sheet, &app.layer) {
-        (Sheet::Trace, Layer::Lesson(screen)) => {
-            ("Trace of the last probe", lesson::trace::lines(&screen.session, columns, app.theme))
-        }
-        (Sheet::Topic(topic), _) => (topic.title(), help::page(topic, app.scope(), columns, app.theme)),
-        _ => {
+    match sheet {
+        Sheet::Topic(topic) => (topic.title(), help::page(topic, app.scope(), columns, app.theme)),
+        Sheet::Keys => {
             let here = help::Here { place: app.place(), works: &|command| app.works(command) };
             ("Help: keys here", help::keys(columns, here, app.theme))
         }

@@ -1,4 +1,4 @@
-//! Sheets that lie over a screen: the keys that work there, a topic, the trace of the last probe.
+//! Sheets that lie over a screen: the keys that work there, a topic.
 
 mod topics;
 
@@ -15,7 +15,6 @@ use ratatui::text::{Line, Span};
 pub enum Sheet {
     Keys,
     Topic(Topic),
-    Trace,
 }
 
 /// A sheet and where it is scrolled to.

@@ -75,6 +75,20 @@ pub enum Command {
     Explain,
     EditObject,
     Delete,
+    /// Copies what has the focus.
+    Copy,
+    /// Lets the mouse scroll, or hands it back to the terminal.
+    Mouse,
+    /// Searches the output.
+    Search,
+    FindNext,
+    FindBack,
+    /// In the traffic picture: from station to station, from request to request, into the object that decided.
+    HopNext,
+    HopBack,
+    RequestNext,
+    RequestBack,
+    Object,
     Choose(u8),
     /// Says what is missing for the step now.
     WhatNow,
@@ -111,6 +125,7 @@ impl Scope {
             Scope::Glossary => "In the glossary",
             Scope::TimeLine => "In the time-line",
             Scope::Browser => "In the objects",
+            Scope::Picture => "In the traffic picture",
         }
     }
 }
@@ -147,6 +162,8 @@ pub enum Scope {
     TimeLine,
     /// The objects of the world.
     Browser,
+    /// The traffic picture and the object that it opens.
+    Picture,
 }
 
 /// Commands that mean the same on every screen.
@@ -163,6 +180,7 @@ pub fn is_common(command: Command) -> bool {
             | Command::PageDown
             | Command::Top
             | Command::Bottom
+            | Command::Copy
     )
 }
 

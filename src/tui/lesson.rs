@@ -8,10 +8,12 @@ pub mod keys;
 pub mod layers;
 pub mod output;
 pub mod present;
+pub mod reach;
 pub mod status;
+pub mod search;
 pub mod steps;
-pub mod trace;
 pub mod typing;
+pub mod work;
 
 use super::again::Again;
 use super::help::Sheet;
@@ -26,8 +28,10 @@ use crate::session::desk::{AskId, Place};
 use crate::session::{Effect, Event, Session, Task};
 use output::Bottom;
 use ratatui::layout::Size;
+use search::Search;
 use std::path::PathBuf;
 use typing::{Typing, Want};
+use work::Work;
 
 /// Rows of text beside what an audience is to look at.
 const PRESENTED: usize = 5;
@@ -54,6 +58,11 @@ pub struct View {
     /// Ctrl-C where nothing runs.
     pub again: Again,
     pub size: Size,
+    /// The terminal makes links of addresses.
+    pub links: bool,
+    pub search: Option<Search>,
+    /// What runs, and since when.
+    pub work: Work,
 }
 
 /// One lesson on screen.
@@ -68,6 +77,10 @@ pub struct LessonScreen {
     pub quit: bool,
     /// Back to the list of lessons.
     pub home: bool,
+    /// A text to copy.
+    pub copy: Option<String>,
+    /// The mouse is to be taken or given back.
+    pub toggle_mouse: bool,
     /// A sheet to lay over the screen.
     pub sheet: Option<Sheet>,
     /// For an audience; `None` for a learner.
@@ -107,6 +120,9 @@ impl LessonScreen {
             notice: None,
             again: Again::default(),
             size: layout::LEAST,
+            links: false,
+            search: None,
+            work: Work::default(),
         };
         LessonScreen {
             session: link.session,
@@ -117,6 +133,8 @@ impl LessonScreen {
             rules,
             quit: false,
             home: false,
+            copy: None,
+            toggle_mouse: false,
             sheet: None,
             present: None,
             wants: Vec::new(),

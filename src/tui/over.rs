@@ -3,6 +3,7 @@
 
 use super::keymap::{self, Command, Place, Scope};
 use super::theme::Theme;
+use crate::base::clock::Time;
 use crate::session::desk::{Answer, AskId, Request};
 use crate::session::{Effect, Event, Session};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -20,6 +21,8 @@ pub enum Then {
     Run(String),
     /// Lays another screen over this one.
     Open(Box<dyn Over>),
+    /// Copies a text.
+    Copy(String),
     /// Says a sentence on the line above the footer until the next key.
     Say(String),
 }
@@ -92,6 +95,12 @@ pub trait Over: Send {
     }
     /// The session took an event (output came, a line ended): for screens that follow it.
     fn changed(&mut self, _event: &Event, _reach: &mut Reach<'_>) {}
+    /// Whether something on it moves on its own. Asked only where things may.
+    fn is_moving(&self) -> bool {
+        false
+    }
+    /// Time has passed; called before each frame while something moves.
+    fn tick(&mut self, _now: Time) {}
     /// Draws itself; sets the cursor if it has one.
     fn draw(&self, session: &Session, area: Rect, theme: Theme, frame: &mut Frame<'_>);
 }

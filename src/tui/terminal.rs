@@ -1,6 +1,7 @@
 //! The terminal: taken and given back whatever happens, read by a thread of its own, drawn to at most every few milliseconds.
 
 use super::app::{Act, App};
+use super::clipboard;
 use super::editor::{self, Job};
 use super::{Ended, Inbox, Message};
 use crate::base::clock::{Clock, SystemClock};
@@ -14,7 +15,7 @@ use ratatui::{Terminal, TerminalOptions, Viewport};
 use std::io::{self, IsTerminal, Stdout, stdout};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -115,18 +116,29 @@ impl Screen {
     /// The terminal cannot be written to.
     pub fn run(&mut self, app: &mut App, messages: &Receiver<Message>) -> io::Result<Ended> {
         loop {
+            app.tick(SystemClock.now());
             if app.size != self.drawn {
                 self.clear(app.size)?;
             }
             self.terminal.draw(|frame| super::frame::draw(app, frame))?;
             let drawn = SystemClock.now();
-            let Ok(mut message) = messages.recv() else { return Ok(Ended::Left) };
+            let first = match app.wakes() {
+                None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(after) => messages.recv_timeout(after),
+            };
+            let mut message = match first {
+                Ok(message) => message,
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => return Ok(Ended::Left),
+            };
             for _ in 0..BATCH {
                 #[cfg(debug_assertions)]
                 self.break_if_asked();
                 match app.handle(message) {
                     Some(Act::End(ended)) => return Ok(ended),
                     Some(Act::Edit(job)) => self.edit(job)?,
+                    Some(Act::Copy(text)) => app.told(clipboard::copy(&text, &mut stdout())),
+                    Some(Act::Mouse(on)) => clipboard::mouse(on, &mut stdout())?,
                     Some(Act::Suspend) => self.suspend(app)?,
                     Some(Act::TakeAgain) => self.take_again(app)?,
                     None => (),
@@ -161,6 +173,7 @@ impl Screen {
     /// After a stop others may have used the terminal: its modes are set and everything is drawn again, at the size of now.
     fn take_again(&mut self, app: &mut App) -> io::Result<()> {
         self.modes.take()?;
+        clipboard::mouse(app.mouse, &mut stdout())?;
         let size = size_now();
         app.handle(Message::Terminal(event::Event::Resize(size.width, size.height)));
         self.clear(size)
@@ -249,6 +262,7 @@ impl Modes {
 
     fn give_back(&self) {
         if self.0.swap(false, Ordering::SeqCst) {
+            let _ = clipboard::mouse(false, &mut stdout());
             let _ = execute!(stdout(), DisableBracketedPaste, LeaveAlternateScreen, cursor::Show);
             let _ = terminal::disable_raw_mode();
         }

@@ -15,6 +15,8 @@ pub enum Word {
     TimeLine,
     /// `share FILE`.
     Share,
+    /// `picture [[FROM] URL]`: the way of a request, station by station; without operands that of the last check.
+    Picture,
     /// Works on the lab's files or on its input.
     Local(Local),
     /// A wish to the session.
@@ -59,6 +61,7 @@ pub const ROWS: &[Row] = &[
         operands: "[show|compare|at|mark|return ..]",
         summary: "what happened; look at it, compare, go back",
     },
+    Row { name: "picture", operands: "[[FROM] URL]", summary: "its way station by station; alone: of the last check" },
     Row { name: "edit", operands: "FILE", summary: "open a file of the lab's folder in your editor" },
     Row { name: "ls, cat, cp, rm", operands: "FILE", summary: "the files of the lab's folder" },
     Row { name: "grep, head, tail, wc, sort", operands: "..", summary: "after a pipe, or on a file" },
@@ -94,6 +97,7 @@ pub fn find(name: &str) -> Option<Word> {
         "istioctl" => Word::Istioctl,
         "explain" | "why" => Word::Explain,
         "timeline" | "tl" => Word::TimeLine,
+        "picture" => Word::Picture,
         "edit" => Word::Local(Local::Edit),
         "rm" => Word::Local(Local::Remove),
         "cp" => Word::Local(Local::Copy),

@@ -65,6 +65,7 @@ pub fn hop(ctx: &mut Ctx<'_>, at: &At<'_>, mut message: Message) -> Got {
     let proxy = at.place.proxy.clone();
     let host = proxy.routes.get(at.config).and_then(|config| matching::virtual_host(config, &message.authority));
     ctx.hops[at.hop].virtual_host = host.map(|h| h.name.clone());
+    ctx.hops[at.hop].why.virtual_host = host.map(|h| h.cause.clone());
     let route = host.and_then(|h| h.routes.iter().find(|r| matching::fits(&r.matcher, &message)));
     if at.place.proxy.gateway
         && let Some(stop) = guard::stops(at.place, &at.seen(&message))
@@ -78,6 +79,7 @@ pub fn hop(ctx: &mut Ctx<'_>, at: &At<'_>, mut message: Message) -> Got {
         return Got::not_modelled(cause);
     }
     ctx.hops[at.hop].route = Some(route.name.clone()).filter(|n| !n.is_empty());
+    ctx.hops[at.hop].why.route = Some(route.cause.clone());
     take(ctx, at, entry, message, route)
 }
 
@@ -299,9 +301,10 @@ fn stopped(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, message: &Message, 
 fn name_cluster(ctx: &mut Ctx<'_>, at: &At<'_>, entry: &mut Entry, route: &Route) {
     if let Action::Forward(targets) = &route.action
         && let Some(chosen) = forward::choose(ctx, targets)
-        && at.place.proxy.clusters.contains_key(&chosen.cluster)
+        && let Some(cluster) = at.place.proxy.clusters.get(&chosen.cluster)
     {
         entry.cluster.clone_from(&chosen.cluster);
+        ctx.hops[at.hop].why.cluster = Some(cluster.cause.clone());
         ctx.hops[at.hop].cluster = Some(chosen.cluster.clone());
     }
 }

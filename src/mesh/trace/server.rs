@@ -46,6 +46,7 @@ pub fn gateway(ctx: &mut Ctx<'_>, who: &Arc<Resident>, connection: Connection, w
     }
     let hop = ctx.hop(&place);
     ctx.hops[hop].listener = Some(listener.name.clone());
+    ctx.hops[hop].why.listener = Some(listener.cause.clone());
     let seen = Seen { ip, tls: wire.is_tls(), sni: wire.sni().map(Text::as_str), http: wire.is_sniffed_http() };
     let sni = wire.sni().cloned();
     let entry = Entry {
@@ -62,6 +63,7 @@ pub fn gateway(ctx: &mut Ctx<'_>, who: &Arc<Resident>, connection: Connection, w
         return Got::end(What::Reset, Outcome::NoFilterChain, At::Gateway, cause).after(1);
     };
     ctx.hops[hop].filter_chain.clone_from(&chain.name);
+    ctx.hops[hop].why.filter_chain = Some(chain.cause.clone());
     if let Some(cause) = &chain.not_modelled {
         return Got::not_modelled(cause.clone());
     }

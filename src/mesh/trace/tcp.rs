@@ -76,6 +76,7 @@ pub fn hop(ctx: &mut Ctx<'_>, at: &At<'_>, to: &[Weighted], wire: Wire) -> Got {
     if chosen.cluster == "BlackHoleCluster" {
         let cause = why::blocked(ctx, at.place, wire.sni().unwrap_or(&ctx.intended), at.connection.target.1);
         ctx.hops[at.hop].cluster = Some(chosen.cluster.clone());
+        ctx.hops[at.hop].why.cluster = Some(cause.clone());
         let entry = Entry { flags: "UH".into(), cluster: chosen.cluster.clone(), ..entry };
         return end(ctx, at, entry, Outcome::BlockedRegistryOnly, gate, cause);
     }
@@ -96,6 +97,7 @@ pub fn hop(ctx: &mut Ctx<'_>, at: &At<'_>, to: &[Weighted], wire: Wire) -> Got {
         return Got::not_modelled(cause.clone());
     }
     ctx.hops[at.hop].cluster = Some(cluster.name.clone());
+    ctx.hops[at.hop].why.cluster = Some(cluster.cause.clone());
     ctx.note_choice(&chosen.cause);
     splice(ctx, at, Entry { cluster: cluster.name.clone(), ..entry }, cluster, wire)
 }

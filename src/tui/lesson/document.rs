@@ -7,6 +7,7 @@ use crate::lesson::markdown::Block;
 use crate::lesson::model::{Expected, Question};
 use crate::session::guide::{LOOKS_LIKE, hint_title};
 use crate::session::{Session, StepState};
+use crate::tui::links::Link;
 use crate::tui::theme::{Theme, Tone};
 use ratatui::text::{Line, Span};
 
@@ -17,9 +18,21 @@ pub fn last_word(session: &Session, columns: usize) -> Option<usize> {
     lines(session, columns, Theme::PLAIN).iter().rposition(begins)
 }
 
-/// The document at a width.
+/// The document's lines at a width.
 pub fn lines(session: &Session, columns: usize, theme: Theme) -> Vec<Line<'static>> {
-    let mut page = Page { lines: Vec::new(), columns, theme };
+    document(session, columns, theme).lines
+}
+
+/// Lines, and where in them links are.
+#[derive(Debug, Default)]
+pub struct Document {
+    pub lines: Vec<Line<'static>>,
+    pub links: Vec<Link>,
+}
+
+/// The document at a width.
+pub fn document(session: &Session, columns: usize, theme: Theme) -> Document {
+    let mut page = Page { lines: Vec::new(), links: Vec::new(), columns, theme };
     page.head(session);
     page.blocks(&session.step().task);
     if let Some(question) = &session.step().question {
@@ -27,11 +40,12 @@ pub fn lines(session: &Session, columns: usize, theme: Theme) -> Vec<Line<'stati
     }
     page.hints(session);
     page.end(session);
-    page.lines
+    Document { lines: page.lines, links: page.links }
 }
 
 struct Page {
     lines: Vec<Line<'static>>,
+    links: Vec<Link>,
     columns: usize,
     theme: Theme,
 }
@@ -71,6 +85,19 @@ impl Page {
 
     fn blocks(&mut self, blocks: &[Block]) {
         for line in layout(blocks, self.columns) {
+            let mut column = 0;
+            let mut links = Vec::new();
+            for run in &line {
+                let next = column + width(&run.text);
+                if let Some(url) = &run.url {
+                    let shown = column + width(run.text.trim_end());
+                    links.push(Link { row: self.lines.len(), from: column, to: shown, url: url.clone() });
+                }
+                column = next;
+            }
+            if column <= self.columns {
+                self.links.append(&mut links);
+            }
             let spans: Vec<Span<'static>> =
                 line.into_iter().map(|run| Span::styled(run.text, self.theme.mark(run.mark))).collect();
             self.fitting(Line::from(spans));
@@ -174,7 +201,9 @@ impl Page {
 
     fn link(&mut self, label: &str, url: &str) {
         let style = self.theme.style(Tone::Quiet);
-        for text in wrap(&format!("{label}: {url}"), self.columns, 2) {
+        for (nth, text) in wrap(&format!("{label}: {url}"), self.columns, 2).into_iter().enumerate() {
+            let from = if nth == 0 { 0 } else { 2 };
+            self.links.push(Link { row: self.lines.len(), from, to: width(&text), url: url.to_string() });
             self.lines.push(Line::styled(text, style));
         }
     }

@@ -1,5 +1,6 @@
 //! Draws a lesson's screen.
 
+use super::output::Row;
 use super::{LessonScreen, Side, bar, document, evidence, output, status, steps};
 use crate::base::text::clip;
 use crate::session::{StepRun, Task};
@@ -7,10 +8,11 @@ use crate::tui::frame::{self, Pane};
 use crate::tui::keymap::{self, Command, Place};
 use crate::tui::layout::{Focus, Panes};
 use crate::tui::over::Over;
-use crate::tui::theme::{Theme, Tone};
+use crate::tui::theme::{Palette, Theme, Tone};
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
-use ratatui::text::Line;
+use ratatui::style::Modifier;
+use ratatui::text::{Line, Span};
 use ratatui::widgets::Clear;
 
 /// Draws everything; the cursor only if nothing lies over it.
@@ -107,11 +109,14 @@ fn side(screen: &LessonScreen, area: Rect, side: Side, focus: Focus, theme: Them
     let columns = usize::from(area.width);
     let height = usize::from(area.height.saturating_sub(1));
     let focused = screen.view.focus == focus;
+    let mut links = Vec::new();
     let (title, lines, scroll) = match side {
         Side::Text => {
             let stage = session.lesson().stage(&session.step().stage).map_or("", |stage| stage.title.as_str());
             let title = format!("{stage}: {} step", session.step().kind.word());
-            (title, document::lines(session, columns, theme), screen.view.text)
+            let document = document::document(session, columns, theme);
+            links = document.links;
+            (title, document.lines, screen.view.text)
         }
         Side::Steps => {
             let marked = (focused || screen.is_covered()).then_some(screen.view.selected);
@@ -134,6 +139,9 @@ fn side(screen: &LessonScreen, area: Rect, side: Side, focus: Focus, theme: Them
         _ => None,
     };
     frame::pane(frame, area, &Pane { title: &title, focused, lines: &lines, scroll, keys }, theme);
+    if screen.view.links && !theme.ascii && theme.palette != Palette::None {
+        crate::tui::links::mark(frame.buffer_mut(), frame::inner(area), scroll.top(lines.len(), height), &links);
+    }
 }
 
 fn draw_output(screen: &LessonScreen, area: Rect, theme: Theme, frame: &mut Frame<'_>) {
@@ -147,9 +155,35 @@ fn draw_output(screen: &LessonScreen, area: Rect, theme: Theme, frame: &mut Fram
         (0, false) => "Output".to_string(),
         (n, _) => format!("Output: {n} more below (PageDown)"),
     };
-    let lines: Vec<Line<'static>> = shown.rows.into_iter().map(|(sort, row)| Line::styled(row, theme.sort(sort))).collect();
+    let title = screen.search_title().unwrap_or(title);
+    let lines: Vec<Line<'static>> = shown.rows.into_iter().map(|row| marked(screen, row, theme)).collect();
     let focused = screen.view.focus == Focus::Output || program;
     frame::pane(frame, area, &Pane { title: &title, focused, lines: &lines, scroll: Default::default(), keys: None }, theme);
+}
+
+/// A row of output, matches of the search standing out: reversed, those of the present line underlined too.
+fn marked(screen: &LessonScreen, row: Row, theme: Theme) -> Line<'static> {
+    let style = theme.sort(row.sort);
+    let Some(search) = &screen.view.search else { return Line::styled(row.text, style) };
+    let transcript = screen.session.transcript();
+    let nth = (row.line - transcript.dropped()) as usize;
+    let open = transcript.open_line().map(|(line, _)| line);
+    let line = transcript.lines().nth(nth).or(open.as_ref());
+    let mut spans = Vec::new();
+    let mut done = 0;
+    for found in line.map(|line| search.matches(&line.text)).unwrap_or_default() {
+        let on_row = |at: usize| (at as isize - row.before).clamp(0, row.text.len() as isize) as usize;
+        let (from, to) = (on_row(found.start), on_row(found.end));
+        if from >= to || from < done || !row.text.is_char_boundary(from) || !row.text.is_char_boundary(to) {
+            continue;
+        }
+        let present = if search.at == Some(row.line) { Modifier::UNDERLINED | Modifier::BOLD } else { Modifier::empty() };
+        spans.push(Span::styled(row.text[done..from].to_string(), style));
+        spans.push(Span::styled(row.text[from..to].to_string(), style.add_modifier(Modifier::REVERSED | present)));
+        done = to;
+    }
+    spans.push(Span::styled(row.text[done..].to_string(), style));
+    Line::from(spans)
 }
 
 fn draw_prompt(screen: &LessonScreen, area: Rect, theme: Theme, frame: &mut Frame<'_>) {

@@ -12,6 +12,7 @@ use crate::tui::browser::Browser;
 use crate::tui::help::Sheet;
 use crate::tui::keymap::{self, Command, Place};
 use crate::tui::layout::{self, Focus};
+use crate::tui::picture::PictureScreen;
 use crate::tui::reading::{Debrief, Glossary};
 use crate::tui::scroll::Scroll;
 use crate::tui::theme::Theme;
@@ -43,6 +44,9 @@ impl LessonScreen {
             _ => Place::Pane,
         };
         let had_notice = self.view.notice.take().is_some();
+        if self.output_search_key(key) {
+            return;
+        }
         match keymap::find(key, place) {
             Some(command) => self.command(command, had_notice),
             None if program => self.send_to_program(key),
@@ -190,6 +194,7 @@ impl LessonScreen {
                 Ok(debrief) => self.lay(Box::new(debrief)),
                 Err(sentence) => self.view.notice = Some(sentence),
             },
+            Wish::Picture => self.lay(Box::new(PictureScreen::default())),
             wish => self.tell(Event::Wish(wish)),
         }
     }
@@ -239,7 +244,12 @@ impl LessonScreen {
             Command::OpenFile => self.open_file(),
             Command::Steps => self.side(Side::Steps),
             Command::Evidence => self.side(Side::Evidence),
-            Command::Trace => self.sheet = Some(Sheet::Trace),
+            Command::Trace => self.lay(Box::new(PictureScreen::default())),
+            Command::Copy => self.copy_focused(),
+            Command::Mouse => self.toggle_mouse = true,
+            Command::Search => self.open_search(),
+            Command::FindNext => self.find(true),
+            Command::FindBack => self.find(false),
             Command::Help => self.sheet = Some(Sheet::Keys),
             Command::CommandLine => self.wants.push(Want::CommandLine),
             Command::Theme => self.wants.push(Want::Theme(String::new())),
@@ -320,6 +330,9 @@ impl LessonScreen {
     }
 
     fn leave(&mut self, had_notice: bool) {
+        if self.view.search.take().is_some() {
+            return;
+        }
         if self.view.side != Side::Text {
             self.view.side = Side::Text;
             self.view.focus = Focus::Prompt;
@@ -365,7 +378,7 @@ impl LessonScreen {
         }
     }
 
-    fn scroll(&mut self, command: Command) {
+    pub(super) fn scroll(&mut self, command: Command) {
         let panes = self.panes(PLAIN);
         let text_keys = matches!(command, Command::TextUp | Command::TextDown);
         let target = match self.view.focus {

@@ -74,6 +74,10 @@ impl LessonScreen {
                 self.over.push(top);
                 self.lay(another);
             }
+            Then::Copy(text) => {
+                self.over.push(top);
+                self.copy = Some(text);
+            }
             Then::Say(sentence) => {
                 self.over.push(top);
                 self.view.notice = Some(sentence);

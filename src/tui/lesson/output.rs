@@ -14,15 +14,29 @@ pub enum Bottom {
     At(u64),
 }
 
+/// Bytes of the mark before a typed line.
+const MARK: usize = 2;
+
 /// What is visible.
 #[derive(Debug, Default)]
 pub struct Shown {
     /// Top to bottom.
-    pub rows: Vec<(Sort, String)>,
+    pub rows: Vec<Row>,
     /// Column and row of the cursor of the open line, if that is visible.
     pub cursor: Option<(usize, usize)>,
     /// Lines below the last visible one.
     pub below: usize,
+}
+
+/// One row of the screen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    pub sort: Sort,
+    pub text: String,
+    /// The line it belongs to, counted from the session's first.
+    pub line: u64,
+    /// How many bytes of the line's text are on the rows above it; negative by the mark before a typed line.
+    pub before: isize,
 }
 
 /// The transcript as one list, the open line last.
@@ -41,14 +55,24 @@ pub fn shown(transcript: &Transcript, bottom: Bottom, size: (usize, usize), is_c
     let open = transcript.open_line();
     let lines = Lines::of(transcript, open.as_ref().map(|(line, _)| line), columns, is_complete);
     let Some(last) = lines.bottom(bottom) else { return Shown::default() };
-    let mut rows: Vec<(Sort, String)> = Vec::new();
+    let mut rows: Vec<Row> = Vec::new();
     let mut cursor = None;
     for at in (0..=last).rev() {
         let (sort, wrapped) = lines.rows(at);
         if let Some((_, column)) = open.as_ref().filter(|_| at + 1 == lines.lines.len()) {
             cursor = Some(column_of(&lines.lines[at].text, *column, columns, wrapped.len()));
         }
-        rows.extend(wrapped.into_iter().rev().map(|row| (sort, row)));
+        let mut before = if sort == Sort::Typed { -(MARK as isize) } else { 0 };
+        let line = lines.dropped + at as u64;
+        let made: Vec<Row> = wrapped
+            .into_iter()
+            .map(|text| {
+                let row = Row { sort, line, before, text };
+                before += row.text.len() as isize;
+                row
+            })
+            .collect();
+        rows.extend(made.into_iter().rev());
         if rows.len() >= height {
             break;
         }
@@ -218,7 +242,7 @@ mod tests {
     }
 
     fn texts(shown: &Shown) -> Vec<&str> {
-        shown.rows.iter().map(|(_, row)| row.as_str()).collect()
+        shown.rows.iter().map(|row| row.text.as_str()).collect()
     }
 
     #[test]

@@ -5,8 +5,7 @@ use super::{LessonScreen, Side, evidence};
 use crate::base::text::{clip, wrap};
 use crate::finding::Verdict;
 use crate::lesson::model::{Expected, StepKind};
-use crate::session::{Ask, ResetScope, Session, StepState, Task};
-use crate::tui::Reads;
+use crate::session::{Ask, ResetScope, Session, StepState};
 use crate::tui::layout::{self, Focus};
 use crate::tui::theme::{Theme, Tone};
 use ratatui::text::Line;
@@ -35,14 +34,17 @@ fn sentence(screen: &LessonScreen) -> (Tone, String) {
     if let Some(ask) = session.asking() {
         return (Tone::Focus, question(ask).into());
     }
+    if screen.view.search.as_ref().is_some_and(|search| search.open) {
+        return (Tone::Strong, "Search: Enter keeps the matches marked, Up and Down go through them, Esc clears.".into());
+    }
     if let Some(notice) = screen.view.notice.as_deref().or(session.notice()) {
         return (Tone::Strong, notice.into());
     }
     if let Some(running) = session.running() {
-        return (Tone::Quiet, running_text(screen, &running.what));
+        return (Tone::Quiet, screen.working(&running.what));
     }
     if session.is_judging() {
-        return (Tone::Quiet, "Checking ...".into());
+        return (Tone::Quiet, screen.judging());
     }
     if session.is_saving() {
         return (Tone::Quiet, "Saving ...".into());
@@ -66,20 +68,6 @@ fn question(ask: Ask) -> &'static str {
         Ask::Reset(ResetScope::Lesson) => {
             "Put the world back to the start of the lesson? All its steps are open again.  y: yes   n: no   (s: this step   g: the stage)"
         }
-    }
-}
-
-fn running_text(screen: &LessonScreen, what: &Task) -> String {
-    match what {
-        Task::Line(_) => match screen.reads() {
-            Some(Reads::Keys) => "A program in the pod has the keyboard. Ctrl-D or `exit` ends it.".into(),
-            Some(Reads::Lines) => "The command reads what you type. Ctrl-D ends the input, Ctrl-C the command.".into(),
-            _ => "Running. Ctrl-C ends it.".into(),
-        },
-        Task::SetUp(_) => "Preparing the step ...".into(),
-        Task::Solution(..) => "Applying the solution ...".into(),
-        Task::Reset(_) => "Putting the world back ...".into(),
-        Task::Share => "Writing the file ...".into(),
     }
 }
 

@@ -71,6 +71,7 @@ pub fn forward(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, mut message: 
         return Got::not_modelled(cause.clone());
     }
     ctx.hops[at.hop].cluster = Some(cluster.name.clone());
+    ctx.hops[at.hop].why.cluster = Some(cluster.cause.clone());
     entry.cluster.clone_from(&cluster.name);
     entry.authority.clone_from(&message.authority);
     ctx.note_choice(&chosen.cause);
