@@ -5,7 +5,7 @@ use crate::base::io::Stream;
 use std::collections::VecDeque;
 
 /// Lines kept.
-pub const MAX_LINES: usize = 5_000;
+pub const MAX_LINES: usize = 12_000;
 /// Bytes kept over all lines.
 pub const MAX_BYTES: usize = 2 << 20;
 /// Characters kept of one line; the rest is cut.
