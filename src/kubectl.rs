@@ -51,6 +51,7 @@ mod subject;
 mod taint;
 mod template;
 mod top;
+pub mod trial;
 mod verbs;
 mod version;
 mod wait;

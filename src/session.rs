@@ -139,6 +139,7 @@ impl Session {
         let mut effects = Vec::new();
         match event {
             Event::Line(line) => self.line(&line, &mut effects),
+            Event::Shown(line) => self.shown_line(line),
             Event::Input(input) => effects.extend(self.input(input)),
             Event::Resized { cols, rows } => effects.extend(self.input(Input::Resize { cols, rows })),
             Event::Output { ticket, stream, bytes } => self.output(ticket, stream, &bytes),
@@ -178,6 +179,20 @@ impl Session {
         }
     }
 
+    fn shown_line(&mut self, line: String) {
+        self.notice = None;
+        self.history.push(&line);
+        self.transcript.say(Sort::Typed, &line);
+        self.keep(Ran { line, exit_code: 0, output: String::new() });
+    }
+
+    fn keep(&mut self, ran: Ran) {
+        self.ran.push(ran);
+        if self.ran.len() > MAX_RAN {
+            self.ran.remove(0);
+        }
+    }
+
     fn input(&mut self, input: Input) -> Option<Effect> {
         match &self.running {
             Some(Running { ticket, what: Task::Line(_) }) => Some(Effect::Input { ticket: *ticket, input }),
@@ -198,10 +213,7 @@ impl Session {
     fn line_ended(&mut self, ticket: Ticket, exit_code: i32, effects: &mut Vec<Effect>) {
         let Some(Task::Line(mut ran)) = self.ended(ticket) else { return };
         ran.exit_code = exit_code;
-        self.ran.push(ran);
-        if self.ran.len() > MAX_RAN {
-            self.ran.remove(0);
-        }
+        self.keep(ran);
         if !self.steps[self.shown].started {
             return self.set_up(effects);
         }

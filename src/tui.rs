@@ -8,6 +8,7 @@ pub mod app;
 pub mod browser;
 pub mod clipboard;
 pub mod command;
+pub mod diff;
 pub mod editor;
 pub mod frame;
 pub mod help;
@@ -16,6 +17,7 @@ pub mod keymap;
 pub mod layout;
 pub mod lesson;
 pub mod links;
+pub mod manifest;
 pub mod over;
 pub mod picture;
 pub mod prompt;
@@ -68,6 +70,8 @@ pub struct Rules {
     pub wish: fn(&str) -> Option<Wish>,
     /// The words that lines of the lab prompt begin with.
     pub words: fn() -> Vec<&'static str>,
+    /// Texts are edited on the screen, not in the learner's own editor.
+    pub own_editor: bool,
 }
 
 /// What a running line takes from the keyboard.
@@ -100,8 +104,10 @@ pub enum Message {
     /// A session's event, and the number of the opening that it belongs to.
     Session(u64, Event),
     Opened(u64, Result<Box<Link>, String>),
-    /// Somebody wants a text edited; answered through the sender.
+    /// Somebody wants a text edited; answered through its reply.
     Edit(editor::Job),
+    /// What the learner's own editor gave back to the screen that asked for it.
+    Edited(Result<String, String>),
     /// A signal that ends the program, by number.
     Signal(i32),
     /// A signal asks the program to stop (SIGTSTP).

@@ -57,6 +57,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("ratatui", &["tui"]),
     ("crossterm", &["tui"]),
     ("tui_input", &["tui"]),
+    ("ratatui_textarea", &["tui"]),
     ("kube", &["kubectl", "istioctl", "check", "lab", "author"]),
     ("axum", &["sandbox/serve", "lab"]),
     ("hyper", &["sandbox/serve", "lab"]),

@@ -66,6 +66,16 @@ pub fn documents(text: &str) -> Result<Vec<Document>, Error> {
     Ok(found)
 }
 
+/// Reads every document of a stream on its own, so that one that is no YAML does not hide the others. Leaves out empty ones.
+pub fn each_document(text: &str) -> Vec<Result<Document, Error>> {
+    let read = |(line, text): (usize, String)| match parse_at(&text, line) {
+        Ok(value) if value.is_null() => None,
+        Ok(value) => Some(Ok(Document { value, line, text })),
+        Err(error) => Some(Err(error)),
+    };
+    split(text).into_iter().filter_map(read).collect()
+}
+
 /// Reads one document.
 ///
 /// # Errors

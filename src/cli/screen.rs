@@ -11,7 +11,7 @@ use crate::lab::share::Shared;
 use crate::lesson::model::Lesson;
 use crate::progress::{Journal, Summary};
 use crate::session::{Effect, Event, Wish};
-use crate::tui::editor::ScreenEditor;
+use crate::tui::editor::{self, ScreenEditor};
 use crate::tui::theme::{Look, Theme, Told};
 use crate::tui::{self, Ended, Inbox, Link, Reads, Rules, Start};
 use std::sync::Arc;
@@ -60,7 +60,13 @@ pub(super) fn run(a: &args::Learn, look: Look) -> End {
         lesson,
         environment: format!("sandbox, Istio {}", release.line),
         open: Box::new(move |nth, size, inbox| lab.open(nth, first.take(), size, inbox)),
-        rules: Rules { is_complete, reads, wish, words: words::names },
+        rules: Rules {
+            is_complete,
+            reads,
+            wish,
+            words: words::names,
+            own_editor: editor::is_own(std::env::var_os("EGRESS_LAB_EDITOR").is_some_and(|v| v == "own")),
+        },
         present: a.present,
         look: Theme::choose(look, &Told::by_environment()),
     };

@@ -53,7 +53,7 @@ async fn compare(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
             Err(error) if error.is_not_found() => Value::Null,
             Err(error) => return Err(error),
         };
-        let merged = merged(s, p, item, &live).await?;
+        let merged = merged(s, p, item, &live, "").await?;
         let keep = p.on("show-managed-fields");
         let shown = |object: &Value| if keep { object.clone() } else { without_managed_fields(object.clone()) };
         let (mut live, mut merged) = (shown(&live), shown(&merged));
@@ -66,8 +66,8 @@ async fn compare(s: &mut Session<'_>, p: &Parsed) -> Result<i32> {
     Ok(i32::from(!text.is_empty()))
 }
 
-/// What the server would store.
-async fn merged(s: &mut Session<'_>, p: &Parsed, item: &Item, live: &Value) -> Result<Value> {
+/// What the server would store. `validation` is `fieldValidation`'s value, "" for the server's own choice.
+pub async fn merged(s: &mut Session<'_>, p: &Parsed, item: &Item, live: &Value, validation: &str) -> Result<Value> {
     let path = item.resource.object_path(&item.namespace, item.name());
     if p.on("server-side") {
         let force = if p.on("force-conflicts") { "true" } else { "false" };
@@ -80,7 +80,7 @@ async fn merged(s: &mut Session<'_>, p: &Parsed, item: &Item, live: &Value) -> R
     let manager = apply::manager(p, "kubectl-client-side-apply");
     if live.is_null() {
         let ask = Ask::post(item.resource.path(&item.namespace), &item.object);
-        return s.json(ask.query("dryRun", "All").query("fieldManager", manager)).await;
+        return s.json(ask.query("dryRun", "All").query("fieldManager", manager).query("fieldValidation", validation)).await;
     }
     let last = live["metadata"]["annotations"][apply::LAST_APPLIED].as_str();
     let original = last.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_else(|| json!({}));
@@ -98,11 +98,12 @@ async fn merged(s: &mut Session<'_>, p: &Parsed, item: &Item, live: &Value) -> R
         }
     }
     body["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"].clone();
-    s.json(Ask::patch(path, kind, &body).query("dryRun", "All").query("fieldManager", manager)).await
+    let ask = Ask::patch(path, kind, &body).query("dryRun", "All").query("fieldManager", manager);
+    s.json(ask.query("fieldValidation", validation)).await
 }
 
 /// Values of secrets are not shown, only whether they differ.
-fn hide(live: &mut Value, merged: &mut Value) {
+pub fn hide(live: &mut Value, merged: &mut Value) {
     let keys: Vec<String> =
         [&*live, &*merged].iter().flat_map(|o| o["data"].as_object().into_iter().flat_map(|d| d.keys().cloned())).collect();
     for key in keys {

@@ -1,12 +1,14 @@
 //! `kubectl explain`, from the server's OpenAPI v3.
 
 mod page;
+mod shape;
 mod wrap;
 
 use super::discovery::{self, Resource};
 use super::error::{Error, Result};
 use super::flags::{Flag, Parsed, Takes, flag};
 use super::session::{Ask, Session};
+use crate::k8s::shape::Shape;
 use page::Page;
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -96,6 +98,22 @@ fn named(resources: &[Resource], operand: &str, version: Option<&str>) -> Result
         }
     }
     Ok((of(first), fields(rest)))
+}
+
+/// The fields of a kind.
+///
+/// # Errors
+/// The server has no such kind, or cannot be asked.
+pub async fn shape(s: &mut Session<'_>, api_version: &str, kind: &str) -> Result<Shape> {
+    let resources = s.resources().await?;
+    let missing = || Error::plain(format!("no matches for kind {kind:?} in version {api_version:?}"));
+    let found = discovery::of_kind(&resources, api_version, kind).ok_or_else(missing)?;
+    let named = Named { group: found.group.clone(), version: found.version.clone(), plural: found.plural.clone() };
+    let index = s.json(Ask::get("/openapi/v3".to_string())).await?;
+    let url = index["paths"][named.path()]["serverRelativeURL"].as_str().ok_or_else(missing)?;
+    let document = s.json(Ask::get(url.to_string())).await?;
+    let gvk = self::kind(&document, &named).ok_or_else(missing)?;
+    Ok(shape::shape(&document, schema(&document, gvk).ok_or_else(missing)?))
 }
 
 /// The group, version and kind that the operations of a type's paths speak.

@@ -186,7 +186,11 @@ fn flatten(source: &str, value: Value, out: &mut Vec<(String, Value)>) -> Result
     Ok(())
 }
 
-async fn place(s: &mut Session<'_>, objects: Vec<(String, Value)>) -> Result<(Vec<Item>, Vec<Error>)> {
+/// Gives objects their resource and namespace.
+///
+/// # Errors
+/// When discovery fails.
+pub async fn place(s: &mut Session<'_>, objects: Vec<(String, Value)>) -> Result<(Vec<Item>, Vec<Error>)> {
     let resources = s.resources().await?;
     let (mut items, mut errors) = (Vec::new(), Vec::new());
     for (source, object) in objects {

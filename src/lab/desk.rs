@@ -6,6 +6,14 @@ pub mod timeline;
 pub mod complete;
 pub mod object;
 pub mod way;
+mod check;
+mod file;
+mod preview;
+mod schema;
+mod spot;
+#[cfg(test)]
+mod tests;
+pub mod told;
 
 use crate::lab::prompt::Prompt;
 use crate::lesson::model::Lesson;
@@ -18,12 +26,25 @@ pub struct Desk<'a> {
     pub lesson: &'a Lesson,
 }
 
+/// What is asked about manifests; also by words of the prompt.
+pub struct Manifests<'a> {
+    pub prompt: &'a Prompt,
+}
+
+impl Manifests<'_> {
+    /// The namespace of objects that name none.
+    fn namespace(&self) -> String {
+        self.prompt.kubectl.config.lock().unwrap_or_else(|p| p.into_inner()).namespace()
+    }
+}
+
 impl Desk<'_> {
     /// Looks one thing up.
     ///
     /// # Errors
     /// The environment does not answer, or has no such thing; for people.
     pub async fn answer(&self, request: Request) -> anyhow::Result<Answer> {
+        let manifests = Manifests { prompt: self.prompt };
         Ok(match request {
             Request::Place => Answer::Place(self.place()),
             Request::TimeLine { last, after } => Answer::TimeLine(timeline::time_line(self.prompt, last, after).await?),
@@ -44,6 +65,17 @@ impl Desk<'_> {
                 Answer::Object(object::yaml(&self.prompt.kubectl, &kind, &namespace, &name).await?)
             }
             Request::Way { words } => Answer::Way(way::pictures(&self.prompt.kubectl, &words).await?),
+            Request::OpenFile { name } => Answer::OpenFile(manifests.open_file(&name)?),
+            Request::WriteFile { name, text } => Answer::WriteFile(manifests.write_file(&name, &text)?),
+            Request::KeepDraft { name, text } => {
+                manifests.keep_draft(&name, text.as_deref());
+                Answer::KeepDraft
+            }
+            Request::Check { text } => Answer::Check(manifests.check(&text).await),
+            Request::Shape { api_version, kind } => Answer::Shape(manifests.shape(&api_version, &kind).await?),
+            Request::Names => Answer::Names(manifests.names().await?),
+            Request::Preview { name, text } => Answer::Preview(Box::new(manifests.preview(&name, &text).await?)),
+            Request::LastChange => Answer::Preview(Box::new(manifests.last_change().await?)),
         })
     }
 

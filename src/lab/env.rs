@@ -64,6 +64,10 @@ pub trait Environment: Send + Sync {
     fn whole(&self) -> BoxFuture<'_, anyhow::Result<serde_json::Value>> {
         Box::pin(async { Ok(serde_json::Value::Null) })
     }
+    /// The newest revision, where states have numbers and earlier ones can be looked at.
+    fn revision(&self) -> BoxFuture<'_, Option<u64>> {
+        Box::pin(async { None })
+    }
     /// Whether no transition (pod start, rollout) is pending. Always false on a cluster.
     fn settled(&self) -> BoxFuture<'_, bool>;
     /// Marks the present state.

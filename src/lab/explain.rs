@@ -1,7 +1,7 @@
 //! `explain [FROM] URL`: why a request of a pod would leave the mesh or be stopped - on a sandbox, a cluster, or a folder of
 //! manifests. Reads objects; sends nothing.
 
-mod cluster;
+pub mod cluster;
 pub mod diff;
 pub mod expect;
 pub mod folder;

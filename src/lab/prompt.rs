@@ -39,9 +39,43 @@ pub struct Prompt {
     /// The past that was looked at last.
     pub(in crate::lab) looked: Arc<tokio::sync::Mutex<Option<(u64, kube::Client)>>>,
     env: Arc<dyn Environment>,
+    /// The last line that wrote something.
+    last: Arc<Mutex<Option<LastChange>>>,
     /// Follows the environment's clock: set before each line.
     clock: Arc<LogicalClock>,
 }
+
+/// A line that changed the world, and the revisions around it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastChange {
+    pub line: String,
+    pub before: u64,
+    pub after: u64,
+}
+
+/// Words of lines that may change objects.
+const WRITES: [&str; 20] = [
+    "apply",
+    "create",
+    "delete",
+    "edit",
+    "patch",
+    "replace",
+    "label",
+    "annotate",
+    "scale",
+    "set",
+    "run",
+    "expose",
+    "rollout",
+    "install",
+    "uninstall",
+    "autoscale",
+    "taint",
+    "cordon",
+    "uncordon",
+    "drain",
+];
 
 /// Waits in the environment's time.
 struct EnvPause(Arc<dyn Environment>);
@@ -118,7 +152,7 @@ impl Prompt {
             readiness: crate::istioctl::Readiness::default(),
         };
         let (marks, looked) = (Marks::default(), Arc::default());
-        Prompt { kubectl, istioctl, files, editor, marks, looked, env, clock }
+        Prompt { kubectl, istioctl, files, editor, marks, looked, env, last: Arc::default(), clock }
     }
 
     /// The environment that lines act on.
@@ -131,8 +165,28 @@ impl Prompt {
         self.clock.set(self.env.now().await);
     }
 
+    /// The last line that changed the world, where its revisions are known.
+    pub fn last_change(&self) -> Option<LastChange> {
+        self.last.lock().unwrap_or_else(|p| p.into_inner()).clone()
+    }
+
     /// Runs one line to its end.
     pub async fn run(&self, line: &str, terminal: Terminal) -> LineEnd {
+        if !line.split_whitespace().any(|word| WRITES.contains(&word)) {
+            return self.run_line(line, terminal).await;
+        }
+        let before = self.env.revision().await;
+        let end = self.run_line(line, terminal).await;
+        if let (Some(before), Some(after)) = (before, self.env.revision().await)
+            && after > before
+        {
+            let change = LastChange { line: line.to_string(), before, after };
+            *self.last.lock().unwrap_or_else(|p| p.into_inner()) = Some(change);
+        }
+        end
+    }
+
+    async fn run_line(&self, line: &str, terminal: Terminal) -> LineEnd {
         self.set_clock().await;
         let mut run = Run {
             prompt: self,

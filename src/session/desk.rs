@@ -8,6 +8,10 @@ pub mod timeline;
 use crate::finding::picture::Picture;
 use browse::{KindRow, Subject, Table, Text, View, Which};
 use timeline::{Compared, TimeLine, Told, Undone};
+pub mod manifest;
+
+use crate::k8s::shape::Shape;
+use manifest::{Checked, Names, OpenFile, Preview};
 
 /// Names one question. Never reused by the one who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -40,6 +44,22 @@ pub enum Request {
     Object { kind: String, namespace: String, name: String },
     /// What would become of a request (`[FROM] URL`), as the model sees it. Nothing is sent.
     Way { words: Vec<String> },
+    /// A file of the lab's folder, with what was lost of it; changes nothing.
+    OpenFile { name: String },
+    /// Writes a file of the lab's folder; its draft goes.
+    WriteFile { name: String, text: String },
+    /// Keeps what is being written in case the program ends; `None`: nothing is being written any more.
+    KeepDraft { name: String, text: Option<String> },
+    /// What the API server would say to a manifest (dry run).
+    Check { text: String },
+    /// The fields of a kind, from the server's OpenAPI.
+    Shape { api_version: String, kind: String },
+    /// Names of the world that fields want.
+    Names,
+    /// What applying a manifest would change (dry run).
+    Preview { name: String, text: String },
+    /// What the last line that changed the world changed.
+    LastChange,
 }
 
 /// The answers, named as their questions.
@@ -60,6 +80,14 @@ pub enum Answer {
     Object(String),
     /// One for each exchange.
     Way(Vec<Picture>),
+    OpenFile(OpenFile),
+    /// How many lines were written.
+    WriteFile(usize),
+    KeepDraft,
+    Check(Checked),
+    Shape(Box<Shape>),
+    Names(Names),
+    Preview(Box<Preview>),
 }
 
 /// Where lines go.

@@ -24,6 +24,8 @@ pub struct RecordId(pub u64);
 pub enum Event {
     /// The learner entered a line at the prompt; here-documents come whole, with their newlines.
     Line(String),
+    /// A line that the screen itself did (`edit FILE`): kept as typed, nothing runs.
+    Shown(String),
     /// What the learner types while a line runs, and end of input.
     Input(Input),
     /// The size of the pane in which commands are shown changed.

@@ -3,7 +3,7 @@
 use super::again::Again;
 use super::command::line::{CommandLine, Typed};
 use super::command::{self, Said};
-use super::editor::Job;
+use super::editor::{Job, Reply};
 use super::help::{self, Overlay, Sheet};
 use super::home::Home;
 use super::keymap::{self, Command, Place, Scope};
@@ -101,7 +101,12 @@ impl App {
             Message::Terminal(input) => return self.input(input),
             Message::TerminalGone => return Some(Act::End(Ended::TerminalGone)),
             Message::Signal(number) => return Some(Act::End(Ended::Signal(number))),
-            Message::Edit(job) => return Some(Act::Edit(job)),
+            Message::Edit(job) => return self.edit(job),
+            Message::Edited(result) => {
+                if let Layer::Lesson(screen) = &mut self.layer {
+                    screen.edited(result);
+                }
+            }
             Message::Stop => return Some(Act::Suspend),
             Message::Continued => return Some(Act::TakeAgain),
             Message::Session(opening, event) => {
@@ -138,6 +143,18 @@ impl App {
         match &mut self.layer {
             Layer::Lesson(screen) => screen.view.notice = Some(sentence),
             _ => self.notice = Some(sentence),
+        }
+    }
+
+    /// A command wants a text edited: here, or in the learner's own editor.
+    fn edit(&mut self, job: Job) -> Option<Act> {
+        match &mut self.layer {
+            Layer::Lesson(screen) if self.start.rules.own_editor => {
+                self.overlay = None;
+                screen.edit_for(job);
+                self.after()
+            }
+            _ => Some(Act::Edit(job)),
         }
     }
 
@@ -256,6 +273,9 @@ impl App {
             self.mouse = !self.mouse;
             screen.view.notice = Some(mouse_sentence(self.mouse).into());
             return Some(Act::Mouse(self.mouse));
+        }
+        if let Some((name, text)) = screen.edit.take() {
+            return Some(Act::Edit(Job { name, text, reply: Reply::Screen }));
         }
         if let Some(sheet) = screen.sheet.take() {
             self.overlay = Some(Overlay::new(sheet));

@@ -18,7 +18,25 @@ pub struct Job {
     /// A suggestion for the file's name.
     pub name: String,
     pub text: String,
-    pub answer: SyncSender<Result<String, String>>,
+    pub reply: Reply,
+}
+
+/// Who gets what was edited.
+#[derive(Debug)]
+pub enum Reply {
+    /// A command that waits for it.
+    Line(SyncSender<Result<String, String>>),
+    /// The editor on the screen.
+    Screen,
+}
+
+impl Reply {
+    /// Hands the text to the command that waits.
+    pub fn give(self, edited: Result<String, String>) {
+        if let Reply::Line(answer) = self {
+            let _ = answer.send(edited);
+        }
+    }
 }
 
 /// [`Editor`] for commands that run while the screen is up.
@@ -28,12 +46,17 @@ pub struct ScreenEditor(pub Inbox);
 impl Editor for ScreenEditor {
     fn edit(&self, name: &str, text: &str) -> Result<String, String> {
         let (answer, answers) = sync_channel(1);
-        let job = Job { name: name.to_string(), text: text.to_string(), answer };
+        let job = Job { name: name.to_string(), text: text.to_string(), reply: Reply::Line(answer) };
         if !self.0.send(Message::Edit(job)) {
             return Err("The screen is gone; nothing was edited.".into());
         }
         answers.recv().unwrap_or_else(|_| Err("The screen is gone; nothing was edited.".into()))
     }
+}
+
+/// Whether texts are edited on the screen: `preferred` says so (the settings), or there is no other editor.
+pub fn is_own(preferred: bool) -> bool {
+    preferred || command().is_err()
 }
 
 /// The learner's editor: `$VISUAL`, else `$EDITOR`, with its arguments.

@@ -89,6 +89,19 @@ pub enum Command {
     RequestNext,
     RequestBack,
     Object,
+    LastChange,
+    Save,
+    PreviewChange,
+    External,
+    Complete,
+    Template,
+    Find,
+    NextProblem,
+    Undo,
+    Redo,
+    CloseEditor,
+    ApplyChange,
+    CloseDiff,
     Choose(u8),
     /// Says what is missing for the step now.
     WhatNow,
@@ -126,6 +139,8 @@ impl Scope {
             Scope::TimeLine => "In the time-line",
             Scope::Browser => "In the objects",
             Scope::Picture => "In the traffic picture",
+            Scope::Editor => "In the editor",
+            Scope::Diff => "On a change",
         }
     }
 }
@@ -164,6 +179,10 @@ pub enum Scope {
     Browser,
     /// The traffic picture and the object that it opens.
     Picture,
+    /// The manifest editor.
+    Editor,
+    /// What a change does.
+    Diff,
 }
 
 /// Commands that mean the same on every screen.

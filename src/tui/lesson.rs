@@ -88,6 +88,8 @@ pub struct LessonScreen {
     /// What only the application can do, oldest first.
     pub wants: Vec<Want>,
     pub typing: Typing,
+    /// A text that the learner's own editor is to open: a name and what is in it.
+    pub edit: Option<(String, String)>,
     /// Screens that lie over this one, the top one last.
     pub over: Vec<Box<dyn Over>>,
     /// Where lines go, as the lab said last.
@@ -139,6 +141,7 @@ impl LessonScreen {
             present: None,
             wants: Vec::new(),
             typing: Typing::default(),
+            edit: None,
             over: Vec::new(),
             place: Place::default(),
             asks: Asks::default(),

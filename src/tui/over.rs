@@ -25,6 +25,13 @@ pub enum Then {
     Copy(String),
     /// Says a sentence on the line above the footer until the next key.
     Say(String),
+    /// Closes this screen and says a sentence.
+    Leave(String),
+    /// Opens the learner's own editor on a text; what it gives back comes to [`Over::edited`].
+    Edit {
+        name: String,
+        text: String,
+    },
 }
 
 /// What a screen reaches while it takes a key or an answer.
@@ -92,6 +99,14 @@ pub trait Over: Send {
     /// Takes an answer. False when it did not ask this.
     fn answered(&mut self, _id: AskId, _answer: &Result<Answer, String>, _reach: &mut Reach<'_>) -> bool {
         false
+    }
+    /// Asked after an answer was taken: what follows from it.
+    fn next(&mut self) -> Then {
+        Then::Stay
+    }
+    /// The learner's own editor gave a text back, or could not.
+    fn edited(&mut self, _result: Result<String, String>, _reach: &mut Reach<'_>) -> Then {
+        Then::Stay
     }
     /// The session took an event (output came, a line ended): for screens that follow it.
     fn changed(&mut self, _event: &Event, _reach: &mut Reach<'_>) {}

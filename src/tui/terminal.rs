@@ -2,7 +2,7 @@
 
 use super::app::{Act, App};
 use super::clipboard;
-use super::editor::{self, Job};
+use super::editor::{self, Job, Reply};
 use super::{Ended, Inbox, Message};
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::io::RawMode;
@@ -199,7 +199,10 @@ impl Screen {
                 edited
             }
         };
-        let _ = job.answer.send(edited);
+        match job.reply {
+            Reply::Screen => self.inbox.try_send(Message::Edited(edited)),
+            reply => reply.give(edited),
+        }
         Ok(())
     }
 }

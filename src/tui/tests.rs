@@ -19,6 +19,7 @@ use std::sync::Mutex;
 mod guide;
 mod rows;
 mod picture;
+mod manifest;
 mod views;
 
 fn step(id: &str, title: &str, kind: StepKind, task: &str, actions: &[&str]) -> Step {
@@ -160,7 +161,7 @@ fn start(lesson_index: Option<usize>) -> Start {
         lesson: lesson_index,
         environment: "sandbox, Istio 1.30".into(),
         open: Box::new(|_, _, _| ()),
-        rules: Rules { is_complete: complete, reads, wish, words: || vec!["kubectl", "hint", "goto"] },
+        rules: Rules { is_complete: complete, reads, wish, words: || vec!["kubectl", "hint", "goto"], own_editor: true },
         present: false,
         look: Theme::of(Palette::Dark),
     }
@@ -300,9 +301,14 @@ fn event(name: &str) -> KeyEvent {
         "Up" => KeyCode::Up,
         "Down" => KeyCode::Down,
         "PageDown" => KeyCode::PageDown,
-        "Backspace" => KeyCode::Backspace,
+        "PageUp" => KeyCode::PageUp,
         "Left" => KeyCode::Left,
         "Right" => KeyCode::Right,
+        "Home" => KeyCode::Home,
+        "End" => KeyCode::End,
+        "Backspace" => KeyCode::Backspace,
+        "Delete" => KeyCode::Delete,
+        "Space" => KeyCode::Char(' '),
         _ => match name.strip_prefix('F').and_then(|n| n.parse().ok()) {
             Some(n) => KeyCode::F(n),
             None => KeyCode::Char(name.chars().next().expect("a key")),

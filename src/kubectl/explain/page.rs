@@ -65,7 +65,7 @@ impl<'v> Page<'v> {
     }
 
     /// The reference of a schema ("" for none) and what it leads to, else the schema itself.
-    fn resolve<'a>(&self, schema: &'a Value) -> (&'a str, &'a Value)
+    pub fn resolve<'a>(&self, schema: &'a Value) -> (&'a str, &'a Value)
     where
         'v: 'a,
     {
@@ -138,7 +138,7 @@ impl<'v> Page<'v> {
     }
 
     /// `string`, `[]Container`, `map[string]string`.
-    fn type_name(&self, schema: &Value, depth: usize) -> String {
+    pub fn type_name(&self, schema: &Value, depth: usize) -> String {
         if depth > DEPTH {
             return "Object".into();
         }
@@ -164,12 +164,12 @@ impl<'v> Page<'v> {
 }
 
 /// What Go's templates take for true: an object with members.
-fn some(value: &Value) -> Option<&Value> {
+pub fn some(value: &Value) -> Option<&Value> {
     value.as_object().filter(|map| !map.is_empty()).map(|_| value)
 }
 
 /// The allowed values of a schema; the empty text as `""`.
-fn values(schema: &Value) -> Option<Vec<String>> {
+pub fn values(schema: &Value) -> Option<Vec<String>> {
     let values = schema["enum"].as_array().filter(|values| !values.is_empty())?;
     Some(values.iter().map(scalar).map(|value| if value.is_empty() { "\"\"".into() } else { value }).collect())
 }

@@ -426,6 +426,10 @@ impl Environment for Sandbox {
         Box::pin(async { Ok(serde_json::to_value(self.handle.with(|world| world.save()).await?)?) })
     }
 
+    fn revision(&self) -> BoxFuture<'_, Option<u64>> {
+        Box::pin(async { self.handle.revision().await.ok() })
+    }
+
     fn settled(&self) -> BoxFuture<'_, bool> {
         Box::pin(async { self.handle.settled().await.unwrap_or(true) })
     }

@@ -62,7 +62,7 @@ pub fn text(old: &World, new: &World, found: &Comparison) -> String {
 }
 
 /// Differences that are alike but for the client.
-fn gather<'a>(all: &[&'a Difference]) -> Vec<(&'a Difference, Vec<&'a str>)> {
+pub fn gather<'a>(all: &[&'a Difference]) -> Vec<(&'a Difference, Vec<&'a str>)> {
     let mut together: Vec<(&Difference, Vec<&str>)> = Vec::new();
     for difference in all {
         let same = |have: &&Difference| {
@@ -94,7 +94,8 @@ fn one(difference: &Difference, clients: &[&str]) -> String {
     out
 }
 
-fn brief(cell: Option<&Cell>) -> String {
+/// What became of a request, in a few words.
+pub fn brief(cell: Option<&Cell>) -> String {
     let Some(cell) = cell else { return "no such client".into() };
     let status = cell.status.map(|s| format!(", HTTP {s}")).unwrap_or_default();
     match cell.path {

@@ -11,6 +11,7 @@ use crate::mesh::versions::{self, Release};
 use crate::mesh::{Cause, Explanation, Inputs, Model, Options, capture};
 use crate::outside::Outside;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// Settings of istiod that change what a trace shows.
 const SETTINGS: [&str; 5] = [
@@ -139,6 +140,23 @@ impl World {
             ignored: Vec::new(),
             refused: Vec::new(),
             denied: Vec::new(),
+        }
+    }
+
+    /// The same world with objects put over those that are there.
+    pub fn with(&self, name: &str, objects: impl Iterator<Item = Object>) -> World {
+        let mut snapshot = self.model.snapshot().clone();
+        objects.for_each(|object| snapshot.put(Arc::new(object)));
+        World {
+            name: name.into(),
+            model: Model::compile(&snapshot, self.model.options()),
+            release: self.release.clone(),
+            outside: self.outside.clone(),
+            now: self.now,
+            assumptions: self.assumptions.clone(),
+            ignored: self.ignored.clone(),
+            refused: self.refused.clone(),
+            denied: self.denied.clone(),
         }
     }
 

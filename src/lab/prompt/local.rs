@@ -4,7 +4,10 @@ use super::Prompt;
 use super::folder::Folder;
 use super::words::{Local, help};
 use crate::base::io::{Io, Stream};
+use crate::k8s::templates;
+use crate::lab::desk::{Manifests, told};
 use crate::lab::env::sandbox;
+use crate::session::desk::manifest::{Grade, Preview};
 use crate::shell::machine::{Call, CallInput};
 
 /// Runs a local word; the exit code.
@@ -20,6 +23,9 @@ pub(super) async fn run(word: Local, call: &Call, io: &mut Io, prompt: &Prompt) 
             Ok(())
         }
         Local::Edit => edit(&operands, prompt, io).await,
+        Local::Preview => return preview(&operands, prompt, io).await,
+        Local::Diff => return said(Manifests { prompt }.last_change().await, io),
+        Local::Template => template(&operands, io),
         Local::Remove => remove(&operands, prompt),
         Local::Copy => copy(&operands, prompt),
         Local::Tool => return tool(call, io, prompt),
@@ -31,6 +37,47 @@ pub(super) async fn run(word: Local, call: &Call, io: &mut Io, prompt: &Prompt) 
             1
         }
     }
+}
+
+/// `preview FILE`: exit code 1 when the server would not take it.
+async fn preview(operands: &[&str], prompt: &Prompt, io: &mut Io) -> i32 {
+    let [name] = operands else {
+        io.warn("preview FILE: one manifest of the lab's folder (`ls` shows them); nothing is applied.");
+        return 2;
+    };
+    let text = match prompt.files.read(name).map(String::from_utf8) {
+        Ok(Ok(text)) => text,
+        Ok(Err(_)) => {
+            io.warn(&format!("{name} is not a text file."));
+            return 1;
+        }
+        Err(e) => {
+            io.warn(&format!("preview: {name}: {}", words(&e)));
+            return 1;
+        }
+    };
+    said(Manifests { prompt }.preview(name, &text).await, io)
+}
+
+fn said(preview: anyhow::Result<Preview>, io: &mut Io) -> i32 {
+    match preview {
+        Ok(preview) => {
+            io.write(told::preview(&preview).as_bytes());
+            i32::from(preview.problems.iter().any(|p| p.grade != Grade::Unsure))
+        }
+        Err(error) => {
+            io.warn(&format!("{error:#}"));
+            1
+        }
+    }
+}
+
+fn template(operands: &[&str], io: &mut Io) -> Result<(), String> {
+    let kinds = templates::kinds().join(", ");
+    let [kind] = operands else { return Err(format!("template KIND: one of {kinds}; `template KIND > FILE` keeps it.")) };
+    let text = templates::find(kind).ok_or_else(|| format!("There is no template for {kind}; there are {kinds}."))?;
+    io.write(text.as_bytes());
+    Ok(())
 }
 
 async fn edit(operands: &[&str], prompt: &Prompt, io: &mut Io) -> Result<(), String> {

@@ -36,6 +36,12 @@ pub enum Word {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Local {
     Edit,
+    /// What applying a manifest would change.
+    Preview,
+    /// What the last change changed.
+    Diff,
+    /// A manifest with blanks.
+    Template,
     Remove,
     Copy,
     Help,
@@ -63,6 +69,9 @@ pub const ROWS: &[Row] = &[
     },
     Row { name: "picture", operands: "[[FROM] URL]", summary: "its way station by station; alone: of the last check" },
     Row { name: "edit", operands: "FILE", summary: "open a file of the lab's folder in your editor" },
+    Row { name: "preview", operands: "FILE", summary: "what applying a manifest would change and let through" },
+    Row { name: "diff", operands: "", summary: "what the last change changed: objects and requests" },
+    Row { name: "template", operands: "KIND", summary: "a manifest with blanks (`template Gateway > FILE`)" },
     Row { name: "ls, cat, cp, rm", operands: "FILE", summary: "the files of the lab's folder" },
     Row { name: "grep, head, tail, wc, sort", operands: "..", summary: "after a pipe, or on a file" },
     Row { name: "hint", operands: "", summary: "the next of three hints for this step" },
@@ -99,6 +108,9 @@ pub fn find(name: &str) -> Option<Word> {
         "timeline" | "tl" => Word::TimeLine,
         "picture" => Word::Picture,
         "edit" => Word::Local(Local::Edit),
+        "preview" => Word::Local(Local::Preview),
+        "diff" => Word::Local(Local::Diff),
+        "template" => Word::Local(Local::Template),
         "rm" => Word::Local(Local::Remove),
         "cp" => Word::Local(Local::Copy),
         "help" | "?" => Word::Local(Local::Help),

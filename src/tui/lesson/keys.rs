@@ -9,6 +9,7 @@ use crate::progress::Sure;
 use crate::session::{Ask, Event, ResetScope, Wish};
 use crate::tui::Reads;
 use crate::tui::browser::Browser;
+use crate::tui::diff::Diff;
 use crate::tui::help::Sheet;
 use crate::tui::keymap::{self, Command, Place};
 use crate::tui::layout::{self, Focus};
@@ -149,7 +150,10 @@ impl LessonScreen {
             return;
         }
         self.prompt.take();
-        self.run(text);
+        match edited_file(&text) {
+            Some(name) if self.session.running().is_none() => self.edit_file(&name),
+            _ => self.run(text),
+        }
     }
 
     pub(super) fn run(&mut self, text: String) {
@@ -242,6 +246,7 @@ impl LessonScreen {
             Command::Sure => self.surer(),
             Command::Take => self.take(),
             Command::OpenFile => self.open_file(),
+            Command::LastChange => self.lay(Box::new(Diff::last_change())),
             Command::Steps => self.side(Side::Steps),
             Command::Evidence => self.side(Side::Evidence),
             Command::Trace => self.lay(Box::new(PictureScreen::default())),
@@ -293,9 +298,17 @@ impl LessonScreen {
 
     fn open_file(&mut self) {
         match self.session.step().files.first().cloned() {
-            Some(name) if self.session.running().is_none() => self.run(format!("edit {name}")),
+            Some(name) if self.session.running().is_none() => self.edit_file(&name),
             Some(_) => self.view.notice = Some("Something is still running. Ctrl-C ends it.".into()),
             None => self.view.notice = Some("This step is about no file. `edit FILE` opens any.".into()),
+        }
+    }
+
+    /// Opens a file where the learner wants it: here, or in their own editor.
+    fn edit_file(&mut self, name: &str) {
+        match self.rules.own_editor {
+            true => self.open_editor(name),
+            false => self.run(format!("edit {name}")),
         }
     }
 
@@ -422,6 +435,13 @@ impl LessonScreen {
         mark.moved(command, self.session.steps().len(), 1);
         self.view.selected = mark.0;
     }
+}
+
+/// The file of a line that is nothing but `edit FILE`.
+fn edited_file(line: &str) -> Option<String> {
+    let name = line.trim().strip_prefix("edit ")?.trim();
+    let plain = |c: char| c.is_alphanumeric() || "-_./+@".contains(c);
+    (!name.is_empty() && !name.starts_with('-') && name.chars().all(plain)).then(|| name.to_string())
 }
 
 /// Whether a text is a manifest that was pasted where a command belongs.

@@ -4,7 +4,9 @@ use super::LessonScreen;
 use super::typing::Want;
 use crate::session::Event;
 use crate::session::desk::{Answer, AskId, Completions, Request};
+use crate::tui::editor::Job;
 use crate::tui::keymap::Command;
+use crate::tui::manifest::Editor;
 use crate::tui::over::{self, Over, Reach, Then};
 use crossterm::event::KeyEvent;
 
@@ -82,6 +84,11 @@ impl LessonScreen {
                 self.over.push(top);
                 self.view.notice = Some(sentence);
             }
+            Then::Leave(sentence) => self.view.notice = Some(sentence),
+            Then::Edit { name, text } => {
+                self.over.push(top);
+                self.edit = Some((name, text));
+            }
         }
     }
 
@@ -118,7 +125,30 @@ impl LessonScreen {
             self.view.notice = Some(sentence.clone());
         }
         self.over = pile;
+        if let Some(mut top) = self.over.pop_if(|_| taken) {
+            let then = top.next();
+            self.after_over(top, then);
+        }
         event
+    }
+
+    /// The learner's own editor ended.
+    pub fn edited(&mut self, result: Result<String, String>) {
+        if let Some(mut top) = self.over.pop() {
+            let then = top.edited(result, &mut self.reach());
+            self.after_over(top, then);
+        }
+    }
+
+    /// Opens a file of the lab's folder in the editor of this program; the line counts as typed.
+    pub(super) fn open_editor(&mut self, name: &str) {
+        self.tell(Event::Shown(format!("edit {name}")));
+        self.lay(Box::new(Editor::file(name)));
+    }
+
+    /// A command waits for a text: the editor of this program, if that is the one to use.
+    pub fn edit_for(&mut self, job: Job) {
+        self.lay(Box::new(Editor::command(&job.name, &job.text, job.reply)));
     }
 
     /// Lets the screens over this one see what happened.

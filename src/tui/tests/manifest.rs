@@ -1,0 +1,314 @@
+//! The manifest editor and the screen of a change, with a desk that is played by the test.
+
+use super::*;
+use crate::k8s::shape::Shape;
+use crate::session::desk::manifest::*;
+use crate::session::desk::{Answer, AskId, Request};
+use crate::tui::editor::{Job, Reply};
+use crate::tui::theme::Theme;
+use std::sync::mpsc::sync_channel;
+
+const ENTRY: &str = "# One host.\napiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata:\n  name: wikipedia\nspec:\n  hostz:\n  - \
+                     www.wikipedia.org\n  location: MESH_EXTERNAL\n  resolution: DNS\n  ports:\n  - number: 80\n    name: \"http\"\n    \
+                     protocol: HTTP\n";
+
+impl Play {
+    /// The newest question of a sort that is not answered; it is taken.
+    fn asked(&mut self, wanted: fn(&Request) -> bool) -> Option<(AskId, Request)> {
+        self.open.append(&mut self.effects.lock().expect("not poisoned"));
+        let at = self.open.iter().rposition(|e| matches!(e, Effect::Ask { request, .. } if wanted(request)))?;
+        match self.open.remove(at) {
+            Effect::Ask { id, request } => Some((id, request)),
+            _ => unreachable!("found by its kind"),
+        }
+    }
+
+    fn reply(&mut self, wanted: fn(&Request) -> bool, answer: Result<Answer, String>) -> Request {
+        let (id, request) = self.asked(wanted).expect("it is asked for");
+        self.tell(Event::Answered { id, answer });
+        request
+    }
+
+    /// An open file; nothing is known of what the server says.
+    fn editing(width: u16, height: u16, text: Option<&str>) -> Play {
+        let mut play = Play::doing(width, height);
+        play.keys("edit se.yaml<Enter>");
+        let file = OpenFile { name: "se.yaml".into(), text: text.map(str::to_string), draft: None };
+        play.reply(is_open, Ok(Answer::OpenFile(file)));
+        play
+    }
+
+    fn check(&mut self, problems: Vec<Problem>, good: usize) -> String {
+        let checked = Checked { problems, good, blanks: Vec::new() };
+        match self.reply(is_check, Ok(Answer::Check(checked))) {
+            Request::Check { text } => text,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn is_open(request: &Request) -> bool {
+    matches!(request, Request::OpenFile { .. })
+}
+
+fn is_check(request: &Request) -> bool {
+    matches!(request, Request::Check { .. })
+}
+
+fn is_write(request: &Request) -> bool {
+    matches!(request, Request::WriteFile { .. })
+}
+
+fn is_draft(request: &Request) -> bool {
+    matches!(request, Request::KeepDraft { .. })
+}
+
+fn unknown_field() -> Problem {
+    Problem {
+        line: 7,
+        column: 3,
+        grade: Grade::Refused,
+        field: "spec.hostz".into(),
+        what: "unknown field \"spec.hostz\"".into(),
+        next: "Did you mean `hosts`?".into(),
+    }
+}
+
+fn shape() -> Shape {
+    let leaf = |kind: &str, about: &str| Shape { kind: kind.into(), about: about.into(), ..Shape::default() };
+    let location = Shape {
+        values: vec!["MESH_EXTERNAL".into(), "MESH_INTERNAL".into()],
+        ..leaf("string", "Specify whether the service should be considered external to the mesh or part of the mesh.")
+    };
+    let hosts = Shape {
+        required: true,
+        item: Some(Box::new(leaf("string", ""))),
+        ..leaf("[]string", "The hosts associated with the ServiceEntry.")
+    };
+    let fields = vec![
+        ("addresses".into(), leaf("[]string", "The virtual IP addresses.")),
+        ("hosts".into(), hosts),
+        ("location".into(), location),
+    ];
+    let spec = Shape { fields, ..leaf("Object", "Configuration affecting service registry.") };
+    Shape { fields: vec![("spec".into(), spec)], ..Shape::default() }
+}
+
+fn change(done: bool) -> Preview {
+    let before = "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata:\n  name: wikipedia\n  namespace: default\nspec:\n  hosts:\n  - www.wikipedia.org\n  resolution: DNS\n";
+    Preview {
+        name: if done { "kubectl apply -f se.yaml".into() } else { "se.yaml".into() },
+        done,
+        problems: Vec::new(),
+        objects: vec![ObjectDiff {
+            name: "ServiceEntry default/wikipedia".into(),
+            turn: Turn::Changed,
+            before: before.into(),
+            after: before.replace("www.wikipedia.org", "'*.wikipedia.org'").replace("DNS", "NONE"),
+        }],
+        moved: vec![Moved {
+            shift: Shift::Allowed,
+            url: "https://de.wikipedia.org/".into(),
+            from: vec!["default/test".into(), "default/web".into()],
+            was: "blocked-registry-only".into(),
+            is: "delivered, direct, HTTP 200".into(),
+            decided: "ServiceEntry default/wikipedia, spec.ports[1]".into(),
+        }],
+        opened: vec![Opened {
+            opening: "wildcard-server-name".into(),
+            by: "ServiceEntry default/wikipedia, spec.hosts[0]".into(),
+            why: "*.wikipedia.org is a wildcard: every server name below it gets through.".into(),
+            from: vec!["default/test".into(), "default/web".into()],
+            witness: "in default/test: curl -sS https://de.wikipedia.org/".into(),
+            result: "delivered, direct, HTTP 200".into(),
+        }],
+        closed: Vec::new(),
+        compared: "2 clients x 4 requests".into(),
+        notes: vec!["Pod default/web is compared as if it ran already.".into()],
+    }
+}
+
+#[test]
+fn editor_and_change_at_the_three_sizes() {
+    for (width, height) in [(120, 40), (80, 24), (60, 20)] {
+        let name = |what: &str| format!("{what}-{width}x{height}");
+        let mut play = Play::editing(width, height, Some(ENTRY));
+        play.check(vec![unknown_field()], 0);
+        play.keys("<F4>");
+        insta::assert_snapshot!(name("editor-error"), play.screen());
+        play.keys("<C-t><Down>");
+        insta::assert_snapshot!(name("editor-templates"), play.screen());
+        play.keys("<Esc>x<Esc>");
+        insta::assert_snapshot!(name("editor-leaving"), play.screen());
+        play.keys("<Esc><F8>");
+        play.reply(is_write, Ok(Answer::WriteFile(14)));
+        play.reply(|r| matches!(r, Request::Preview { .. }), Ok(Answer::Preview(Box::new(change(false)))));
+        insta::assert_snapshot!(name("change-before"), play.screen());
+        play.keys("<Enter>");
+        play.ran("serviceentry.networking.istio.io/wikipedia configured\n");
+        play.keys("<Esc>D");
+        play.reply(|r| matches!(r, Request::LastChange), Ok(Answer::Preview(Box::new(change(true)))));
+        play.keys("G");
+        insta::assert_snapshot!(name("change-after"), play.screen());
+    }
+}
+
+#[test]
+fn an_error_stands_at_its_line_and_says_what_next_without_colour_too() {
+    for theme in [Theme::PLAIN, Theme::of(Palette::Dark)] {
+        let mut play = Play::editing(80, 24, Some(ENTRY));
+        play.app.theme = theme;
+        play.check(vec![unknown_field()], 0);
+        let screen = play.screen();
+        assert!(screen.contains(" 7 !   hostz:"), "{screen}");
+        assert!(screen.contains("line 7: unknown field") && screen.contains("Did you mean `hosts`?"), "{screen}");
+        assert!(screen.contains("1 error"), "{screen}");
+    }
+}
+
+#[test]
+fn one_check_is_under_way_at_a_time_and_the_last_text_is_checked() {
+    let mut play = Play::editing(80, 24, Some(""));
+    assert_eq!(play.check(Vec::new(), 0), "");
+    play.keys("kind: Pod");
+    assert_eq!(play.check(Vec::new(), 0), "k\n", "the first change is asked about at once");
+    assert_eq!(play.check(Vec::new(), 1), "kind: Pod\n", "then what it has become meanwhile");
+    assert!(play.asked(is_check).is_none(), "nothing changed since");
+    assert!(play.screen().contains("the server would take it"));
+}
+
+#[test]
+fn completion_offers_what_the_schema_has_and_tab_takes_it() {
+    let mut play = Play::editing(80, 24, Some("apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nspec:\n  "));
+    play.reply(|r| matches!(r, Request::Shape { .. }), Ok(Answer::Shape(Box::new(shape()))));
+    play.keys("<Down><Down><Down><End><C-Space>");
+    let screen = play.screen();
+    assert!(
+        screen.contains(">hosts") && screen.contains("<[]string, required>") && screen.contains("The hosts associated"),
+        "{screen}"
+    );
+    play.keys("<Down><Up><Enter>a.example<Enter>loc<Tab>");
+    play.keys("<C-Space><Down><Tab>");
+    play.keys("<C-s>");
+    let (_, request) = play.asked(is_write).expect("it is written");
+    let Request::WriteFile { text, .. } = request else { panic!("{request:?}") };
+    assert!(text.ends_with("spec:\n  hosts:\n  - a.example\n  location: MESH_INTERNAL\n"), "{text}");
+}
+
+#[test]
+fn nothing_is_lost_when_it_is_left() {
+    let mut play = Play::editing(80, 24, Some("a: 1\n"));
+    play.check(Vec::new(), 0);
+    play.keys("b<Esc>");
+    assert!(play.screen().contains("edit se.yaml  changed") && play.screen().contains("not saved"));
+    let (_, draft) = play.asked(is_draft).expect("a draft is kept");
+    assert_eq!(draft, Request::KeepDraft { name: "se.yaml".into(), text: Some("ba: 1\n".into()) });
+    play.keys("<Esc>x<Esc>s");
+    let (id, request) = play.asked(is_write).expect("it is written");
+    assert_eq!(request, Request::WriteFile { name: "se.yaml".into(), text: "bxa: 1\n".into() });
+    play.tell(Event::Answered { id, answer: Err("the disk is full".into()) });
+    assert!(play.notice().contains("the disk is full") && !play.lesson_screen().over.is_empty(), "{}", play.notice());
+    play.keys("<Esc>s");
+    play.reply(is_write, Ok(Answer::WriteFile(1)));
+    assert!(play.lesson_screen().over.is_empty() && play.notice().contains("se.yaml written"), "{}", play.notice());
+    assert!(play.session().history().back(1) == Some("edit se.yaml"), "the line counts as typed");
+}
+
+#[test]
+fn a_draft_is_offered_and_taken_only_when_wanted() {
+    for (key, text) in [("y", "draft: 2\n"), ("n", "a: 1\n")] {
+        let mut play = Play::doing(80, 24);
+        play.keys("edit se.yaml<Enter>");
+        let file = OpenFile { name: "se.yaml".into(), text: Some("a: 1\n".into()), draft: Some("draft: 2\n".into()) };
+        play.reply(is_open, Ok(Answer::OpenFile(file)));
+        assert!(play.screen().contains("A draft of 1 lines") || play.screen().contains("draft"), "{}", play.screen());
+        play.keys(key);
+        play.keys("<C-s>");
+        let (_, request) = play.asked(is_write).expect("it is written");
+        assert_eq!(request, Request::WriteFile { name: "se.yaml".into(), text: text.into() });
+    }
+}
+
+#[test]
+fn a_command_that_waits_gets_the_text_or_its_own_back() {
+    for (keys, want) in [("x<C-s>", "xa: 1\n"), ("x<Esc>d", "a: 1\n"), ("<Esc>", "a: 1\n")] {
+        let mut play = Play::doing(80, 24);
+        let (answer, answers) = sync_channel(1);
+        let job = Job { name: "kubectl-edit.yaml".into(), text: "a: 1\n".into(), reply: Reply::Line(answer) };
+        assert!(play.app.handle(Message::Edit(job)).is_none(), "no other editor is wanted");
+        play.keys(keys);
+        assert_eq!(answers.try_recv().expect("answered").as_deref(), Ok(want), "{keys}");
+        assert!(play.lesson_screen().over.is_empty());
+    }
+}
+
+#[test]
+fn the_own_editor_of_the_learner_takes_the_text_and_gives_it_back() {
+    let mut play = Play::editing(80, 24, Some("a: 1\n"));
+    let Some(Act::Edit(job)) = play.keys("<F9>") else { panic!("F9 opens it") };
+    assert_eq!((job.name.as_str(), job.text.as_str()), ("se.yaml", "a: 1\n"));
+    play.app.handle(Message::Edited(Ok("b: 2\r\n".into())));
+    assert!(play.screen().contains("b: 2") && play.notice().contains("not saved"), "{}", play.screen());
+    play.keys("<C-u>");
+    assert!(matches!(play.keys("<C-x><C-e>"), Some(Act::Edit(_))));
+}
+
+#[test]
+fn what_is_hostile_neither_breaks_nor_slows_the_editor() {
+    let mut play = Play::editing(80, 24, Some("x\n"));
+    play.paste(&"key: value # 日本語\t\u{1b}[31m\r\n".repeat(40_000));
+    assert!(play.notice().contains("lines were pasted as one edit"), "{}", play.notice());
+    play.keys("<C-u>");
+    assert!(play.screen().contains("x"));
+    play.paste(&"a".repeat(5 << 20));
+    assert!(play.notice().contains("4 MiB"), "{}", play.notice());
+    let mut long = Play::editing(60, 20, Some(&"kind: Pod\n---\n".repeat(5_000)));
+    long.keys("<PageDown><PageDown><End>y<Up><Enter><Tab><Backspace><Delete>");
+    let wide = format!("{}: '{}'\n\t- tab\n", "界".repeat(200), "é".repeat(300));
+    for (width, height) in [(60, 16), (80, 24), (250, 60)] {
+        let mut play = Play::editing(width, height, Some(&wide));
+        for keys in ["<End>", "界", "<Down><End>", "<Home><Left><Left>", "<C-Space>", "<C-k><C-y>", "<C-f>é<Enter>", "<F3><F4>"]
+        {
+            play.keys(keys);
+            assert_eq!(play.screen().lines().count(), usize::from(height));
+        }
+    }
+    for (width, height) in [(20, 5), (60, 16), (300, 100)] {
+        long.app.handle(Message::Terminal(Input::Resize(width, height)));
+        long.keys("<PageUp>z");
+        long.screen();
+    }
+}
+
+#[test]
+fn templates_are_filled_blank_by_blank() {
+    let mut play = Play::editing(80, 24, None);
+    play.keys("<C-t><Enter>wiki<Tab>default<Tab>www.wikipedia.org<C-s>");
+    let (_, request) = play.asked(is_write).expect("it is written");
+    let Request::WriteFile { text, .. } = request else { panic!("{request:?}") };
+    assert!(text.contains("name: wiki\n  namespace: default\n") && text.contains("  - www.wikipedia.org\n"), "{text}");
+    play.keys("<C-t><Down><Enter>");
+    play.keys("<C-s>");
+    let (_, request) = play.asked(is_write).expect("it is written");
+    let Request::WriteFile { text, .. } = request else { panic!("{request:?}") };
+    assert!(text.contains("\n---\n# Opens a port of a gateway"), "{text}");
+}
+
+#[test]
+fn nothing_is_applied_before_enter_nor_against_errors() {
+    let mut play = Play::editing(80, 24, Some(ENTRY));
+    play.keys("<F8>");
+    play.reply(is_write, Ok(Answer::WriteFile(14)));
+    play.keys("<Enter>");
+    assert!(play.notice().contains("not answered yet"), "{}", play.notice());
+    let bad = Preview { problems: vec![unknown_field()], name: "se.yaml".into(), ..Preview::default() };
+    play.reply(|r| matches!(r, Request::Preview { .. }), Ok(Answer::Preview(Box::new(bad))));
+    play.keys("<Enter>");
+    assert!(play.session().running().is_none() && play.screen().contains("1 error"), "{}", play.screen());
+    play.keys("<Esc><F8>");
+    play.reply(is_write, Ok(Answer::WriteFile(14)));
+    play.reply(|r| matches!(r, Request::Preview { .. }), Ok(Answer::Preview(Box::new(change(false)))));
+    play.keys("<Enter>");
+    assert_eq!(play.ran(""), "kubectl apply -f se.yaml");
+    assert!(play.lesson_screen().over.is_empty());
+}
