@@ -284,7 +284,7 @@ impl<'t, 'e, 'c> Transfer<'t, 'e, 'c> {
             }
             Failure::TlsWrongVersion => "OpenSSL/3.1.1: error:0A00010B:SSL routines::wrong version number".to_string(),
             Failure::CertificateName { .. } => {
-                let wanted = request.sni.as_deref().unwrap_or(&host);
+                let wanted = request.sni.as_deref().unwrap_or(host);
                 format!("SSL: no alternative certificate subject name matches target host name '{wanted}'")
             }
             Failure::CertificateUnknownIssuer => "SSL certificate problem: unable to get local issuer certificate".to_string(),
