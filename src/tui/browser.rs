@@ -123,7 +123,12 @@ impl Browser {
     /// The kinds that pass the filter.
     pub fn kinds_shown(&self) -> Vec<&KindRow> {
         let all = self.kinds.iter().flatten();
-        all.filter(|kind| self.passes(&format!("{} {} {}", kind.resource, kind.short, kind.kind))).collect()
+        let passes = |kind: &&KindRow| self.passes(&format!("{} {} {}", kind.resource, kind.short, kind.kind));
+        let mut shown: Vec<&KindRow> = all.filter(passes).collect();
+        // `po` is the pods, though it stands in other words too.
+        let wanted = self.filter().trim().to_lowercase();
+        shown.sort_by_key(|kind| !named(kind, &wanted));
+        shown
     }
 
     /// The objects that pass the filter.
@@ -368,12 +373,7 @@ impl Browser {
             Ok(Answer::Kinds(kinds)) => {
                 self.kinds = Some(kinds.clone());
                 let Some(wanted) = self.wanted.take() else { return };
-                let named = |kind: &&KindRow| {
-                    let plural = kind.resource.split('.').next().unwrap_or("");
-                    [kind.resource.as_str(), plural, &kind.kind.to_lowercase()].contains(&wanted.as_str())
-                        || kind.short.split(',').any(|short| short == wanted)
-                };
-                match kinds.iter().position(|kind| named(&kind)) {
+                match kinds.iter().position(|kind| named(kind, &wanted)) {
                     Some(place) => {
                         self.marked_kind = place;
                         self.open_kind(kinds[place].clone(), reach);
@@ -414,10 +414,17 @@ impl Browser {
     }
 }
 
+/// Whether a word is a kind's name: plural, with its group, singular, or a short name.
+fn named(kind: &KindRow, word: &str) -> bool {
+    let plural = kind.resource.split('.').next().unwrap_or("");
+    [kind.resource.as_str(), plural, &kind.kind.to_lowercase()].contains(&word)
+        || kind.short.split(',').any(|short| !short.is_empty() && short == word)
+}
+
 impl Over for Browser {
     fn title(&self, _session: &Session) -> String {
         let mut path = vec![match self.at {
-            Some(revision) => format!("Objects as of revision {revision}, read-only"),
+            Some(revision) => format!("Objects at {revision}"),
             None => "Objects".to_string(),
         }];
         if self.level != Level::Kinds {

@@ -326,7 +326,10 @@ pub fn row_of_word(word: &str, scope: Scope) -> Option<&'static Row> {
 
 /// Commands that undo work: never on a key that is pressed by chance, and asked about first.
 pub fn destroys(command: Command) -> bool {
-    matches!(command, Command::Solution | Command::Skip | Command::Reset)
+    matches!(
+        command,
+        Command::Solution | Command::Skip | Command::Reset | Command::Return | Command::EditObject | Command::Delete
+    )
 }
 
 #[cfg(test)]

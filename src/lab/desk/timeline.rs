@@ -202,18 +202,18 @@ pub async fn undone(prompt: &Prompt, to: &str) -> anyhow::Result<Undone> {
     Ok(undone)
 }
 
-/// Writes the state of a point forward; the revision that came of it.
+/// Writes the state of a point forward; its revision, the newest one before that, and the one that came of it.
 ///
 /// # Errors
 /// It is not kept, or cannot be returned to here.
-pub async fn go_back(prompt: &Prompt, to: &str) -> anyhow::Result<(u64, u64)> {
+pub async fn go_back(prompt: &Prompt, to: &str) -> anyhow::Result<(u64, u64, u64)> {
     if let Past::MarksOnly(why) = prompt.env().past() {
         bail!("{why}");
     }
-    let revision = revision(prompt, to).await?;
+    let (before, revision) = (self::revision(prompt, "now").await?, revision(prompt, to).await?);
     prompt.env().reset(&Checkpoint(revision)).await?;
     let newest = prompt.env().moments(1).await?.last().map_or(revision, |m| m.revision);
-    Ok((revision, newest))
+    Ok((revision, before, newest))
 }
 
 /// Gives a point a name; it is kept as long as the lab is open.

@@ -84,7 +84,9 @@ fn list(
 }
 
 fn filtered(screen: &Browser, title: &str) -> String {
-    if screen.filter().is_empty() { title.to_string() } else { format!("{title}, filter {}", screen.filter()) }
+    let then = screen.at.map(|revision| format!(" as of revision {revision}, read-only")).unwrap_or_default();
+    let filter = if screen.filter().is_empty() { String::new() } else { format!(", filter {}", screen.filter()) };
+    format!("{title}{then}{filter}")
 }
 
 fn kinds(screen: &Browser, area: Rect, theme: Theme, frame: &mut Frame<'_>) {
@@ -96,11 +98,7 @@ fn kinds(screen: &Browser, area: Rect, theme: Theme, frame: &mut Frame<'_>) {
     let row = |kind: &&KindRow| {
         let resource = clip(&kind.resource, name, theme.ascii);
         let count = kind.count.map_or("-".to_string(), |count| count.to_string());
-        format!(
-            "{resource:<name$}  {:<short$}  {count:>5}  {}",
-            kind.short,
-            if kind.namespaced { "in namespaces" } else { "cluster" }
-        )
+        format!("{resource:<name$}  {:<short$}  {count:>5}  {}", kind.short, if kind.namespaced { "" } else { "of the cluster" })
     };
     let said = match (&screen.kinds, &screen.trouble) {
         (_, Some(trouble)) => trouble.as_str(),

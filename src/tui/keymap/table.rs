@@ -68,7 +68,7 @@ pub const ROWS: &[Row] = &[
         "apply the step's solution (asks first; marks the step assisted)",
     ),
     row(Command::Skip, "skip", &[], &["S"], "skip", "apply the solution and go on (asks first; marks the step skipped)"),
-    row(Command::Reset, "reset", &[], &["R"], "reset", "put the world back to the start of the step (asks first)"),
+    row(Command::Reset, "reset", &[], &["R"], "reset", "put the world back to the start of step, stage or lesson (asks first)"),
     row(
         Command::Choose(0),
         "answer|choose TEXT",

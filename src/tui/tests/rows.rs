@@ -332,6 +332,10 @@ fn the_past_is_browsed_but_never_changed() {
     play.keys("jj<Enter>");
     play.answer(is_table, Ok(table(true)));
     assert!(play.screen().contains("as of revision 811, read-only"), "{}", play.screen());
+    play.keys("<Esc>/po<Enter>");
+    assert!(play.screen().contains("> pods"), "an exact name comes first: {}", play.screen());
+    play.keys("<Enter>");
+    play.answer(is_table, Ok(table(true)));
     play.keys("D");
     assert_eq!(play.notice(), "The past is read-only.");
     play.keys("tdefault/test http://a/<Enter>");

@@ -72,9 +72,9 @@ async fn answer(prompt: &Prompt, words: &[&str], objects: bool, yes: bool) -> an
             format!("{}`timeline return {} --yes` does it.\n", text::undone(&undone), undone.revision)
         }
         ["return", point] => {
-            let (to, newest) = super::go_back(prompt, point).await?;
+            let (to, before, newest) = super::go_back(prompt, point).await?;
             format!(
-                "The world is as it was at revision {to}, written forward as revision {newest}. `timeline return -1` undoes this.\n"
+                "The world is as it was at revision {to}, written forward as revision {newest}. `timeline return {before}` undoes this.\n"
             )
         }
         [n] => match n.parse::<usize>() {
