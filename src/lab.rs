@@ -15,4 +15,5 @@ pub mod history;
 pub mod explain;
 pub mod open;
 pub mod share;
+pub mod own_shell;
 pub mod visit;

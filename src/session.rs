@@ -8,6 +8,7 @@ pub mod event;
 pub mod guide;
 pub mod history;
 pub mod judge;
+pub mod own_shell;
 pub mod present;
 pub mod steps;
 pub mod story;
@@ -155,7 +156,7 @@ impl Session {
             Event::RecordFailed { id, reason } => self.record_failed(id, &reason, &mut effects),
             Event::Wish(wish) => self.wish(wish, &mut effects),
             Event::Told(text) => self.transcript.say(Sort::Note, &text),
-            Event::Answered { .. } => (),
+            Event::Answered { .. } | Event::Shell(_) => (),
         }
         effects
     }

@@ -23,6 +23,7 @@ pub mod picture;
 pub mod prompt;
 pub mod reading;
 pub mod scroll;
+pub mod shell;
 pub mod terminal;
 pub mod theme;
 pub mod timeline;

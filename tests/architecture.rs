@@ -58,6 +58,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("crossterm", &["tui"]),
     ("tui_input", &["tui"]),
     ("ratatui_textarea", &["tui"]),
+    ("vt100", &["tui/shell"]),
+    ("portable_pty", &["lab/own_shell"]),
     ("kube", &["kubectl", "istioctl", "check", "lab", "author"]),
     ("axum", &["sandbox/serve", "lab"]),
     ("hyper", &["sandbox/serve", "lab"]),

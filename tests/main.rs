@@ -7,6 +7,7 @@ mod injection;
 mod kubectl;
 mod mistakes;
 mod mutants;
+mod own_shell;
 mod probe;
 mod program;
 mod properties;

@@ -1,6 +1,6 @@
 //! The program in a real (pseudo) terminal: first frame, a lesson, a command, a resize, a signal.
 
-mod kit;
+pub mod kit;
 mod torture;
 mod walk;
 

@@ -9,11 +9,13 @@ use crate::lab::actions::{self, OnError};
 use crate::lab::desk::Desk;
 use crate::lab::env::Checkpoint;
 use crate::lab::ground::EnvGround;
+use crate::lab::own_shell::OwnShell;
 use crate::lab::prompt::{Prompt, Terminal};
 use crate::lab::share;
 use crate::lesson::model::Lesson;
 use crate::progress::{Entry, Journal};
 use crate::session::desk::{AskId, Request};
+use crate::session::own_shell::{ShellCall, ShellNews};
 use crate::session::story::Story;
 use crate::session::{Effect, Event, RecordId, Tag, Ticket};
 use std::collections::BTreeMap;
@@ -47,6 +49,8 @@ pub struct Driver {
     asking: Vec<JoinHandle<()>>,
     /// Where the lines that ran are kept.
     history: Option<std::path::PathBuf>,
+    /// Ends with the driver.
+    own_shell: Option<OwnShell>,
 }
 
 struct Shared {
@@ -76,6 +80,7 @@ impl Driver {
                 judging: BTreeMap::new(),
                 asking: Vec::new(),
                 history: None,
+                own_shell: None,
             },
             receiver,
         )
@@ -97,6 +102,7 @@ impl Driver {
             Effect::Forget { tag } => self.judging.remove(&tag).into_iter().for_each(|task| task.abort()),
             Effect::Record { id, entry } => self.record(id, entry),
             Effect::Ask { id, request } => self.ask(id, request),
+            Effect::Shell(call) => self.shell(call),
             Effect::StepDone { .. } | Effect::Shown { .. } | Effect::Quit => (),
         }
     }
@@ -189,6 +195,34 @@ impl Driver {
             let answer = desk.answer(request).await.map_err(|error| format!("{error:#}"));
             shared.tell(Event::Answered { id, answer }).await;
         }));
+    }
+
+    fn shell(&mut self, call: ShellCall) {
+        let open = |shared: &Arc<Shared>, cols, rows| {
+            let events = shared.events.clone();
+            let tell = Arc::new(move |news| events.blocking_send(Event::Shell(news)).is_ok());
+            let place =
+                shared.parts.prompt.own_shell.as_ref().ok_or("This lab keeps its files in memory; no shell can be opened.")?;
+            OwnShell::open(place, (cols, rows), tell)
+        };
+        match (call, &self.own_shell) {
+            (ShellCall::Open { cols, rows }, Some(shell)) if !shell.has_ended() => shell.resize(cols, rows),
+            (ShellCall::Open { cols, rows }, _) => {
+                self.own_shell = None;
+                match open(&self.shared, cols, rows) {
+                    Ok(shell) => self.own_shell = Some(shell),
+                    Err(sentence) => {
+                        let events = self.shared.events.clone();
+                        std::thread::spawn(move || events.blocking_send(Event::Shell(ShellNews::Ended(sentence))));
+                    }
+                }
+            }
+            (ShellCall::Input(bytes), Some(shell)) => shell.input(bytes),
+            (ShellCall::Resize { cols, rows }, Some(shell)) => shell.resize(cols, rows),
+            (ShellCall::Taken, Some(shell)) => shell.taken(),
+            (ShellCall::Close, _) => self.own_shell = None,
+            _ => (),
+        }
     }
 
     fn record(&mut self, id: RecordId, entry: Entry) {

@@ -8,6 +8,7 @@ use crate::base::seed::Seed;
 use crate::lab::driver::{Driver, Parts};
 use crate::lab::env::Environment;
 use crate::lab::env::sandbox::{Refusal, Sandbox, Serve, Served, serve_new, serve_saved};
+use crate::lab::own_shell;
 use crate::lab::prompt::Prompt;
 use crate::lab::share::Shared;
 use crate::lab::start;
@@ -80,7 +81,13 @@ pub async fn open(paths: &Paths, wanted: Wanted) -> anyhow::Result<Opened> {
     }
     let options = Options { auto_advance: false, unsaved: journal.is_none(), from: wanted.from };
     let mut session = Session::new(wanted.lesson.clone(), &summary, options);
-    let prompt = Prompt::new(env, files.clone(), wanted.editor);
+    let mut prompt = Prompt::new(env, files.clone(), wanted.editor);
+    prompt.own_shell = Some(own_shell::Place {
+        folder: files.location(),
+        kubeconfig: served.kubeconfig.clone(),
+        cache: served.cache.clone(),
+        links: paths.state().join("bin"),
+    });
     let clock = Arc::new(SystemClock);
     let parts = Parts { lesson: wanted.lesson, prompt, seed: Seed::fresh(), journal, clock, terminal: wanted.terminal };
     let (mut driver, events) = Driver::new(parts);

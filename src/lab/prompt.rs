@@ -14,6 +14,7 @@ use crate::kubectl;
 use crate::lab::desk::complete::Looker;
 use crate::lab::desk::timeline::{self, marks::Marks};
 use crate::lab::env::Environment;
+use crate::lab::own_shell;
 use crate::session::{ResetScope, Wish};
 use crate::shell::machine::{self, Call, CallInput, Limits, Machine, Shell, Step};
 use crate::shell::parse::{self, ErrorKind};
@@ -38,6 +39,8 @@ pub struct Prompt {
     pub marks: Marks,
     /// The past that was looked at last.
     pub(in crate::lab) looked: Arc<tokio::sync::Mutex<Option<(u64, kube::Client)>>>,
+    /// Where a shell of the learner's own would run; `None` where there is none.
+    pub own_shell: Option<own_shell::Place>,
     env: Arc<dyn Environment>,
     /// The last line that wrote something.
     last: Arc<Mutex<Option<LastChange>>>,
@@ -152,7 +155,7 @@ impl Prompt {
             readiness: crate::istioctl::Readiness::default(),
         };
         let (marks, looked) = (Marks::default(), Arc::default());
-        Prompt { kubectl, istioctl, files, editor, marks, looked, env, last: Arc::default(), clock }
+        Prompt { kubectl, istioctl, files, editor, own_shell: None, marks, looked, env, last: Arc::default(), clock }
     }
 
     /// The environment that lines act on.

@@ -2,6 +2,7 @@
 //! session can be logged and replayed.
 
 use super::desk::{Answer, AskId, Request};
+use super::own_shell::{ShellCall, ShellNews};
 use super::story::Story;
 use crate::base::io::{Input, Stream};
 use crate::finding::{Finding, Ran};
@@ -53,6 +54,8 @@ pub enum Event {
     Told(String),
     /// The answer to [`Effect::Ask`]; an error is a sentence for people. For the one who asked: the session keeps nothing of it.
     Answered { id: AskId, answer: Result<Answer, String> },
+    /// What becomes of the learner's own shell. For the screen that shows it.
+    Shell(ShellNews),
 }
 
 /// What a learner can ask for besides typing a line.
@@ -143,6 +146,8 @@ pub enum Effect {
     Ask { id: AskId, request: Request },
     /// A step was shown as done: drivers without a screen tell it.
     StepDone { step: usize },
+    /// Something for the learner's own shell; answered by [`Event::Shell`] as [`ShellCall`] says.
+    Shell(ShellCall),
     /// The learner looks at another step: for notes in a second terminal. Needs no answer.
     Shown { step: usize },
     /// End the program.

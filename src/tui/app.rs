@@ -289,6 +289,7 @@ impl App {
             }
         }
         if std::mem::take(&mut screen.home) {
+            self.notice = screen.has_shell().then(|| "Your shell was ended with the lesson.".into());
             self.home.went_through(&screen.session);
             self.opening += 1;
             self.layer = Layer::Home;

@@ -113,6 +113,8 @@ pub enum Command {
     /// In the glossary: to a related word, and back.
     SeeAlso,
     SeeBack,
+    /// The learner's own shell; in it: back to the lesson.
+    Shell,
 }
 
 /// Where a key was pressed.
@@ -141,6 +143,7 @@ impl Scope {
             Scope::Picture => "In the traffic picture",
             Scope::Editor => "In the editor",
             Scope::Diff => "On a change",
+            Scope::Shell => "In your own shell",
         }
     }
 }
@@ -183,6 +186,8 @@ pub enum Scope {
     Editor,
     /// What a change does.
     Diff,
+    /// The learner's own shell: it gets every other key.
+    Shell,
 }
 
 /// Commands that mean the same on every screen.
@@ -246,6 +251,9 @@ pub fn find(key: &KeyEvent, place: Place) -> Option<Command> {
     if let Place::Over(scope) = place {
         let keys = |row: &&Row| row.anywhere.iter().chain(row.pane).any(&is);
         let own = ROWS.iter().filter(|row| row.scope == scope).find(keys);
+        if scope == Scope::Shell {
+            return own.map(|row| row.command);
+        }
         return own.or_else(|| ROWS.iter().filter(|row| is_common(row.command)).find(keys)).map(|row| row.command);
     }
     let stays = |row: &Row| place != Place::Keys || keeps(row.command);
@@ -287,6 +295,7 @@ fn keeps(command: Command) -> bool {
             | Command::TextUp
             | Command::TextDown
             | Command::Kill
+            | Command::Shell
     )
 }
 

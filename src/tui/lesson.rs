@@ -25,6 +25,7 @@ use super::theme::Theme;
 use super::{Link, Reads, Rules};
 use crate::lesson::model::StepKind;
 use crate::session::desk::{AskId, Place};
+use crate::session::own_shell::ShellNews;
 use crate::session::{Effect, Event, Session, Task};
 use output::Bottom;
 use ratatui::layout::Size;
@@ -92,6 +93,10 @@ pub struct LessonScreen {
     pub edit: Option<(String, String)>,
     /// Screens that lie over this one, the top one last.
     pub over: Vec<Box<dyn Over>>,
+    /// The learner's shell while it is hidden.
+    pub(super) kept: Option<Box<dyn Over>>,
+    /// It was said that leaving ends the shell.
+    warned: bool,
     /// Where lines go, as the lab said last.
     pub place: Place,
     asks: Asks,
@@ -143,6 +148,8 @@ impl LessonScreen {
             typing: Typing::default(),
             edit: None,
             over: Vec::new(),
+            kept: None,
+            warned: false,
             place: Place::default(),
             asks: Asks::default(),
             placing: None,
@@ -176,6 +183,9 @@ impl LessonScreen {
             self.ask_place();
         }
         self.tell_layers(&event);
+        if let Event::Shell(ShellNews::Ended(sentence)) = &event {
+            self.shell_ended(sentence);
+        }
         let after = self.whereabouts();
         if after.step != before.step {
             self.tell_shown();
@@ -202,6 +212,9 @@ impl LessonScreen {
     fn perform(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
+                Effect::Quit if self.has_shell() && !std::mem::replace(&mut self.warned, true) => {
+                    self.view.notice = Some("Your shell (F2) still runs and ends with the lesson; once more leaves.".into());
+                }
                 Effect::Quit => self.quit = true,
                 Effect::StepDone { .. } => (),
                 effect => (self.effects)(effect),
@@ -213,6 +226,7 @@ impl LessonScreen {
     pub fn resize(&mut self, size: Size) {
         self.view.size = size;
         self.tell_size();
+        self.resize_layers();
     }
 
     /// Programs that run in the output pane are told its size.

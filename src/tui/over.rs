@@ -15,6 +15,8 @@ pub enum Then {
     Stay,
     /// Closes this screen.
     Close,
+    /// Takes this screen away and keeps it for later.
+    Hide,
     /// The session gets an event; the screen stays.
     Tell(Event),
     /// Closes this screen and every one below it, and runs a line as if it had been typed.
@@ -108,6 +110,8 @@ pub trait Over: Send {
     fn edited(&mut self, _result: Result<String, String>, _reach: &mut Reach<'_>) -> Then {
         Then::Stay
     }
+    /// The terminal has another size.
+    fn resized(&mut self, _reach: &mut Reach<'_>) {}
     /// The session took an event (output came, a line ended): for screens that follow it.
     fn changed(&mut self, _event: &Event, _reach: &mut Reach<'_>) {}
     /// Whether something on it moves on its own. Asked only where things may.

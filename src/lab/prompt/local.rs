@@ -22,6 +22,13 @@ pub(super) async fn run(word: Local, call: &Call, io: &mut Io, prompt: &Prompt) 
             io.say(&prompt.files.location().map_or("(the lab's folder, in memory)".into(), |p| p.display().to_string()));
             Ok(())
         }
+        Local::Shell => match &prompt.own_shell {
+            Some(place) => {
+                io.write(place.lines().as_bytes());
+                Ok(())
+            }
+            None => Err("This lab keeps its files in memory; there is no folder for a shell of your own.".into()),
+        },
         Local::Edit => edit(&operands, prompt, io).await,
         Local::Preview => return preview(&operands, prompt, io).await,
         Local::Diff => return said(Manifests { prompt }.last_change().await, io),

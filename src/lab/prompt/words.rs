@@ -46,6 +46,8 @@ pub enum Local {
     Copy,
     Help,
     Pwd,
+    /// Says how to use the lab from a terminal of one's own.
+    Shell,
     /// One of the shell's own text tools (`cat`, `grep`, `head`, ..).
     Tool,
 }
@@ -74,6 +76,7 @@ pub const ROWS: &[Row] = &[
     Row { name: "template", operands: "KIND", summary: "a manifest with blanks (`template Gateway > FILE`)" },
     Row { name: "ls, cat, cp, rm", operands: "FILE", summary: "the files of the lab's folder" },
     Row { name: "grep, head, tail, wc, sort", operands: "..", summary: "after a pipe, or on a file" },
+    Row { name: "shell", operands: "", summary: "your own shell: on screen a pane (F2), else its lines" },
     Row { name: "hint", operands: "", summary: "the next of three hints for this step" },
     Row { name: "check", operands: "", summary: "judge the step now" },
     Row { name: "answer", operands: "TEXT", summary: "answer the step's question" },
@@ -114,6 +117,7 @@ pub fn find(name: &str) -> Option<Word> {
         "rm" => Word::Local(Local::Remove),
         "cp" => Word::Local(Local::Copy),
         "help" | "?" => Word::Local(Local::Help),
+        "shell" => Word::Local(Local::Shell),
         "pwd" => Word::Local(Local::Pwd),
         "hint" => Word::Wish(Wish::Hint),
         "check" => Word::Wish(Wish::Check),
@@ -174,7 +178,7 @@ pub fn advice(name: &str, line: &str) -> String {
             "The prompt stays in the lab's folder; name a file with its path from there (`ls` shows what is in it)."
         }
         "bash" | "sh" | "zsh" | "fish" | "/bin/sh" | "/bin/bash" => {
-            "This prompt is not a system shell; `kubectl exec -ti test -- /bin/sh` opens one in the pod."
+            "This prompt is not a system shell; `shell` opens your own, `kubectl exec -ti test -- /bin/sh` one in the pod."
         }
         "docker" | "podman" | "crictl" | "nerdctl" => {
             "There is no container engine behind this lab; pods are looked at with `kubectl get pods` and `kubectl describe pod`."

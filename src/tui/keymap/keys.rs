@@ -27,6 +27,7 @@ pub(super) fn parse(name: &str) -> Option<(KeyCode, KeyModifiers)> {
     let (modifiers, rest) = match name.split_once('-').filter(|(head, _)| head.len() > 1) {
         Some(("Ctrl", rest)) => (KeyModifiers::CONTROL, rest),
         Some(("Alt", rest)) => (KeyModifiers::ALT, rest),
+        Some(("Shift", rest @ ("PageUp" | "PageDown"))) => (KeyModifiers::SHIFT, rest),
         Some(("Shift", "Tab")) => return Some((KeyCode::BackTab, KeyModifiers::NONE)),
         _ => (KeyModifiers::NONE, name),
     };

@@ -46,7 +46,7 @@ pub const ROWS: &[Row] = &[
         "go on to the next step (also Enter on an empty prompt, once the step is done)",
     ),
     row(Command::Previous, "back|previous", &["F7"], &["p"], "back", "look at the step before"),
-    row(Command::Hint, "hint", &["F2"], &["h"], "hint", "show the next of three hints"),
+    row(Command::Hint, "hint", &["Alt-h"], &["h"], "hint", "show the next of three hints"),
     row(Command::Check, "check", &["F5"], &["c"], "check", "judge the step now"),
     row(Command::Evidence, "evidence", &["F4"], &["e"], "evidence", "what the checks expected and what they saw"),
     row(
@@ -76,6 +76,14 @@ pub const ROWS: &[Row] = &[
         &["1", "2", "3", "4", "5", "6", "7", "8", "9"],
         "choose",
         "answer the step's question",
+    ),
+    row(
+        Command::Shell,
+        "shell",
+        &["F2"],
+        &["!"],
+        "shell",
+        "your own shell, in the lab's folder; F2 again comes back, it runs on",
     ),
     row(Command::WhatNow, "what-now|what", &[], &["w"], "what now?", "say in a sentence what is missing for this step now"),
     row(
@@ -174,6 +182,9 @@ pub const ROWS: &[Row] = &[
         "objects",
         "the objects of the cluster: tables, YAML, events, logs",
     ),
+    over(Scope::Shell, Command::Shell, "back", &["F2", "Ctrl-\\"], &[], "back", "back to the lesson; the shell runs on"),
+    over(Scope::Shell, Command::PageUp, "page-up", &["Shift-PageUp"], &[], "scroll", "scroll up what the shell has shown"),
+    over(Scope::Shell, Command::PageDown, "page-down", &["Shift-PageDown"], &[], "scroll", "scroll down again"),
     row(Command::Help, "help|h TOPIC", &["F1"], &["?"], "help", "this page"),
     over(Scope::Home, Command::Open, "open|learn", &["Enter", "Right"], &[], "open", "open the marked lesson"),
     over(Scope::Home, Command::Focus, "next", &["Tab"], &[], "choose", "mark the next lesson"),

@@ -85,6 +85,7 @@ fn footer(screen: &LessonScreen) -> Vec<Command> {
                 Command::Evidence,
                 Command::Steps,
                 Command::Check,
+                Command::Shell,
                 Command::Leave,
                 Command::EndOfInput,
             ]

@@ -141,6 +141,10 @@ impl LessonScreen {
         if self.reads().is_none() && !(self.rules.is_complete)(&text) {
             return self.prompt.insert("\n");
         }
+        if word == "shell" && self.session.running().is_none() {
+            self.prompt.take();
+            return self.open_shell();
+        }
         if let Some(wish) = self.answer(word).or_else(|| (self.rules.wish)(word)) {
             self.prompt.take();
             return self.wished(wish);
@@ -244,6 +248,7 @@ impl LessonScreen {
             Command::Glossary => self.wished(Wish::Glossary(String::new())),
             Command::Debrief => self.wished(Wish::Debrief(String::new())),
             Command::Sure => self.surer(),
+            Command::Shell => self.open_shell(),
             Command::Take => self.take(),
             Command::OpenFile => self.open_file(),
             Command::LastChange => self.lay(Box::new(Diff::last_change())),

@@ -5,9 +5,10 @@ use super::typing::Want;
 use crate::session::Event;
 use crate::session::desk::{Answer, AskId, Completions, Request};
 use crate::tui::editor::Job;
-use crate::tui::keymap::Command;
+use crate::tui::keymap::{Command, Scope};
 use crate::tui::manifest::Editor;
 use crate::tui::over::{self, Over, Reach, Then};
+use crate::tui::shell::Shell;
 use crossterm::event::KeyEvent;
 
 impl LessonScreen {
@@ -64,6 +65,7 @@ impl LessonScreen {
         match then {
             Then::Stay => self.over.push(top),
             Then::Close => (),
+            Then::Hide => self.kept = Some(top),
             Then::Tell(event) => {
                 self.over.push(top);
                 self.tell(event);
@@ -151,10 +153,43 @@ impl LessonScreen {
         self.lay(Box::new(Editor::command(&job.name, &job.text, job.reply)));
     }
 
+    /// Lays the learner's shell over what is there: the one that runs, or a new one.
+    pub(super) fn open_shell(&mut self) {
+        match self.kept.take() {
+            Some(mut shell) => {
+                self.view.notice = None;
+                shell.resized(&mut self.reach());
+                self.over.push(shell);
+            }
+            None => self.lay(Box::new(Shell::new(self.view.size))),
+        }
+    }
+
+    /// Whether the learner's shell runs.
+    pub fn has_shell(&self) -> bool {
+        self.kept.is_some() || self.over.iter().any(|over| over.scope() == Scope::Shell)
+    }
+
+    /// The learner's shell is no more.
+    pub(super) fn shell_ended(&mut self, sentence: &str) {
+        self.kept = None;
+        self.over.retain(|over| over.scope() != Scope::Shell);
+        self.view.notice = Some(sentence.to_string());
+    }
+
+    /// Screens over this one are told that the terminal has another size.
+    pub(super) fn resize_layers(&mut self) {
+        let mut pile = std::mem::take(&mut self.over);
+        pile.iter_mut().for_each(|over| over.resized(&mut self.reach()));
+        self.over = pile;
+    }
+
     /// Lets the screens over this one see what happened.
     pub(super) fn tell_layers(&mut self, event: &Event) {
         let mut pile = std::mem::take(&mut self.over);
-        pile.iter_mut().for_each(|over| over.changed(event, &mut self.reach()));
+        let mut kept = self.kept.take();
+        pile.iter_mut().chain(&mut kept).for_each(|over| over.changed(event, &mut self.reach()));
+        self.kept = kept;
         pile.append(&mut self.over);
         self.over = pile;
     }

@@ -140,6 +140,6 @@ fn next(screen: &LessonScreen) -> String {
         None if session.suggestion().is_some() => {
             "Type commands here. Tab puts the step's command on the prompt, Enter runs it.".into()
         }
-        None => "Type commands here. F2 gives a hint, F1 lists all keys.".into(),
+        None => "Type commands here. `hint` helps, F1 lists all keys.".into(),
     }
 }

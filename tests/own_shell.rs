@@ -1,0 +1,113 @@
+//! The learner's own shell in its pane, in a real (pseudo) terminal: commands, full-screen programs, sizes, leaving and coming back.
+
+use crate::screen::kit::Screen;
+
+const F2: &str = "\u{1b}OQ";
+
+fn path() -> String {
+    std::env::var("PATH").unwrap_or_else(|_| "/usr/bin:/bin".into())
+}
+
+fn has(program: &str) -> bool {
+    std::env::split_paths(&path()).any(|folder| folder.join(program).is_file())
+}
+
+/// In the first step of the lesson, with the shell open.
+fn open(cols: u16, rows: u16) -> Screen {
+    let path = path();
+    let argv = ["learn", "control-external-egress"];
+    let mut screen = Screen::start_with(&argv, cols, rows, &[("PATH", &path), ("SHELL", "/bin/sh"), ("PS1", "own$ ")]);
+    screen.shows("step 1/");
+    screen.press(F2);
+    screen.shows("Your shell: sh");
+    screen
+}
+
+#[test]
+fn a_shell_of_ones_own_reaches_the_lab_and_is_left_and_come_back_to() {
+    let mut screen = open(80, 24);
+    screen.press("kept=yes; kubectl get ns\r");
+    screen.shows("kube-system");
+    screen.press("echo \"$(basename $PWD)-$(basename $KUBECONFIG)\"\r");
+    screen.shows("files-kubeconfig");
+    screen.press("echo from-the-shell > note.txt; echo written\r");
+    screen.shows("written");
+    screen.press(F2);
+    screen.shows("step 1/");
+    screen.press("cat note.txt\r");
+    screen.shows("from-the-shell");
+    screen.press("shell\r");
+    screen.shows("Your shell: sh");
+    screen.press("echo still-$kept\r");
+    screen.shows("still-yes");
+    screen.resize(100, 30);
+    screen.press("stty size\r");
+    screen.shows("27 100");
+    screen.press("exit\r");
+    screen.shows("Your shell has ended.");
+    screen.press("quit\r");
+    assert_eq!(screen.end().0, 0);
+}
+
+#[test]
+fn full_screen_programs_have_the_pane_to_themselves_and_give_it_back() {
+    let mut screen = open(80, 24);
+    // What every terminal program does: the other screen, the cursor at a place, reading a key, and back.
+    screen.press("printf '\\033[?1049h\\033[2J\\033[10;20Hfull-%s' screen; read key; printf '\\033[?1049l'; echo back-again\r");
+    screen.shows("full-screen");
+    assert!(!screen.text().contains("printf"), "the shell's own lines are hidden: {}", screen.text());
+    screen.press("\r");
+    screen.shows("back-again");
+    if has("vim") {
+        screen.press("vim -u NONE made.txt\r");
+        screen.shows("made.txt");
+        screen.resize(60, 20);
+        screen.press("ihello from vim\u{1b}");
+        screen.shows("hello from vim");
+        screen.press(":wq\r");
+        screen.press("echo \"[$(cat made.txt)]\"\r");
+        screen.shows("[hello from vim]");
+    }
+    if has("less") {
+        screen.press("seq 1 5000 | less\r");
+        screen.shows("\n15\n");
+        screen.press("G");
+        screen.shows("5000");
+        screen.press("q");
+        screen.press("echo less-is-over\r");
+        screen.shows("less-is-over");
+    }
+}
+
+#[test]
+fn a_program_in_a_pod_runs_from_ones_own_shell() {
+    let mut screen = open(100, 30);
+    screen.press("kubectl run test --image=curlimages/curl:8.1.2 --restart=Never --command -- sleep 3600\r");
+    screen.shows("pod/test created");
+    screen.press("kubectl wait --for=condition=Ready pod/test\r");
+    screen.shows("condition met");
+    screen.press("kubectl exec -ti test -- sh\r");
+    screen.press("echo in-$(hostname)-now\r");
+    screen.shows("in-test-now");
+    screen.press("exit\r");
+    screen.press("echo out-of-$((40+2))\r");
+    screen.shows("out-of-42");
+}
+
+#[test]
+fn leaving_the_lesson_says_that_the_shell_ends_with_it_and_ends_it() {
+    let mut screen = open(80, 24);
+    screen.press("echo pid-$$-\r");
+    screen.shows("pid-");
+    let text = screen.text();
+    let pid =
+        text.rsplit("pid-").find_map(|rest| rest.split('-').next()?.parse::<u32>().ok()).unwrap_or_else(|| panic!("{text}"));
+    screen.press(F2);
+    screen.shows("step 1/");
+    screen.press("quit\r");
+    screen.shows("still runs and ends with the lesson");
+    assert!(std::path::Path::new(&format!("/proc/{pid}")).exists(), "the shell runs while it is hidden");
+    screen.press("quit\r");
+    assert_eq!(screen.end().0, 0);
+    assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists(), "and is gone with the lesson");
+}
