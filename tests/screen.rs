@@ -1,6 +1,8 @@
 //! The program in a real (pseudo) terminal: first frame, a lesson, a command, a resize, a signal.
 
 pub mod kit;
+mod complaints;
+mod kit;
 mod torture;
 mod walk;
 
