@@ -71,6 +71,19 @@ pub enum Ask {
     Reset(ResetScope),
 }
 
+impl Ask {
+    /// The question in words, for text without keys.
+    pub fn question(self) -> &'static str {
+        match self {
+            Ask::Solution => "Apply the solution? The step will be marked assisted.",
+            Ask::Skip => "Apply the solution and go on? The step will be marked skipped.",
+            Ask::Reset(ResetScope::Step) => "Put the world back to the start of this step? What you did since is undone.",
+            Ask::Reset(ResetScope::Stage) => "Put the world back to the start of this stage? Its steps are open again.",
+            Ask::Reset(ResetScope::Lesson) => "Put the world back to the start of the lesson? All its steps are open again.",
+        }
+    }
+}
+
 /// One learner's run through one lesson.
 #[derive(Debug, Clone)]
 pub struct Session {
@@ -254,9 +267,7 @@ impl Session {
             }
             Task::Reset(step) => self.reopened(step, effects),
             Task::Share => {
-                let sentence = answer.unwrap_or_default();
-                self.transcript.say(Sort::Note, &sentence);
-                self.notice = Some(sentence);
+                self.transcript.say(Sort::Note, &answer.unwrap_or_default());
             }
         }
     }

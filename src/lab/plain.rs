@@ -48,6 +48,7 @@ pub async fn run(session: Session, driver: Driver, events: mpsc::Receiver<Event>
         findings: String::new(),
         hinted: (usize::MAX, 0),
         notice: String::new(),
+        asked: None,
         quit: false,
         interrupted: false,
         mid_line: false,
@@ -68,6 +69,8 @@ struct Plain {
     /// The step whose hints were printed last, and how many.
     hinted: (usize, u8),
     notice: String,
+    /// The question that was printed last.
+    asked: Option<crate::session::Ask>,
     quit: bool,
     interrupted: bool,
     /// A command's output did not end its last line.
@@ -240,6 +243,12 @@ impl Plain {
             self.findings = findings;
         }
         self.hints();
+        if self.asked != self.session.asking() {
+            self.asked = self.session.asking();
+            if let Some(ask) = self.asked {
+                self.say(&format!("{} Answer yes or no.\n", ask.question()));
+            }
+        }
         let notice = self.session.notice().unwrap_or("").to_string();
         if notice != self.notice && !notice.is_empty() {
             self.say(&format!("{notice}\n"));

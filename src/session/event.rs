@@ -108,17 +108,6 @@ pub enum ResetScope {
     Lesson,
 }
 
-impl ResetScope {
-    /// For sentences: `this step`.
-    pub fn word(self) -> &'static str {
-        match self {
-            ResetScope::Step => "this step",
-            ResetScope::Stage => "this stage",
-            ResetScope::Lesson => "the whole lesson",
-        }
-    }
-}
-
 /// What the driver is to do. Each answered as its comment says.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {

@@ -162,16 +162,14 @@ impl Redactor {
     /// A whole world: values of Secrets are emptied, everything else is read for what is secret.
     pub fn world(&mut self, world: &mut Value) {
         for object in world["objects"].as_array_mut().into_iter().flatten().filter(|object| is_secret(object)) {
-            for part in ["data", "stringData"] {
-                for value in object[part].as_object_mut().into_iter().flat_map(|all| all.values_mut()) {
+            for part in ["/data", "/stringData"] {
+                let values = object.pointer_mut(part).and_then(Value::as_object_mut);
+                for value in values.into_iter().flat_map(|all| all.values_mut()) {
                     *value = Value::String(String::new());
                     self.taken += 1;
                 }
-                if object[part].is_null() {
-                    object.as_object_mut().map(|object| object.remove(part));
-                }
             }
-            if let Some(annotations) = object["metadata"]["annotations"].as_object_mut() {
+            if let Some(annotations) = object.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut) {
                 annotations.remove(APPLIED);
             }
         }

@@ -88,6 +88,20 @@ fn no_planted_secret_is_in_the_file() {
 }
 
 #[test]
+fn a_secret_keeps_its_form() {
+    let mut world = world();
+    Redactor::new(&world, &[]).world(&mut world);
+    assert_eq!(
+        world["objects"][0],
+        json!({"kind": "Secret", "metadata": {"name": "s", "annotations": {}}, "data": {"a": "", "b": ""}})
+    );
+    let mut plain = json!({"objects": [{"kind": "Secret", "metadata": {"name": "t"}, "type": "Opaque"}]});
+    let before = plain.clone();
+    Redactor::new(&plain, &[]).world(&mut plain);
+    assert_eq!(plain, before);
+}
+
+#[test]
 fn what_was_written_is_read_again() {
     let shared = read(&bytes()).unwrap();
     assert_eq!(encode(&shared), bytes());

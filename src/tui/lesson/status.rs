@@ -32,7 +32,7 @@ fn sentence(screen: &LessonScreen) -> (Tone, String) {
         return (Tone::Strong, search.sentence(session.history()));
     }
     if let Some(ask) = session.asking() {
-        return (Tone::Focus, question(ask).into());
+        return (Tone::Focus, question(ask));
     }
     if screen.view.search.as_ref().is_some_and(|search| search.open) {
         return (Tone::Strong, "Search: Enter keeps the matches marked, Up and Down go through them, Esc clears.".into());
@@ -55,20 +55,14 @@ fn sentence(screen: &LessonScreen) -> (Tone, String) {
     }
 }
 
-fn question(ask: Ask) -> &'static str {
-    match ask {
-        Ask::Solution => "Apply the solution? The step will be marked assisted.  y: yes   n: no",
-        Ask::Skip => "Apply the solution and go on? The step will be marked skipped.  y: yes   n: no",
-        Ask::Reset(ResetScope::Step) => {
-            "Put the world back to the start of this step? What you did since is undone.  y: yes   n: no   (g: the stage   l: the lesson)"
-        }
-        Ask::Reset(ResetScope::Stage) => {
-            "Put the world back to the start of this stage? Its steps are open again.  y: yes   n: no   (s: this step   l: the lesson)"
-        }
-        Ask::Reset(ResetScope::Lesson) => {
-            "Put the world back to the start of the lesson? All its steps are open again.  y: yes   n: no   (s: this step   g: the stage)"
-        }
-    }
+fn question(ask: Ask) -> String {
+    let others = match ask {
+        Ask::Solution | Ask::Skip => "",
+        Ask::Reset(ResetScope::Step) => "   (g: the stage   l: the lesson)",
+        Ask::Reset(ResetScope::Stage) => "   (s: this step   l: the lesson)",
+        Ask::Reset(ResetScope::Lesson) => "   (s: this step   g: the stage)",
+    };
+    format!("{}  y: yes   n: no{others}", ask.question())
 }
 
 /// How the step stands, if there is something to say.

@@ -22,7 +22,7 @@ pub(super) fn moment(kept: &Kept) -> Moment {
         }
         Occasion::Port => "bytes through a port-forward".into(),
         Occasion::Return { to } => format!("returned to revision {to}"),
-        Occasion::Adopted => "took over a state that was built anew".into(),
+        Occasion::Adopted => "took over a state that was made elsewhere".into(),
         Occasion::Call | Occasion::Time => first.clone().or_else(|| event_text(kept)).unwrap_or_else(|| "time passed".into()),
     };
     let named = matches!(kept.occasion, Occasion::Call | Occasion::Time) && first.is_some();
