@@ -5,6 +5,7 @@ mod broken;
 mod explained;
 mod input;
 mod killed;
+mod picture;
 mod typed;
 mod visited;
 mod worlds;

@@ -232,6 +232,7 @@ fn wish(line: &str) -> Option<Wish> {
     }
     match words::find(line.trim()) {
         Some(Word::Wish(wish)) => Some(wish),
+        Some(Word::Picture) => Some(Wish::Picture),
         _ => None,
     }
 }
@@ -259,6 +260,7 @@ mod tests {
     #[test]
     fn words_of_the_prompt_are_wishes() {
         assert_eq!(wish("hint"), Some(Wish::Hint));
+        assert_eq!((wish("picture"), wish("picture http://a.example")), (Some(Wish::Picture), None));
         assert_eq!(wish("quit"), Some(Wish::Quit));
         assert_eq!(wish("answer 1a2b"), Some(Wish::Answer("1a2b".into())));
         assert_eq!(wish("kubectl get pods"), None);

@@ -117,10 +117,12 @@ impl PictureScreen {
             Some((verdict, title)) => (verdict.word(), title.as_str(), theme.verdict(*verdict)),
             None => ("ASKED", "your own; as the model sees it, nothing was sent", theme.style(Tone::Unsure)),
         };
-        let mut lines = vec![
-            Line::from(vec![Span::styled(picture.url.clone(), theme.style(Tone::Strong)), Span::raw(of)]),
-            Line::from(vec![Span::styled(word, tone), Span::raw(format!("  {title}"))]),
-        ];
+        let mut lines = vec![Line::from(vec![Span::styled(picture.url.clone(), theme.style(Tone::Strong)), Span::raw(of)])];
+        let hang = word.len() + 2;
+        for (nth, text) in wrap(title, columns.saturating_sub(hang).max(20), 0).into_iter().enumerate() {
+            let word = format!("{:<hang$}", if nth == 0 { word } else { "" });
+            lines.push(Line::from(vec![Span::styled(word, tone), Span::raw(text)]));
+        }
         let delivered = picture.check.as_ref().is_none_or(|(verdict, _)| *verdict == Verdict::Met);
         let tone = if delivered { Tone::Plain } else { Tone::Strong };
         let outcome = picture.seen.split(',').next().unwrap_or_default();

@@ -152,6 +152,7 @@ pub const ROWS: &[Row] = &[
     ),
     over(Scope::Glossary, Command::SeeAlso, "see", &["Tab", "Enter"], &[], "see also", "to the first related word"),
     over(Scope::Glossary, Command::SeeBack, "back", &["Shift-Tab"], &[], "back", "back to the word that led here"),
+    over(Scope::Picture, Command::Leave, "close", &[], &["Esc", "q", "F6"], "back", "back to the lesson"),
     over(Scope::Picture, Command::Object, "object", &[], &["Enter"], "object", "the object whose field decided the marked line"),
     over(
         Scope::Picture,

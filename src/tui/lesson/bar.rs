@@ -5,7 +5,7 @@ use super::LessonScreen;
 use crate::base::text::{clip, width};
 
 /// Columns of the lesson's title that the right side leaves.
-const TITLE: usize = 16;
+const TITLE: usize = 24;
 
 /// The left and the right side in so many columns. `title` is that of a screen over the lesson's.
 pub fn sides(screen: &LessonScreen, title: Option<&str>, columns: usize) -> (String, String) {
