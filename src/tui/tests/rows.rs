@@ -10,7 +10,7 @@ const NOW: Time = Time(1_767_258_600_000);
 
 impl Play {
     /// The newest question that was asked and not answered.
-    fn asked(&mut self) -> Request {
+    fn last_asked(&mut self) -> Request {
         self.serve();
         let asked = self.open.iter().rev().find_map(|effect| match effect {
             Effect::Ask { request, .. } => Some(request.clone()),
@@ -121,7 +121,7 @@ fn the_mark_stays_on_its_change_when_others_come() {
     let mut play = opened(80, 24);
     play.keys("j");
     assert!(play.screen().contains("> 811"), "{}", play.screen());
-    let Request::TimeLine { after: Some(812), .. } = play.asked() else { panic!("it waits for the next change") };
+    let Request::TimeLine { after: Some(812), .. } = play.last_asked() else { panic!("it waits for the next change") };
     let Answer::TimeLine(mut line) = time_line(Past::Kept) else { unreachable!("made above") };
     line.moments.push(moment(813, 1, "you (kubectl)", "deleted Pod default/test"));
     play.answer(|r| matches!(r, Request::TimeLine { .. }), Ok(Answer::TimeLine(line)));
@@ -307,7 +307,7 @@ fn a_log_follows_its_end_until_it_is_scrolled_and_containers_change() {
     play.answer(is_read, Ok(text(58)));
     assert!(play.screen().contains("line 1") && !play.screen().contains("line 58"), "{}", play.screen());
     play.keys("c");
-    let Request::Read { view, .. } = play.asked() else { panic!("another log") };
+    let Request::Read { view, .. } = play.last_asked() else { panic!("another log") };
     assert!(format!("{view:?}").contains("istio-proxy"), "{view:?}");
 }
 
