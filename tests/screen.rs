@@ -2,7 +2,6 @@
 
 pub mod kit;
 mod complaints;
-mod kit;
 mod torture;
 mod walk;
 
