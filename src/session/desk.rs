@@ -3,15 +3,14 @@
 //! number; a session passes both on and keeps nothing of them.
 
 pub mod browse;
+pub mod manifest;
 pub mod timeline;
 
 use crate::finding::picture::Picture;
-use browse::{KindRow, Subject, Table, Text, View, Which};
-use timeline::{Compared, TimeLine, Told, Undone};
-pub mod manifest;
-
 use crate::k8s::shape::Shape;
+use browse::{KindRow, Subject, Table, Text, View, Which};
 use manifest::{Checked, Names, OpenFile, Preview};
+use timeline::{Compared, TimeLine, Told, Undone};
 
 /// Names one question. Never reused by the one who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -167,7 +167,7 @@ pub fn advice(name: &str, line: &str) -> String {
     }
     let sentence = match name {
         "vim" | "vi" | "nano" | "emacs" | "code" | "nvim" | "pico" | "ed" | "hx" => {
-            "Files are edited with `edit FILE` here; it opens the editor that $VISUAL or $EDITOR names."
+            "Files are edited with `edit FILE` here: in $VISUAL or $EDITOR, or on the screen where neither is set."
         }
         "helm" => "Helm is not part of this lab; Istio is installed with `istioctl install`, and charts are not simulated here.",
         "sudo" | "su" | "doas" => "Nothing here needs more rights: type the command without it.",
