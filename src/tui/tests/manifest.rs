@@ -14,7 +14,7 @@ const ENTRY: &str = "# One host.\napiVersion: networking.istio.io/v1\nkind: Serv
 
 impl Play {
     /// The newest question of a sort that is not answered; it is taken.
-    fn asked(&mut self, wanted: fn(&Request) -> bool) -> Option<(AskId, Request)> {
+    fn question(&mut self, wanted: fn(&Request) -> bool) -> Option<(AskId, Request)> {
         self.open.append(&mut self.effects.lock().expect("not poisoned"));
         let at = self.open.iter().rposition(|e| matches!(e, Effect::Ask { request, .. } if wanted(request)))?;
         match self.open.remove(at) {
@@ -24,7 +24,7 @@ impl Play {
     }
 
     fn reply(&mut self, wanted: fn(&Request) -> bool, answer: Result<Answer, String>) -> Request {
-        let (id, request) = self.asked(wanted).expect("it is asked for");
+        let (id, request) = self.question(wanted).expect("it is asked for");
         self.tell(Event::Answered { id, answer });
         request
     }
@@ -173,7 +173,7 @@ fn one_check_is_under_way_at_a_time_and_the_last_text_is_checked() {
     play.keys("kind: Pod");
     assert_eq!(play.check(Vec::new(), 0), "k\n", "the first change is asked about at once");
     assert_eq!(play.check(Vec::new(), 1), "kind: Pod\n", "then what it has become meanwhile");
-    assert!(play.asked(is_check).is_none(), "nothing changed since");
+    assert!(play.question(is_check).is_none(), "nothing changed since");
     assert!(play.screen().contains("the server would take it"));
 }
 
@@ -190,7 +190,7 @@ fn completion_offers_what_the_schema_has_and_tab_takes_it() {
     play.keys("<Down><Up><Enter>a.example<Enter>loc<Tab>");
     play.keys("<C-Space><Down><Tab>");
     play.keys("<C-s>");
-    let (_, request) = play.asked(is_write).expect("it is written");
+    let (_, request) = play.question(is_write).expect("it is written");
     let Request::WriteFile { text, .. } = request else { panic!("{request:?}") };
     assert!(text.ends_with("spec:\n  hosts:\n  - a.example\n  location: MESH_INTERNAL\n"), "{text}");
 }
@@ -201,10 +201,10 @@ fn nothing_is_lost_when_it_is_left() {
     play.check(Vec::new(), 0);
     play.keys("b<Esc>");
     assert!(play.screen().contains("edit se.yaml  changed") && play.screen().contains("not saved"));
-    let (_, draft) = play.asked(is_draft).expect("a draft is kept");
+    let (_, draft) = play.question(is_draft).expect("a draft is kept");
     assert_eq!(draft, Request::KeepDraft { name: "se.yaml".into(), text: Some("ba: 1\n".into()) });
     play.keys("<Esc>x<Esc>s");
-    let (id, request) = play.asked(is_write).expect("it is written");
+    let (id, request) = play.question(is_write).expect("it is written");
     assert_eq!(request, Request::WriteFile { name: "se.yaml".into(), text: "bxa: 1\n".into() });
     play.tell(Event::Answered { id, answer: Err("the disk is full".into()) });
     assert!(play.notice().contains("the disk is full") && !play.lesson_screen().over.is_empty(), "{}", play.notice());
@@ -224,7 +224,7 @@ fn a_draft_is_offered_and_taken_only_when_wanted() {
         assert!(play.screen().contains("A draft of 1 lines") || play.screen().contains("draft"), "{}", play.screen());
         play.keys(key);
         play.keys("<C-s>");
-        let (_, request) = play.asked(is_write).expect("it is written");
+        let (_, request) = play.question(is_write).expect("it is written");
         assert_eq!(request, Request::WriteFile { name: "se.yaml".into(), text: text.into() });
     }
 }
@@ -284,12 +284,12 @@ fn what_is_hostile_neither_breaks_nor_slows_the_editor() {
 fn templates_are_filled_blank_by_blank() {
     let mut play = Play::editing(80, 24, None);
     play.keys("<C-t><Enter>wiki<Tab>default<Tab>www.wikipedia.org<C-s>");
-    let (_, request) = play.asked(is_write).expect("it is written");
+    let (_, request) = play.question(is_write).expect("it is written");
     let Request::WriteFile { text, .. } = request else { panic!("{request:?}") };
     assert!(text.contains("name: wiki\n  namespace: default\n") && text.contains("  - www.wikipedia.org\n"), "{text}");
     play.keys("<C-t><Down><Enter>");
     play.keys("<C-s>");
-    let (_, request) = play.asked(is_write).expect("it is written");
+    let (_, request) = play.question(is_write).expect("it is written");
     let Request::WriteFile { text, .. } = request else { panic!("{request:?}") };
     assert!(text.contains("\n---\n# Opens a port of a gateway"), "{text}");
 }
