@@ -86,7 +86,10 @@ pub fn wanted(ctx: &Context, before: &[String], word: &str) -> Question {
     if word.starts_with('-') {
         return plain(Wanted::Words(flags(ctx, &line, &tables)));
     }
-    let Some(verb) = line.verb else { return plain(Wanted::Words(verbs(ctx))) };
+    let Some(verb) = line.verb else {
+        // A verb that there is not takes nothing.
+        return plain(if line.operands.is_empty() { Wanted::Words(verbs(ctx)) } else { Wanted::Nothing });
+    };
     if line.sub.is_none() && !verb.subs.is_empty() {
         let subs = verb.subs.iter().map(|sub| (sub.name.to_string(), sub.about.to_string())).collect();
         return plain(Wanted::Words(subs));
@@ -160,7 +163,7 @@ impl Line {
     fn operand(&mut self, word: &str) {
         let is = |verb: &&Verb| verb.name == word || verb.aliases.contains(&word);
         match (self.verb, self.sub) {
-            (None, _) => self.verb = VERBS.iter().find(is),
+            (None, _) if self.operands.is_empty() && VERBS.iter().any(|verb| is(&verb)) => self.verb = VERBS.iter().find(is),
             (Some(verb), None) if self.operands.is_empty() && verb.subs.iter().any(|sub| is(&sub)) => {
                 self.sub = verb.subs.iter().find(is);
             }

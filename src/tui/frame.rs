@@ -99,7 +99,7 @@ fn home(app: &App, frame: &mut Frame<'_>) {
         frame.render_widget(Clear, place);
         line(frame, place, 0, &Line::styled(format!("  {row}"), app.theme.style(tone)));
     }
-    let offers = [Command::Open, Command::Down, Command::Help, Command::CommandLine, Command::Theme, Command::Quit];
+    let offers = [Command::Open, Command::Focus, Command::Help, Command::Quit, Command::CommandLine, Command::Theme];
     footer(frame, Rect { y: area.height - 1, height: 1, ..area }, &offers, Place::Over(Scope::Home), app.theme);
 }
 

@@ -18,8 +18,10 @@ use std::sync::Mutex;
 
 mod guide;
 mod rows;
-mod picture;
 mod manifest;
+mod picture;
+mod themes;
+mod typing;
 mod views;
 
 fn step(id: &str, title: &str, kind: StepKind, task: &str, actions: &[&str]) -> Step {
