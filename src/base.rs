@@ -10,6 +10,7 @@ pub mod outcome;
 pub mod paths;
 pub mod seed;
 pub mod shared;
+pub mod spread;
 pub mod tabs;
 pub mod text;
 pub mod yaml;

@@ -14,6 +14,7 @@ use super::versions;
 use super::{Cause, Facts, Record, Trace, resolve};
 use crate::base::clock::Time;
 use crate::base::seed::Seed;
+use crate::base::spread::Spread;
 use crate::k8s::{Key, Object, Snapshot};
 use crate::outside::Outside;
 use crate::outside::wire::{DnsAnswer, Request};
@@ -23,11 +24,13 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 mod addresses;
 mod derived;
+mod refusals;
 pub mod resident;
 
 use addresses::Addresses;
 use derived::Derived;
 pub use derived::Parts;
+use refusals::Refusals;
 use resident::{Resident, Role};
 
 /// What compiling needs to know besides the objects.
@@ -106,8 +109,9 @@ struct Inner {
     base: OnceLock<Base>,
     derived: Derived,
     addresses: OnceLock<Arc<Addresses>>,
+    refusals: Refusals,
     /// Shared by models of the same Services, pods and Deployments.
-    behind: Arc<Mutex<HashMap<String, Option<String>>>>,
+    behind: Arc<Mutex<HashMap<String, Option<String>, Spread>>>,
     parts: Parts,
 }
 
@@ -119,6 +123,7 @@ impl Inner {
             base: OnceLock::new(),
             derived: Derived::default(),
             addresses: OnceLock::new(),
+            refusals: Refusals::default(),
             behind: Arc::default(),
             parts,
         }
@@ -143,10 +148,15 @@ impl Model {
     /// The same mesh with another way to derive proxies for traces: for comparing them.
     pub fn with_parts(&self, parts: Parts) -> Model {
         let inner = &self.inner;
-        let (snapshot, options) = (inner.snapshot.clone(), inner.options.clone());
         let (derived, addresses) = (Derived::default(), inner.addresses.clone());
-        let inner = Inner { snapshot, options, base: inner.base.clone(), derived, addresses, behind: Arc::default(), parts };
-        Model { inner: Arc::new(inner) }
+        Model {
+            inner: Arc::new(Inner {
+                base: inner.base.clone(),
+                derived,
+                addresses,
+                ..Inner::of(&inner.snapshot, &inner.options, parts)
+            }),
+        }
     }
 
     /// The mesh after a change: what it touches is read again, everything else is kept. The result equals a full compile. `changed`
@@ -219,6 +229,12 @@ impl Model {
             let proxy = self.inner.derived.part(self.base(), &self.inner.snapshot, who, question, self.inner.parts);
             Place { proxy, who: who.clone() }
         })
+    }
+
+    /// Why this workload is refused a host on a port; `find` is asked when nobody asked before. The answer must depend on nothing but
+    /// these and on what tells the workload's proxy apart from others.
+    pub fn refusal(&self, who: &Resident, host: &str, port: u16, find: impl FnOnce() -> Cause) -> Cause {
+        self.inner.refusals.cause((who.who.number, port), host, find)
     }
 
     /// The registry's services that come from one object.

@@ -29,6 +29,12 @@ impl<'a> Asker<'a> {
     }
 }
 
+/// Whether two pods may get different answers: names without a dot get the asker's namespace, and a pod's own name stands in its
+/// hosts file.
+pub fn depends_on_asker(asker: Asker<'_>, name: &str) -> bool {
+    !name.contains('.') || name.eq_ignore_ascii_case(asker.name)
+}
+
 /// What the resolver of a pod answers.
 pub fn resolve(snapshot: &Snapshot, asker: Asker<'_>, name: &str, outside: &Outside) -> DnsAnswer {
     let namespace = asker.namespace;
@@ -127,5 +133,32 @@ fn found(name: &str, addresses: Vec<IpAddr>) -> DnsAnswer {
     match addresses.is_empty() {
         true => DnsAnswer::NoSuchName,
         false => DnsAnswer::Addresses { canonical: name.to_string(), addresses },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_asks_gets_the_same_unless_it_is_said_that_it_depends() {
+        let service =
+            Object(serde_json::json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "a"},
+            "spec": {"clusterIP": "10.96.0.7"}}));
+        let snapshot = Snapshot::from_iter([service]);
+        let asker =
+            |namespace: &'static str, name: &'static str, last: u8| Asker { namespace, name, ip: Some([10, 0, 0, last].into()) };
+        let (one, other) = (asker("a", "client.a", 1), asker("b", "egress", 2));
+        let differs = |name: &str| {
+            let of = |asker| resolve(&snapshot, asker, name, &Outside::assumed());
+            of(one) != of(other)
+        };
+        for name in
+            ["web", "web.a", "web.a.svc", "WEB.a.svc.cluster.local.", "client.a", "egress", "localhost", "a.org", "1.2.3.4"]
+        {
+            let said = depends_on_asker(one, name) || depends_on_asker(other, name);
+            assert!(said || !differs(name), "{name}");
+        }
+        assert!(differs("web") && differs("client.a") && !depends_on_asker(one, "web.a.svc"));
     }
 }

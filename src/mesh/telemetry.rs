@@ -66,15 +66,15 @@ impl Sink {
     ///
     /// # Errors
     /// What of the format or of the filter is not modelled.
-    pub fn line(all: &Arc<Vec<Sink>>, at: usize, entry: &Arc<Entry>) -> Result<Option<Text>, Cause> {
+    pub fn line(all: &Arc<Vec<Sink>>, at: usize, entry: Entry) -> Result<Option<Text>, Cause> {
         let sink = &all[at];
         if let Some(filter) = &sink.filter
-            && !filter.takes(entry)?
+            && !filter.takes(&entry)?
         {
             return Ok(None);
         }
         sink.format.modelled()?;
-        let (all, entry) = (all.clone(), entry.clone());
+        let all = all.clone();
         Ok(Some(Text::late(move || all[at].format.line(&entry))))
     }
 }

@@ -26,6 +26,7 @@ use crate::mesh::compile::slice::Question;
 use crate::mesh::model::resident::Resident;
 use crate::mesh::policy::network::Protocol;
 use crate::mesh::proxy::{Cluster, Filter, Proxy};
+use crate::mesh::resolve::{self, Asker};
 use crate::mesh::telemetry::{Side, Sink};
 use crate::mesh::{Cause, Hop, Inputs, Model, Trace};
 use crate::outside::answer::bare;
@@ -48,7 +49,7 @@ pub struct Written {
     pub hop: usize,
     pub namespace: Text,
     pub pod: Text,
-    pub entry: Arc<Entry>,
+    pub entry: Entry,
     pub http: bool,
     /// Where the proxy writes it.
     pub sinks: Arc<Vec<Sink>>,
@@ -72,6 +73,8 @@ pub struct Ctx<'a> {
     /// What the first proxy (or its absence) decided by: the cause of a delivery.
     pub decided: Option<Cause>,
     pub depth: usize,
+    /// The name that the client looked up and what it got, where any pod gets the same: the proxies on the way mostly ask for it again.
+    pub looked_up: Option<(&'a Text, Vec<IpAddr>)>,
     /// The destination that was chosen last: the cause of a loop.
     pub last_choice: Option<Cause>,
     /// The requests that are sent at the same time, when there are several.
@@ -155,6 +158,20 @@ impl Ctx<'_> {
         Question::of(ip, port, wire.names().chain([&self.intended]))
     }
 
+    /// The addresses that a pod's resolver gives for a name; none when it knows none.
+    pub fn addresses(&self, who: &Resident, name: &str) -> Cow<'_, [IpAddr]> {
+        if let Some((known, addresses)) = &self.looked_up
+            && ***known == *name
+            && !resolve::depends_on_asker(Asker::resident(who), name)
+        {
+            return Cow::Borrowed(addresses);
+        }
+        match self.model.resolve_for(who, name, self.inputs.outside) {
+            DnsAnswer::Addresses { addresses, .. } => Cow::Owned(addresses),
+            DnsAnswer::NoSuchName | DnsAnswer::TimedOut => Cow::Borrowed(&[]),
+        }
+    }
+
     /// Notes the way out, unless an earlier proxy already chose it.
     pub fn leaves_by(&mut self, path: Path, cause: &Cause) {
         if self.path == Path::None {
@@ -196,7 +213,7 @@ impl Ctx<'_> {
         let inbound = self.hops.get(hop).is_some_and(|h| h.listener.as_deref() == Some("virtualInbound"));
         let side = if inbound { Side::Server } else { Side::Client };
         let sinks = place.proxy.guard.logging.of(side).clone();
-        self.written.push(Written { hop, namespace, pod, entry: Arc::new(entry), http, sinks });
+        self.written.push(Written { hop, namespace, pod, entry, http, sinks });
     }
 }
 
@@ -224,12 +241,13 @@ pub fn among(model: &Model, pod: &Object, request: &Request, inputs: &Inputs<'_>
         tls: if request.scheme == Scheme::Https { TlsBy::Client } else { TlsBy::None },
         decided: None,
         depth: 0,
+        looked_up: None,
         last_choice: None,
         burst,
         mirrored: false,
         serial: 0,
     };
-    let address = match dial_address(&ctx, request) {
+    let address = match dial_address(&mut ctx, request) {
         Ok(address) => address,
         Err(answer) => return finish::name_failed(&ctx, request, answer),
     };
@@ -256,7 +274,7 @@ pub fn bare_text(authority: &Text) -> Text {
 /// What the resolver said, and who kept it from asking.
 type Unresolved = (DnsAnswer, Option<Cause>);
 
-fn dial_address(ctx: &Ctx<'_>, request: &Request) -> Result<IpAddr, Unresolved> {
+fn dial_address<'a>(ctx: &mut Ctx<'a>, request: &'a Request) -> Result<IpAddr, Unresolved> {
     if let Some(address) = request.address {
         return Ok(address);
     }
@@ -264,7 +282,13 @@ fn dial_address(ctx: &Ctx<'_>, request: &Request) -> Result<IpAddr, Unresolved> 
         return Err((DnsAnswer::TimedOut, Some(cause)));
     }
     match ctx.model.resolve_for(&ctx.who, &request.host, ctx.inputs.outside) {
-        DnsAnswer::Addresses { addresses, .. } if !addresses.is_empty() => Ok(addresses[0]),
+        DnsAnswer::Addresses { addresses, .. } if !addresses.is_empty() => {
+            let first = addresses[0];
+            if !resolve::depends_on_asker(Asker::resident(&ctx.who), &request.host) {
+                ctx.looked_up = Some((&request.host, addresses));
+            }
+            Ok(first)
+        }
         answer => Err((answer, None)),
     }
 }

@@ -237,9 +237,18 @@ impl Index {
 
     /// The services that have an address for themselves, or a network that holds it.
     pub fn at_address(&self, ip: IpAddr) -> Vec<&Arc<Service>> {
-        let exact = self.addresses.at(|there| there.cmp(&ip));
-        let within = |s: &&Arc<Service>| s.vips.iter().any(|net| super::registry::contains(*net, ip));
-        in_order(exact.chain(self.networks.at(|()| Ordering::Equal).filter(within)).collect())
+        in_order(self.holding(ip).collect())
+    }
+
+    /// Whether any service has it, or a network that holds it.
+    pub fn has_address(&self, ip: IpAddr) -> bool {
+        self.holding(ip).next().is_some()
+    }
+
+    fn holding(&self, ip: IpAddr) -> impl Iterator<Item = &Arc<Service>> {
+        let exact = self.addresses.at(move |there| there.cmp(&ip));
+        let within = move |s: &&Arc<Service>| s.vips.iter().any(|net| super::registry::contains(*net, ip));
+        exact.chain(self.networks.at(|()| Ordering::Equal).filter(within))
     }
 
     /// The sorts of services that have this port, as far as `eye` says who may see them: everybody (`None`) or one namespace.

@@ -314,27 +314,25 @@ pub struct Seen<'a> {
 
 /// Envoy's choice of a chain: destination network, then SNI, then transport, then application; no way back; else the default.
 pub fn choose<'l>(listener: &'l Listener, seen: &Seen<'_>) -> Option<&'l FilterChain> {
-    let mut pool: Vec<&FilterChain> = listener.chains.iter().collect();
+    let chains = || listener.chains.iter();
     let widest = |c: &FilterChain| c.networks.iter().filter(|n| contains(**n, seen.ip)).map(|n| n.1).max();
-    match pool.iter().filter_map(|c| widest(c)).max() {
-        Some(bits) => pool.retain(|c| widest(c) == Some(bits)),
-        None => pool.retain(|c| c.networks.is_empty()),
-    }
+    let bits = chains().filter_map(widest).max();
+    let near = |c: &&FilterChain| if bits.is_some() { widest(c) == bits } else { c.networks.is_empty() };
     let sni = lower(seen.sni.unwrap_or(""));
     let fit = |c: &FilterChain| c.sni.iter().filter_map(|p| sni_fit(p, &sni)).max();
-    match pool.iter().filter_map(|c| fit(c)).max() {
-        Some(best) if seen.sni.is_some() => pool.retain(|c| fit(c) == Some(best)),
-        _ => pool.retain(|c| c.sni.is_empty()),
-    }
+    let best = seen.sni.and_then(|_| chains().filter(near).filter_map(fit).max());
+    let named = |c: &&FilterChain| if best.is_some() { fit(c) == best } else { c.sni.is_empty() };
+    let left = || chains().filter(near).filter(named);
     let transport = |c: &FilterChain| match c.transport {
         Transport::Any => Some(0),
         Transport::Tls => seen.tls.then_some(1),
         Transport::Raw => (!seen.tls).then_some(1),
     };
-    let best = pool.iter().filter_map(|c| transport(c)).max();
-    pool.retain(|c| transport(c).is_some() && (transport(c) == best || !c.http_only));
-    let http = pool.iter().find(|c| c.http_only && seen.http).copied();
-    http.or_else(|| pool.iter().find(|c| !c.http_only).copied()).or(listener.default_chain.as_ref())
+    let most = left().filter_map(transport).max();
+    let fits = |c: &&FilterChain| transport(c).is_some_and(|t| Some(t) == most || !c.http_only);
+    let http = || left().filter(fits).find(|c| c.http_only && seen.http);
+    let any = || left().filter(fits).find(|c| !c.http_only);
+    http().or_else(any).or(listener.default_chain.as_ref())
 }
 
 /// How well a server-name pattern fits a name in lower case: exact over long wildcard over short; `*` fits least.

@@ -12,11 +12,11 @@ use super::scope::{Base, Identity, Offer, export_rank, sidecar_scope};
 use super::standing::Viewer;
 use super::touched::Reads;
 use crate::base::shared::Text;
+use crate::base::spread::Spread;
 use crate::k8s::Snapshot;
 use crate::outside::answer::{bare, lower};
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -94,28 +94,8 @@ struct Picked<'a> {
     base: &'a Base,
     services: Vec<&'a Arc<Service>>,
     rules: Vec<&'a Arc<VirtualService>>,
-    known: HashSet<usize, Addressed>,
+    known: HashSet<usize, Spread>,
     reads: Reads,
-}
-
-/// Addresses are told apart well enough by a multiplication.
-type Addressed = BuildHasherDefault<Spread>;
-
-#[derive(Default)]
-struct Spread(u64);
-
-impl Hasher for Spread {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_usize(usize::from(*byte)));
-    }
-
-    fn write_usize(&mut self, number: usize) {
-        self.0 = (self.0 ^ number as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(26);
-    }
 }
 
 impl<'a> Picked<'a> {
@@ -369,5 +349,5 @@ fn listens(id: &Identity, snapshot: &Snapshot, server_port: u16, question: &Ques
 
 /// Whether an address is one that listeners are made for.
 pub fn is_known_address(base: &Base, ip: IpAddr) -> bool {
-    !base.index.at_address(ip).is_empty()
+    base.index.has_address(ip)
 }

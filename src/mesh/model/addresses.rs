@@ -1,5 +1,6 @@
 //! Where the addresses inside the cluster lead: cluster addresses of Services, live pods.
 
+use crate::base::spread::Spread;
 use crate::k8s::{Object, Snapshot};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -9,8 +10,8 @@ use std::sync::Arc;
 /// Who is at an address; of several the first by namespace and name.
 #[derive(Debug, Default)]
 pub struct Addresses {
-    services: HashMap<IpAddr, Arc<Object>>,
-    pods: HashMap<IpAddr, Arc<Object>>,
+    services: HashMap<IpAddr, Arc<Object>, Spread>,
+    pods: HashMap<IpAddr, Arc<Object>, Spread>,
 }
 
 impl Addresses {

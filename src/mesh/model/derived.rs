@@ -1,6 +1,7 @@
 //! What has been derived from a mesh so far: whole proxies, and in large meshes the parts of them that requests asked for.
 
 use super::resident::Resident;
+use crate::base::spread::Spread;
 use crate::k8s::{Object, Snapshot};
 use crate::mesh::capture;
 use crate::mesh::compile::scope::{Base, Identity, Offer};
@@ -10,7 +11,7 @@ use crate::mesh::compile::touched::{Reads, Touched};
 use crate::mesh::compile::{gateway, sidecar};
 use crate::mesh::proxy::{Proxy, Route};
 use std::collections::HashMap;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Parts that are kept at most; then all are dropped.
@@ -58,11 +59,11 @@ struct Part {
 #[derive(Debug, Default)]
 struct Pods {
     /// By the address of a pod's object, so that nobody's labels are read twice.
-    known: Mutex<HashMap<usize, Arc<Resident>>>,
+    known: Mutex<HashMap<usize, Arc<Resident>, Spread>>,
     numbers: Mutex<HashMap<Identity, Arc<Who>>>,
 }
 
-type Kept = Mutex<HashMap<(usize, Question), Arc<Part>>>;
+type Kept = Mutex<HashMap<(usize, Question), Arc<Part>, Spread>>;
 
 /// The parts of an earlier moment, and what has changed since. Nothing is looked through at a change: whether a part is still right
 /// is found out when it is asked for.
@@ -81,7 +82,7 @@ impl Earlier {
 
 #[derive(Debug, Default)]
 pub struct Derived {
-    proxies: Mutex<HashMap<usize, Arc<Proxy>>>,
+    proxies: Mutex<HashMap<usize, Arc<Proxy>, Spread>>,
     heads: Mutex<HashMap<(usize, u16), Option<Arc<Heads>>>>,
     parts: Arc<Kept>,
     /// The latest first.
@@ -93,7 +94,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-fn kept<K: Hash + Eq, V: Clone>(map: &Mutex<HashMap<K, V>>, key: K, value: V) -> V {
+fn kept<K: Hash + Eq, V: Clone, S: BuildHasher>(map: &Mutex<HashMap<K, V, S>>, key: K, value: V) -> V {
     let mut map = locked(map);
     if map.len() >= KEPT {
         map.clear();

@@ -126,9 +126,9 @@ fn attributes(entry: &Entry) -> Vec<(&'static str, Members)> {
         text(&mut request, "host", &entry.authority);
         text(&mut request, "method", &entry.method);
         text(&mut request, "protocol", entry.protocol);
-        text(&mut request, "id", &entry.request_id);
         let header =
             |name: &str| entry.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map_or("", |(_, v)| v.as_str());
+        text(&mut request, "id", header("x-request-id"));
         text(&mut request, "useragent", header("user-agent"));
         text(&mut request, "referer", header("referer"));
         request.insert("size".into(), Value::Int(entry.received as i64));

@@ -5,9 +5,8 @@ use super::{Ctx, Written};
 use crate::base::outcome::{At, Outcome, Path, TlsBy};
 use crate::mesh::telemetry::Sink;
 use crate::mesh::{Cause, Record, Trace};
-use crate::outside::wire::{DnsAnswer, Failure, LogLine, Reply, Request, Scheme};
+use crate::outside::wire::{DnsAnswer, Failure, LogLine, Reply, Request, Response, Scheme};
 use std::net::IpAddr;
-use std::sync::Arc;
 
 /// A client that nothing ends waits this long, in milliseconds, before the trace gives up for it.
 const FOREVER_MS: u64 = 3_600_000;
@@ -51,7 +50,7 @@ pub fn finish(mut ctx: Ctx<'_>, request: &Request, address: IpAddr, got: Got) ->
     let gave_up = limit(request, &got).filter(|limit| waited(&got) > *limit);
     let reply = match gave_up {
         Some(limit) => give_up(&mut ctx, &mut got, limit),
-        None => reply(&got, request, address),
+        None => reply(&mut got, request, address),
     };
     let status = match &reply {
         Reply::Response(r) => Some(r.status),
@@ -114,7 +113,7 @@ fn limit(request: &Request, got: &Got) -> Option<u64> {
 fn give_up(ctx: &mut Ctx<'_>, got: &mut Got, limit: u64) -> Reply {
     let connecting = got.what == What::Dropped;
     for written in ctx.written.iter_mut().filter(|w| w.http) {
-        let entry = Arc::make_mut(&mut written.entry);
+        let entry = &mut written.entry;
         (entry.code, entry.sent, entry.service_time) = (0, 0, None);
         (entry.flags, entry.details) = ("DC".into(), "downstream_remote_disconnect".into());
         entry.duration = limit;
@@ -135,14 +134,11 @@ fn give_up(ctx: &mut Ctx<'_>, got: &mut Got, limit: u64) -> Reply {
     Reply::Failure(if connecting { Failure::ConnectTimedOut } else { Failure::TimedOut })
 }
 
-fn reply(got: &Got, request: &Request, address: IpAddr) -> Reply {
+/// What the client sees of it; the answer is taken out, there is only this one reader.
+fn reply(got: &mut Got, request: &Request, address: IpAddr) -> Reply {
     let https = request.scheme == Scheme::Https;
-    Reply::Failure(match &got.what {
-        What::Response(response) => {
-            let mut response = response.clone();
-            response.peer = Some((address, request.port));
-            return Reply::Response(response);
-        }
+    Reply::Failure(match std::mem::replace(&mut got.what, What::Closed) {
+        What::Response(response) => return Reply::Response(Response { peer: Some((address, request.port)), ..response }),
         What::Refused => Failure::ConnectionRefused { address, port: request.port },
         What::Dropped => Failure::ConnectTimedOut,
         What::Closed if https && got.outcome == Outcome::BlockedPolicy => Failure::TlsHandshakeClosed { reset: false },
@@ -166,13 +162,16 @@ fn reply(got: &Got, request: &Request, address: IpAddr) -> Reply {
 /// What of a log's format or filter is not modelled.
 fn log_lines(ctx: &mut Ctx<'_>) -> Result<Vec<LogLine>, Cause> {
     let listener_off = ctx.model.mesh_config().listener_log_off;
-    let mut lines = Vec::new();
+    let mut lines = Vec::with_capacity(ctx.written.len());
     for Written { hop, namespace, pod, entry, sinks, .. } in std::mem::take(&mut ctx.written) {
         if listener_off && entry.details == "filter_chain_not_found" {
             continue;
         }
+        let mut entry = entry;
         for at in 0..sinks.len() {
-            let Some(text) = Sink::line(&sinks, at, &entry)? else { continue };
+            // Mostly there is one log, and its line keeps the entry that it will be made of.
+            let own = if at + 1 == sinks.len() { std::mem::take(&mut entry) } else { entry.clone() };
+            let Some(text) = Sink::line(&sinks, at, own)? else { continue };
             if let Some(h) = ctx.hops.get_mut(hop) {
                 h.log.get_or_insert_with(|| text.clone());
             }

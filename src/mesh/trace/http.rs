@@ -6,7 +6,7 @@ mod forward;
 mod matching;
 mod mirror;
 
-use super::local::{encode, lower_names, relay, reply};
+use super::local::{encode, has_capitals, lower_names, relay, reply};
 use super::log::Entry;
 use super::wire::{Connection, Got, Message, What};
 use super::{Ctx, Place, guard, why};
@@ -16,9 +16,7 @@ use crate::mesh::Cause;
 use crate::mesh::compile::rules::Edits;
 use crate::mesh::policy::{Stop, values};
 use crate::mesh::proxy::{Action, Route};
-use crate::outside::answer::lower;
 use crate::outside::wire::{Header, HttpVersion, Response};
-use std::borrow::Cow;
 
 /// Where the request stands.
 pub struct At<'x> {
@@ -62,7 +60,7 @@ pub fn hop(ctx: &mut Ctx<'_>, at: &At<'_>, mut message: Message) -> Got {
     }
     prepare(ctx, at, &mut message);
     let entry = entry(ctx, at, &message);
-    let proxy = at.place.proxy.clone();
+    let proxy = &at.place.proxy;
     let host = proxy.routes.get(at.config).and_then(|config| matching::virtual_host(config, &message.authority));
     ctx.hops[at.hop].virtual_host = host.map(|h| h.name.clone());
     ctx.hops[at.hop].why.virtual_host = host.map(|h| h.cause.clone());
@@ -233,7 +231,7 @@ fn too_old(ctx: &mut Ctx<'_>, at: &At<'_>, message: &Message) -> Got {
 
 /// What the proxy adds to a request before it looks at it.
 fn prepare(ctx: &mut Ctx<'_>, at: &At<'_>, message: &mut Message) {
-    if message.headers.iter().any(|(name, _)| matches!(lower(name), Cow::Owned(_))) {
+    if message.headers.iter().any(|(name, _)| has_capitals(name)) {
         lower_names(message.edit());
     }
     if let Some(path) = values::normal(&message.path) {
@@ -254,16 +252,14 @@ fn prepare(ctx: &mut Ctx<'_>, at: &At<'_>, message: &mut Message) {
 }
 
 fn entry(ctx: &Ctx<'_>, at: &At<'_>, message: &Message) -> Entry {
-    let header = |name: &str| message.header(name).cloned().unwrap_or_default();
     Entry {
         start: ctx.started(),
         method: message.method.clone(),
         path: message.original_path.as_ref().unwrap_or(&message.path).clone(),
         protocol: if message.version == HttpVersion::Http2 { "HTTP/2" } else { "HTTP/1.1" },
         received: message.body_len,
-        forwarded_for: header("x-forwarded-for"),
+        forwarded_for: message.header("x-forwarded-for").cloned().unwrap_or_default(),
         headers: message.headers.clone(),
-        request_id: header("x-request-id"),
         authority: message.authority.clone(),
         downstream_local: at.connection.local(),
         downstream_remote: at.connection.remote(),

@@ -176,14 +176,12 @@ fn stopped(ctx: &mut Ctx<'_>, entering: Entering<'_>, stop: Stop, message: Optio
 
 fn inbound_entry(ctx: &mut Ctx<'_>, connection: Connection, port: u16, message: Option<&Message>) -> Entry {
     let local = ctx.draw();
-    let header = |name: &str| message.and_then(|m| m.header(name)).cloned().unwrap_or_default();
     Entry {
         start: ctx.inputs.now,
         method: message.map_or("-".into(), |m| m.method.clone()),
         path: message.map(|m| m.original_path.as_ref().unwrap_or(&m.path).clone()).unwrap_or_default(),
         protocol: message.map_or("", |m| if m.version == HttpVersion::Http2 { "HTTP/2" } else { "HTTP/1.1" }),
         received: message.map_or(0, |m| m.body_len),
-        request_id: header("x-request-id"),
         headers: message.map(|m| m.headers.clone()).unwrap_or_default(),
         authority: message.map(|m| m.authority.clone()).unwrap_or_default(),
         upstream_host: connection.local(),

@@ -3,9 +3,8 @@
 use super::wire::Message;
 use crate::base::clock::Time;
 use crate::base::shared::Text;
-use crate::outside::answer::{date, lower, reason};
+use crate::outside::answer::{date, reason};
 use crate::outside::wire::{Header, HttpVersion, Response};
-use std::borrow::Cow;
 
 /// How many headers an answer of a proxy has, so that the list need not grow.
 const USUAL: usize = 4;
@@ -69,11 +68,15 @@ const NAMES: [&str; 10] = [
 
 /// Header names as proxies write them.
 pub fn lower_names(headers: &mut [Header]) {
-    for (name, _) in headers {
-        if let Cow::Owned(lower) = lower(name) {
-            *name = NAMES.iter().find(|known| **known == lower).map_or_else(|| lower.into(), |known| Text::fixed(known));
-        }
+    for (name, _) in headers.iter_mut().filter(|(name, _)| has_capitals(name)) {
+        let known = NAMES.iter().find(|known| known.eq_ignore_ascii_case(name));
+        *name = known.map_or_else(|| name.to_ascii_lowercase().into(), |known| Text::fixed(known));
     }
+}
+
+/// Whether proxies write a name otherwise.
+pub fn has_capitals(name: &str) -> bool {
+    name.bytes().any(|b| b.is_ascii_uppercase())
 }
 
 /// The framing header that HTTP/1.1 needs and the answer does not have yet.

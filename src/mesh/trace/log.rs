@@ -76,7 +76,6 @@ pub struct Entry {
     pub forwarded_for: Text,
     /// The request's headers as the proxy sent them on.
     pub headers: Arc<Vec<Header>>,
-    pub request_id: Text,
     pub authority: Text,
     pub upstream_host: Address,
     pub cluster: Text,
@@ -170,7 +169,6 @@ impl Entry {
             () if is(":AUTHORITY") || is("HOST") => &self.authority,
             () if is(":PATH") || is("X-ENVOY-ORIGINAL-PATH") => &self.path,
             () if is("X-FORWARDED-FOR") => &self.forwarded_for,
-            () if is("X-REQUEST-ID") => &self.request_id,
             () => self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map_or("", |(_, v)| v),
         }
     }

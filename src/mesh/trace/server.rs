@@ -49,8 +49,9 @@ pub fn gateway(ctx: &mut Ctx<'_>, who: &Arc<Resident>, connection: Connection, w
     ctx.hops[hop].why.listener = Some(listener.cause.clone());
     let seen = Seen { ip, tls: wire.is_tls(), sni: wire.sni().map(Text::as_str), http: wire.is_sniffed_http() };
     let sni = wire.sni().cloned();
-    let entry = Entry {
-        start: ctx.inputs.now,
+    let now = ctx.inputs.now;
+    let entry = || Entry {
+        start: now,
         downstream_local: connection.local(),
         downstream_remote: connection.remote(),
         sni: sni.clone().unwrap_or_default(),
@@ -59,7 +60,7 @@ pub fn gateway(ctx: &mut Ctx<'_>, who: &Arc<Resident>, connection: Connection, w
     let Some(chain) = listeners::choose(listener, &seen) else {
         let cause = why::no_chain(ctx, listener, sni.as_deref());
         let details = "filter_chain_not_found".into();
-        ctx.write(hop, &place, Entry { method: "-".into(), flags: "NR".into(), details, ..entry }, false);
+        ctx.write(hop, &place, Entry { method: "-".into(), flags: "NR".into(), details, ..entry() }, false);
         return Got::end(What::Reset, Outcome::NoFilterChain, At::Gateway, cause).after(1);
     };
     ctx.hops[hop].filter_chain.clone_from(&chain.name);
@@ -79,8 +80,15 @@ pub fn gateway(ctx: &mut Ctx<'_>, who: &Arc<Resident>, connection: Connection, w
     let got = match &chain.filter {
         Filter::Http(_) if !wire.layers.is_empty() => {
             let details = "http1.codec_error".into();
-            let entry =
-                Entry { protocol: "HTTP/1.1", code: 400, flags: "DPE".into(), details, sent: 11, sni: Text::default(), ..entry };
+            let entry = Entry {
+                protocol: "HTTP/1.1",
+                code: 400,
+                flags: "DPE".into(),
+                details,
+                sent: 11,
+                sni: Text::default(),
+                ..entry()
+            };
             ctx.write(hop, &place, entry, true);
             let what = What::Tls { depth: 0, why: TlsWhy::WrongVersion };
             Got::end(what, Outcome::ProtocolMismatch, At::Gateway, chain.cause.clone()).after(1)

@@ -80,7 +80,7 @@ pub fn hop(ctx: &mut Ctx<'_>, at: &At<'_>, to: &[Weighted], wire: Wire) -> Got {
         let entry = Entry { flags: "UH".into(), cluster: chosen.cluster.clone(), ..entry };
         return end(ctx, at, entry, Outcome::BlockedRegistryOnly, gate, cause);
     }
-    let proxy = at.place.proxy.clone();
+    let proxy = &at.place.proxy;
     let owned;
     let cluster = match proxy.clusters.get(&chosen.cluster) {
         Some(cluster) => cluster,

@@ -81,11 +81,10 @@ fn addresses(ctx: &Ctx<'_>, place: &Place, cluster: &Cluster) -> (Vec<(Target, u
                     missing = Missing::Blocked(cause);
                     continue;
                 }
-                if let DnsAnswer::Addresses { addresses, .. } = ctx.model.resolve_for(&place.who, name, ctx.inputs.outside) {
-                    // LOGICAL_DNS keeps the first address of an answer, STRICT_DNS all of them.
-                    let kept = if cluster.kind == ClusterKind::LogicalDns { 1 } else { usize::MAX };
-                    all.extend(addresses.into_iter().take(kept).map(|ip| (at(ip, endpoint.mtls), weight)));
-                }
+                // LOGICAL_DNS keeps the first address of an answer, STRICT_DNS all of them.
+                let kept = if cluster.kind == ClusterKind::LogicalDns { 1 } else { usize::MAX };
+                let addresses = ctx.addresses(&place.who, name);
+                all.extend(addresses.iter().take(kept).map(|ip| (at(*ip, endpoint.mtls), weight)));
             }
         }
     }
@@ -93,6 +92,9 @@ fn addresses(ctx: &Ctx<'_>, place: &Place, cluster: &Cluster) -> (Vec<(Target, u
 }
 
 fn pick(ctx: &Ctx<'_>, what: &str, all: Vec<(Target, u64)>) -> Option<Target> {
+    if let [(only, _)] = all.as_slice() {
+        return Some(only.clone());
+    }
     let total: u64 = all.iter().map(|(_, weight)| weight).sum();
     let mut left = ctx.chance(what) % total.max(1);
     for (target, weight) in all {

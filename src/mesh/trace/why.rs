@@ -14,19 +14,23 @@ use crate::mesh::compile::registry::{From, Service, service_selects};
 use crate::mesh::compile::rules::{VirtualService, covers, overlaps};
 use crate::mesh::compile::scope::{Identity, export_rank, pick_sidecar};
 use crate::mesh::proxy::{Cluster, Listener};
-use crate::outside::answer::bare_host;
+use crate::outside::answer::{bare, bare_host};
 
 /// A host that the outbound policy refused: a ServiceEntry that nearly names it, else the policy.
 pub fn blocked(ctx: &Ctx<'_>, place: &Place, authority: &str, port: u16) -> Cause {
-    let host = bare_host(authority);
+    let host = bare(authority);
+    ctx.model.refusal(&place.who, &host, port, || nearest(ctx, place, &host, port))
+}
+
+fn nearest(ctx: &Ctx<'_>, place: &Place, host: &str, port: u16) -> Cause {
     let base = ctx.model.base();
-    let named = base.index.covering(&host).into_iter().map(|s| &**s);
+    let named = base.index.covering(host).into_iter().map(|s| &**s);
     let named: Vec<&Service> = named.filter(|s| s.from == From::Entry).collect();
     let id = &place.who.id;
     let visible =
         |s: &&&Service| export_rank(&s.export, &base.config.default_service_export, &s.namespace, &id.namespace).is_some();
     let Some(first) = named.first() else {
-        return hidden_by_sidecar(ctx, id, &host, port).unwrap_or_else(|| place.proxy.policy.clone());
+        return hidden_by_sidecar(ctx, id, host, port).unwrap_or_else(|| place.proxy.policy.clone());
     };
     let Some(seen) = named.iter().find(visible) else {
         let text = format!("{} registers {host}, but is not exported to namespace {}.", first.object, id.namespace);
@@ -34,9 +38,9 @@ pub fn blocked(ctx: &Ctx<'_>, place: &Place, authority: &str, port: u16) -> Caus
     };
     if let Some(declared) = named.iter().filter(visible).find_map(|s| s.port(port)) {
         if let Some(sidecar) = pick_sidecar(base, id).filter(|sidecar| leaves_out(sidecar, &id.namespace, seen)) {
-            return not_imported(&sidecar, &host);
+            return not_imported(&sidecar, host);
         }
-        if let Some(cause) = suppressed(ctx, &host) {
+        if let Some(cause) = suppressed(ctx, host) {
             return cause;
         }
         let text = format!("{host} is registered on port {port}, but not for what was sent there.");

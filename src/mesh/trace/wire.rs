@@ -212,8 +212,13 @@ impl Message {
         self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v)
     }
 
-    /// The headers for writing.
+    /// The headers for writing: copied when others hold them too, with room for what is written.
     pub fn edit(&mut self) -> &mut Vec<Header> {
+        if Arc::get_mut(&mut self.headers).is_none() {
+            let mut own = Vec::with_capacity(self.headers.len() + ADDED);
+            own.extend_from_slice(&self.headers);
+            self.headers = Arc::new(own);
+        }
         Arc::make_mut(&mut self.headers)
     }
 

@@ -57,7 +57,7 @@ pub fn forward(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, mut message: 
         return no_cluster(ctx, job, entry, &message, &job.route.cause.clone(), "");
     };
     edits::request(job.route, chosen, job.targets.len() == 1, &mut message);
-    let proxy = at.place.proxy.clone();
+    let proxy = &at.place.proxy;
     let owned;
     let cluster = match proxy.clusters.get(&chosen.cluster) {
         Some(cluster) => cluster,
