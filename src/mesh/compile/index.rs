@@ -3,7 +3,7 @@
 use super::destination::DestinationRule;
 use super::hosts::Hosts;
 use super::order::{Seat, in_order};
-use super::registry::{From, Protocol, Service};
+use super::registry::{From, Protocol, Resolution, Service};
 use super::rules::{VirtualService, covers};
 use crate::k8s::tree::Tree;
 use crate::mesh::proxy::EndpointHost;
@@ -310,7 +310,11 @@ impl Index {
     }
 }
 
+/// An alias has no listener and stands at no door.
 fn doors(service: &Service, default_export: &[String]) -> Vec<Door> {
+    if service.resolution == Resolution::Alias {
+        return Vec::new();
+    }
     let eyes = eyes(&service.export, default_export, &service.namespace);
     let mut all: Vec<Door> = Vec::new();
     for port in &service.ports {

@@ -193,9 +193,13 @@ pub fn for_sidecar<'a>(viewer: Viewer<'a>, heads: &'a Heads, question: &'a Quest
     picked.rules(&heads.rules);
     picked.reads.tried = heads.tried;
     picked.fits()?;
-    // A wildcard rule is used up by the registered hosts under it.
+    // A wildcard rule is used up by the registered hosts under it, and each registered host of a rule brings all server names of the
+    // rule to its ports.
+    let asked = |host: &str| names.iter().any(|n| covers(host, n));
     for i in 0..picked.rules.len() {
-        for host in picked.rules[i].hosts.iter().filter(|h| h.starts_with('*') && names.iter().any(|n| covers(h, n))) {
+        let rule = picked.rules[i];
+        let all = !rule.tls.is_empty() && rule.hosts.iter().any(|h| asked(h));
+        for host in rule.hosts.iter().filter(|h| all || h.starts_with('*') && asked(h)) {
             let mut found = Vec::new();
             picked.reads.host(host);
             base.index.services.overlapping(host, LARGEST, &mut found).then_some(())?;
@@ -307,7 +311,8 @@ fn first_of<'a>(viewer: Viewer<'a>, door: (u16, u8), eye: Option<&'a str>, picke
 fn stands(viewer: Viewer<'_>, same: &[&Arc<Service>], door: (u16, u8)) -> bool {
     let offer = Offer { services: same.to_vec(), rules: Vec::new(), question: None };
     let scope = sidecar_scope(viewer, &offer);
-    scope.services.iter().any(|s| s.port(door.0).is_some_and(|p| super::index::sort_of(s, p.protocol) == door.1))
+    let sort = |s: &Service| s.port(door.0).map(|p| super::index::sort_of(s, p.protocol));
+    scope.services.iter().any(|s| s.resolution != Resolution::Alias && sort(s) == Some(door.1))
 }
 
 /// The part of the mesh that matters to a gateway for a question.

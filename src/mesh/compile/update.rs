@@ -114,8 +114,9 @@ impl Base {
     }
 
     fn replace_services(&mut self, old: Option<&Arc<Object>>, new: Option<&Arc<Object>>, snapshot: &Snapshot) {
-        let had: Vec<Arc<Service>> = match old {
-            Some(old) => self.index.of_object(&old.key().to_string()).into_iter().cloned().collect(),
+        // By what is held already: an entry that is new may have been taken in before its namespace is read.
+        let had: Vec<Arc<Service>> = match old.or(new) {
+            Some(object) => self.index.of_object(&object.key().to_string()).into_iter().cloned().collect(),
             None => Vec::new(),
         };
         let has: Vec<Service> = new.map(|o| registry::of(o, snapshot)).unwrap_or_default();

@@ -114,6 +114,70 @@ fn parts_outlive_the_change_of_an_object_that_has_nothing_to_do_with_them() {
     assert!(kept * 20 > all, "{kept} of {all}");
 }
 
+/// The chain for a.org is there because c.test, another host of the rule, is registered on 443: a.org itself is not.
+#[test]
+fn a_rule_brings_its_server_names_to_the_ports_of_its_other_hosts() {
+    let entry = |name: &str, host: &str, port: u16, protocol: &str, born: u8| {
+        let ports = serde_json::json!([{"name": "p", "number": port, "protocol": protocol}]);
+        serde_json::json!({"apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry",
+            "metadata": {"name": name, "namespace": "default", "creationTimestamp": format!("2026-01-0{born}T00:00:00Z")},
+            "spec": {"hosts": [host], "resolution": "DNS", "ports": ports}})
+    };
+    let rule = serde_json::json!({"apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
+        "metadata": {"name": "a", "namespace": "default"}, "spec": {"hosts": ["a.org", "c.test"], "tls": [
+            {"match": [{"sniHosts": ["a.org", "c.test"]}], "route": [{"destination": {"host": "a.org"}}]}]}});
+    let mut snapshot = world();
+    let first = entry("b", "b.org", 443, "HTTPS", 1);
+    for object in [first, entry("a", "a.org", 80, "HTTP", 2), entry("c", "c.test", 443, "HTTPS", 3), rule] {
+        take(&mut snapshot, &Step::Put(object));
+    }
+    let model = Model::compile(&snapshot, &Options::default());
+    same_traces(&model.with_parts(Parts::Always), &model.with_parts(Parts::Whole)).expect("a part answers as the whole does");
+    let pod = snapshot.find("", "Pod", "default", "test").expect("the client");
+    let whole = model.proxy(pod).expect("a sidecar");
+    let listener = whole.listeners.iter().find(|l| l.port == 443 && l.address.is_none()).expect("a listener");
+    assert!(listener.chains.iter().any(|chain| chain.sni.iter().any(|name| name == "a.org")));
+}
+
+/// A new entry and a new pod that it selects: the entry is read for its own sake and for the pod's, and is there once.
+#[test]
+fn an_entry_that_comes_with_its_pod_is_there_once() {
+    let options = Options::default();
+    let old = Model::compile(&world(), &options);
+    old.base();
+    let mut snapshot = world();
+    let entry = serde_json::json!({"apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry",
+        "metadata": {"name": "a", "namespace": "foo"}, "spec": {"hosts": ["a.org"], "resolution": "STATIC",
+            "ports": [{"name": "http", "number": 80, "protocol": "HTTP"}], "workloadSelector": {"labels": {"app": "late"}}}});
+    let pod = serde_json::json!({"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"name": "app", "image": "i"}]},
+        "metadata": {"name": "late", "namespace": "foo", "labels": {"app": "late"}},
+        "status": {"phase": "Running", "podIP": "10.244.0.4"}});
+    let keys = [entry, pod].map(|object| take(&mut snapshot, &Step::Put(object)));
+    let model = old.update(&snapshot, &keys, &options);
+    assert_eq!(model.services_of("ServiceEntry foo/a").count(), 1);
+    assert_eq!(model.base().services.len(), Model::compile(&snapshot, &options).base().services.len());
+}
+
+/// An older alias with the same port opens no listener: the part has to hold the service that does.
+#[test]
+fn an_alias_does_not_stand_for_the_services_of_its_port() {
+    let service = |name: &str, born: u8, how: serde_json::Value| {
+        let mut service = serde_json::json!({"apiVersion": "v1", "kind": "Service", "spec": how,
+            "metadata": {"name": name, "namespace": "default", "creationTimestamp": format!("2026-01-0{born}T00:00:00Z")}});
+        service["spec"]["ports"] = serde_json::json!([{"name": "http", "port": 9000, "targetPort": 80}]);
+        Arc::new(Object(service))
+    };
+    let mut snapshot = world();
+    snapshot.put(service("web", 1, serde_json::json!({"type": "ExternalName", "externalName": "a.org"})));
+    snapshot.put(service("db", 2, serde_json::json!({"clusterIP": "None", "selector": {}})));
+    let model = Model::compile(&snapshot, &Options::default()).with_parts(Parts::Always);
+    let (outside, pod) = (Outside::assumed(), snapshot.find("", "Pod", "default", "test").expect("the client"));
+    let inputs = Inputs { outside: &outside, now: Time::LOGICAL_START, seed: Seed(1), nth: 1 };
+    let request = follow::request_for("http://10.1.2.3:9000/", "GET", "curl/8.1.2").expect("a URL");
+    let trace = model.trace(pod, &request, &inputs);
+    assert_eq!(trace.record.hops[0].listener.as_deref(), Some("0.0.0.0_9000"));
+}
+
 /// The laws above would hold for meshes that refuse everything, too.
 #[test]
 fn the_meshes_lead_to_many_ends() {
