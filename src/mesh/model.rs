@@ -186,8 +186,8 @@ impl Model {
     }
 
     /// Derives at once every part of a proxy that was asked for before the last change and that this change may touch; how many.
-    /// Without it each is derived when a request next needs it.
-    pub fn catch_up(&self) -> usize {
+    /// Without it each is derived when a request next needs it. `None` when the change left nothing of what was asked for before.
+    pub fn catch_up(&self) -> Option<usize> {
         self.inner.derived.catch_up(self.base(), &self.inner.snapshot)
     }
 

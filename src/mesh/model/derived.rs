@@ -128,9 +128,9 @@ impl Derived {
     }
 
     /// Derives at once the parts of the moment before that are no longer right; how many. Otherwise each is derived when it is next
-    /// asked for.
-    pub fn catch_up(&self, base: &Base, snapshot: &Snapshot) -> usize {
-        let Some(link) = self.earlier.first() else { return 0 };
+    /// asked for. `None` when nothing is known of the moment before.
+    pub fn catch_up(&self, base: &Base, snapshot: &Snapshot) -> Option<usize> {
+        let Some(link) = self.earlier.first() else { return (!locked(&self.parts).is_empty()).then_some(0) };
         let mut stale: Vec<((usize, Question), Arc<Who>)> = Vec::new();
         for (key, part) in locked(&link.parts).iter() {
             if link.may_be_another(part, &key.1) && !locked(&self.parts).contains_key(key) {
@@ -139,7 +139,7 @@ impl Derived {
         }
         let count = stale.len();
         stale.into_iter().for_each(|(key, who)| drop(self.derived(base, snapshot, key, who)));
-        count
+        Some(count)
     }
 
     /// How many parts need not be derived again.
