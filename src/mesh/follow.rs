@@ -1,11 +1,13 @@
 //! A client that follows redirects, as `curl -L` does.
 
+use super::compile::registry::contains;
 use super::trace::server::{PLAIN_PORTS, TLS_PORTS};
 use super::{Explanation, Inputs, Model};
 use crate::base::shared::Text;
 use crate::k8s::Object;
 use crate::outside::wire::{DnsAnswer, HttpVersion, Reply, Request, Response, Scheme};
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 /// The statuses that curl follows.
 const REDIRECTS: [u16; 5] = [301, 302, 303, 307, 308];
@@ -56,8 +58,13 @@ impl Model {
             return (!inside).then(|| format!("{ip} answers: an origin that {speaks}"));
         }
         match self.resolve(pod, host, outside) {
-            DnsAnswer::Addresses { canonical, .. } if !canonical.ends_with(".cluster.local") => {
-                Some(format!("{host} resolves, and its origin {speaks}"))
+            DnsAnswer::Addresses { canonical, addresses, .. } if !canonical.ends_with(".cluster.local") => {
+                let all = self.base().index.covering(&host.to_ascii_lowercase());
+                let within = |net: &(IpAddr, u8)| addresses.iter().any(|ip| contains(*net, *ip));
+                let beside = all.into_iter().find(|s| !s.vips.is_empty() && !s.vips.iter().any(within));
+                let where_to =
+                    beside.map_or_else(String::new, |s| format!(" to an address outside spec.addresses of {}", s.object));
+                Some(format!("{host} resolves{where_to}, and its origin {speaks}"))
             }
             _ => None,
         }
