@@ -1,5 +1,6 @@
 //! The one integration binary: linking dominates on small machines.
 
+mod agreement;
 mod architecture;
 mod corpus;
 mod hostile;

@@ -1,6 +1,6 @@
 //! The sandbox's network: the mesh model over the world's objects, the outside world beyond it.
 
-use super::{Bend, proxy_ports};
+use super::{Bend, Sandbox, proxy_ports};
 use crate::base::clock::Time;
 use crate::base::seed::Seed;
 use crate::k8s::{Key, Object, Snapshot};
@@ -67,6 +67,11 @@ impl MeshNetwork {
         }
     }
 
+    /// What becomes of a request, and why.
+    fn trace(&self, pod: &Object, request: &Request, now: Time, nth: u64) -> Trace {
+        self.model.trace(pod, request, &Inputs { outside: &self.outside, now, seed: self.seed, nth })
+    }
+
     /// What a network that does not obey the mesh would answer (see [`Bend`]).
     fn bent(&self, trace: Trace, request: &Request) -> Trace {
         let reply = match self.bend {
@@ -113,8 +118,7 @@ impl Dataplane for MeshNetwork {
         if let Some(reply) = proxy_ports::reply(self, pod, request, now) {
             return Exchange { reply, delay_ms: 1, logs: Vec::new() };
         }
-        let inputs = Inputs { outside: &self.outside, now, seed: self.seed, nth };
-        let mut trace = self.model.trace(pod, request, &inputs);
+        let mut trace = self.trace(pod, request, now, nth);
         if self.bend.bends(trace.record.outcome) {
             trace = self.bent(trace, request);
         }
@@ -136,6 +140,21 @@ impl Dataplane for MeshNetwork {
 
     fn as_any(&mut self) -> &mut dyn Any {
         self
+    }
+}
+
+impl Sandbox {
+    /// What the world's own network decides about a request of a pod at this moment; leaves nothing behind. `nth` as in [`Inputs`].
+    ///
+    /// # Errors
+    /// The world is gone, or its network is not the mesh.
+    pub async fn trace(&self, pod: Object, request: Request, nth: u64) -> anyhow::Result<Trace> {
+        let traced = self.handle.with(move |world| {
+            let now = world.now();
+            let network = world.dataplane().as_any().downcast_ref::<MeshNetwork>()?;
+            Some(network.trace(&pod, &request, now, nth))
+        });
+        traced.await?.ok_or_else(|| anyhow::anyhow!("this world's network is not the mesh"))
     }
 }
 
