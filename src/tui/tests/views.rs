@@ -51,7 +51,7 @@ fn a_search_owns_the_keyboard_and_its_matches_stand_out_without_colour() {
     let reversed = |play: &Play| {
         let size = play.app.size;
         let mut terminal = Terminal::new(TestBackend::new(size.width, size.height)).expect("a screen in memory");
-        terminal.draw(|frame| super::super::frame::draw(&play.app, frame)).expect("drawn");
+        terminal.draw(|frame| crate::tui::frame::draw(&play.app, frame)).expect("drawn");
         let buffer = terminal.backend().buffer().clone();
         let output = (0..size.height).skip_while(|y| buffer[(1, *y)].symbol() != "/" && buffer[(2, *y)].symbol() != "/");
         let cells = output.skip(1).flat_map(|y| (0..size.width).map(move |x| (x, y)));
