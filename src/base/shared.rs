@@ -200,7 +200,8 @@ impl PartialOrd for Text {
 
 impl Ord for Text {
     fn cmp(&self, other: &Text) -> Ordering {
-        self.as_str().cmp(other)
+        let (own, other) = (self.as_str(), other.as_str());
+        if std::ptr::eq(own, other) { Ordering::Equal } else { own.cmp(other) }
     }
 }
 

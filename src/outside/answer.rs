@@ -52,10 +52,12 @@ pub fn bare(authority: &str) -> Cow<'_, str> {
 
 /// A name in lower case.
 pub fn lower(name: &str) -> Cow<'_, str> {
-    match name.bytes().any(|b| b.is_ascii_uppercase()) {
-        true => name.to_ascii_lowercase().into(),
-        false => name.into(),
-    }
+    if has_capitals(name) { name.to_ascii_lowercase().into() } else { name.into() }
+}
+
+/// Whether a name is not in lower case. Looks at every letter: without a way out the compiler looks at many at a time.
+pub fn has_capitals(name: &str) -> bool {
+    name.bytes().fold(false, |any, b| any | b.is_ascii_uppercase())
 }
 
 /// What an open HTTP port answers.

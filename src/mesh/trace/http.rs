@@ -6,7 +6,7 @@ mod forward;
 mod matching;
 mod mirror;
 
-use super::local::{encode, has_capitals, lower_names, relay, reply};
+use super::local::{encode, lower_names, relay, reply};
 use super::log::Entry;
 use super::wire::{Connection, Got, Message, What};
 use super::{Ctx, Place, guard, why};
@@ -16,6 +16,7 @@ use crate::mesh::Cause;
 use crate::mesh::compile::rules::Edits;
 use crate::mesh::policy::{Stop, values};
 use crate::mesh::proxy::{Action, Route};
+use crate::outside::answer::has_capitals;
 use crate::outside::wire::{Header, HttpVersion, Response};
 
 /// Where the request stands.

@@ -3,7 +3,7 @@
 use super::wire::Message;
 use crate::base::clock::Time;
 use crate::base::shared::Text;
-use crate::outside::answer::{date, reason};
+use crate::outside::answer::{date, has_capitals, reason};
 use crate::outside::wire::{Header, HttpVersion, Response};
 
 /// How many headers an answer of a proxy has, so that the list need not grow.
@@ -72,11 +72,6 @@ pub fn lower_names(headers: &mut [Header]) {
         let known = NAMES.iter().find(|known| known.eq_ignore_ascii_case(name));
         *name = known.map_or_else(|| name.to_ascii_lowercase().into(), |known| Text::fixed(known));
     }
-}
-
-/// Whether proxies write a name otherwise.
-pub fn has_capitals(name: &str) -> bool {
-    name.bytes().any(|b| b.is_ascii_uppercase())
 }
 
 /// The framing header that HTTP/1.1 needs and the answer does not have yet.
