@@ -24,6 +24,8 @@ pub struct Sandboxes {
     pub istio: String,
     /// The network of every world, honest unless a test bends it.
     pub bend: Bend,
+    /// Whether findings also say where what does not hold could be mended: slow, and for people.
+    pub mends: bool,
 }
 
 impl Bench for Sandboxes {
@@ -32,7 +34,7 @@ impl Bench for Sandboxes {
             let env = Sandbox::in_process(Make::instant(seed), self.bend).imitating(&self.istio);
             let files = MemoryFiles::default();
             start::prepare(&env.client(), lesson, &files).await.map_err(text)?;
-            Ok(Box::new(ForkWorld::new(env, files, lesson.clone(), seed)) as Box<dyn World>)
+            Ok(Box::new(ForkWorld { mends: self.mends, ..ForkWorld::new(env, files, lesson.clone(), seed) }) as Box<dyn World>)
         })
     }
 
@@ -48,13 +50,14 @@ struct ForkWorld {
     prompt: Prompt,
     lesson: Arc<Lesson>,
     seed: Seed,
+    mends: bool,
 }
 
 impl ForkWorld {
     fn new(env: Sandbox, files: MemoryFiles, lesson: Arc<Lesson>, seed: Seed) -> ForkWorld {
         let (env, files) = (Arc::new(env), Arc::new(files));
         let prompt = Prompt::new(env.clone(), files.clone() as Arc<dyn Files>, None);
-        ForkWorld { env, files, prompt, lesson, seed }
+        ForkWorld { env, files, prompt, lesson, seed, mends: false }
     }
 }
 
@@ -63,7 +66,7 @@ impl World for ForkWorld {
         Box::pin(async {
             let env = self.env.fork_instant().await.map_err(text)?;
             let world = ForkWorld::new(env, self.files.fork(), self.lesson.clone(), self.seed);
-            Ok(Box::new(world) as Box<dyn World>)
+            Ok(Box::new(ForkWorld { mends: self.mends, ..world }) as Box<dyn World>)
         })
     }
 
@@ -97,7 +100,7 @@ impl World for ForkWorld {
 
     fn evaluate<'a>(&'a self, step: &'a Step, answer: Option<&'a str>, ran: &'a [Ran]) -> BoxFuture<'a, Vec<Finding>> {
         Box::pin(async move {
-            let ground = EnvGround { env: self.env.clone(), seed: self.seed, mends: false };
+            let ground = EnvGround { env: self.env.clone(), seed: self.seed, mends: self.mends };
             match check::judge(&ground, &self.lesson, step, answer, ran).await {
                 Ok(findings) => findings,
                 Err(reason) => check::checks_of(step).iter().map(|check| unreachable(check, &reason)).collect(),

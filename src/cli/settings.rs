@@ -7,6 +7,7 @@ use super::{End, GOOD, Trouble, print};
 use crate::base::paths::Paths;
 use crate::tui::theme::{Look, Palette};
 use file::Entry;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// What a setting takes.
@@ -89,7 +90,7 @@ impl Settings {
         let path = Paths::from_environment().settings();
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => String::new(),
             Err(e) => return Err(Trouble::usage(format!("the settings file {} cannot be read: {e}", path.display()))),
         };
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());

@@ -17,12 +17,12 @@ use ratatui::layout::Size;
 use std::sync::Mutex;
 
 mod guide;
-mod rows;
+mod timeline;
 mod manifest;
 mod picture;
 mod themes;
 mod typing;
-mod views;
+mod pages;
 
 fn step(id: &str, title: &str, kind: StepKind, task: &str, actions: &[&str]) -> Step {
     let check = Check {
