@@ -1,6 +1,7 @@
 //! The learner's own shell in its pane, in a real (pseudo) terminal: commands, full-screen programs, sizes, leaving and coming back.
 
 use crate::screen::kit::Screen;
+use std::time::Duration;
 
 const F2: &str = "\u{1b}OQ";
 
@@ -21,6 +22,13 @@ fn open(cols: u16, rows: u16) -> Screen {
     screen.press(F2);
     screen.shows("Your shell: sh");
     screen
+}
+
+/// Waits until the shell has asked so often; what is typed before would go to the program that is about to end.
+fn asked(screen: &mut Screen, times: usize) {
+    while screen.text().matches("own$ ").count() < times {
+        assert!(screen.take(Duration::from_secs(60)), "the shell does not ask again:\n{}", screen.text());
+    }
 }
 
 #[test]
@@ -65,6 +73,7 @@ fn full_screen_programs_have_the_pane_to_themselves_and_give_it_back() {
         screen.press("ihello from vim\u{1b}");
         screen.shows("hello from vim");
         screen.press(":wq\r");
+        asked(&mut screen, 3);
         screen.press("echo \"[$(cat made.txt)]\"\r");
         screen.shows("[hello from vim]");
     }
@@ -90,6 +99,7 @@ fn a_program_in_a_pod_runs_from_ones_own_shell() {
     screen.press("echo in-$(hostname)-now\r");
     screen.shows("in-test-now");
     screen.press("exit\r");
+    asked(&mut screen, 4);
     screen.press("echo out-of-$((40+2))\r");
     screen.shows("out-of-42");
 }

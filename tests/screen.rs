@@ -49,7 +49,7 @@ fn without_a_terminal_the_lesson_is_taken_line_by_line_and_says_why() {
             .env("HOME", home.path())
             .env("XDG_CONFIG_HOME", home.path().join("config"))
             .stdin(std::process::Stdio::null());
-        env.iter().for_each(|(name, value)| drop(command.env(name, value)));
+        command.envs(env.iter().copied());
         let output = command.output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (output.status.code(), text(&output.stdout), text(&output.stderr))

@@ -35,7 +35,7 @@ const WIDE: &str = "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmeta
                     ports:\n  - {number: 443, name: tls, protocol: TLS}\n  resolution: NONE\n";
 const WRONG: &str = "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata:\n  name: x\nspec:\n  hostz:\n  - a.b\n---\n\
                      apiVersion: v1\nkind: Namespace\nmetadata:\n  name: fresh\n---\napiVersion: networking.istio.io/v1\nkind: \
-                     ServiceEntry\nmetadata:\n  name: y\n  namespace: fresh\nspec:\n  hosts: [a.b]\n  location: NOWHERE\n---\na: b: c\n---\n\
+                     ServiceEntry\nmetadata:\n  name: second\n  namespace: fresh\nspec:\n  hosts: [a.b]\n  location: NOWHERE\n---\na: b: c\n---\n\
                      kind: Pod\n---\napiVersion: v1\nkind: Pod\nmetadata:\n  name: <NAME>\n";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -45,9 +45,9 @@ async fn manifests_are_checked_previewed_and_looked_back_at() {
     let told: Vec<(usize, Grade, String)> =
         manifests.check(WRONG).await.problems.into_iter().map(|p| (p.line, p.grade, p.what)).collect();
     assert_eq!(told[0], (6, Grade::Refused, "unknown field \"spec.hostz\"".into()));
-    assert!(told.iter().any(|t| t.0 == 24 && t.1 == Grade::Syntax), "{told:?}");
-    assert!(told.iter().any(|t| t.0 == 26 && t.2.contains("apiVersion is not set")), "{told:?}");
-    assert!(told.iter().any(|t| t.0 == 31 && t.2.contains("<NAME>")), "{told:?}");
+    assert!(told.iter().any(|t| t.0 == 23 && t.1 == Grade::Syntax), "{told:?}");
+    assert!(told.iter().any(|t| t.0 == 25 && t.2.contains("apiVersion is not set")), "{told:?}");
+    assert!(told.iter().any(|t| t.0 == 30 && t.2.contains("<NAME>")), "{told:?}");
     assert!(told.iter().filter(|t| (14..=22).contains(&t.0)).count() >= 1, "{told:?}");
 
     let before = prompt.env().revision().await;

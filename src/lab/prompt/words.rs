@@ -227,7 +227,7 @@ pub fn help() -> String {
     }
     text.push_str(
         "Pipes, `;`, `&&`, `||`, `>`, `>>`, `<` and here-documents work; variables and loops do not.\n\
-         `kubectl get`, `describe`, `logs -f` and `events` show the objects; `timeline` what happened to them.\n\
+         `kubectl get`, `describe`, `logs -f` and `events` show objects; `timeline` what happened to them.\n\
          Commands talk to this lab's cluster only. Ctrl-C ends what runs.\n",
     );
     text

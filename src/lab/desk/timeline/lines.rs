@@ -55,12 +55,12 @@ mod tests {
     fn only_what_people_mean_is_shown() {
         let object = |v: &str, n: i64| {
             Object(json!({"kind": "ConfigMap", "metadata": {"name": "a", "resourceVersion": v, "managedFields": [1],
-                "annotations": {APPLIED: "{}"}}, "data": {"n": n}}))
+                "annotations": {APPLIED: "{}"}}, "data": {"count": n}}))
         };
         assert_eq!(difference(Some(&object("1", 1)), Some(&object("2", 1))), [(Sign::Same, "(nothing but its version)".into())]);
         let lines = difference(Some(&object("1", 1)), Some(&object("2", 2)));
         let text: Vec<String> = lines.iter().map(|(sign, line)| format!("{sign:?} {line}")).collect();
-        assert!(text.contains(&"Removed   n: 1".to_string()) && text.contains(&"Added   n: 2".to_string()), "{text:?}");
+        assert!(text.contains(&"Removed   count: 1".to_string()) && text.contains(&"Added   count: 2".to_string()), "{text:?}");
         assert!(!text.iter().any(|line| line.contains("annotations")), "{text:?}");
         assert!(difference(None, Some(&object("1", 1))).iter().all(|(sign, _)| *sign == Sign::Added));
     }

@@ -127,8 +127,6 @@ fn reads(operands: &[String]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn only_what_looks_is_let_into_the_past() {
         let reads = |line: &str| super::reads(&line.split(' ').map(str::to_string).collect::<Vec<_>>());
