@@ -199,7 +199,7 @@ fn in_line(text: &[Inline], out: &mut Vec<String>) {
 }
 
 /// The blocks of a step that count as its page.
-pub fn page_of<'a>(lesson: &'a Lesson, nth: usize, hints: u8) -> Vec<&'a [Block]> {
+pub fn page_of(lesson: &Lesson, nth: usize, hints: u8) -> Vec<&[Block]> {
     let Some(step) = lesson.steps.get(nth) else { return Vec::new() };
     let first = nth == 0 || lesson.steps[nth - 1].stage != step.stage;
     let intro = lesson.stage(&step.stage).filter(|_| first).map(|stage| stage.intro.as_slice());

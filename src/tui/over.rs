@@ -51,7 +51,7 @@ pub struct Asks(u64);
 
 impl Asks {
     /// A number that no question of this screen had.
-    pub fn next(&mut self) -> AskId {
+    pub fn fresh(&mut self) -> AskId {
         self.0 += 1;
         AskId(self.0)
     }
@@ -60,7 +60,7 @@ impl Asks {
 impl Reach<'_> {
     /// Asks the lab; the answer comes to [`Over::answered`] with this number.
     pub fn ask(&mut self, request: Request) -> AskId {
-        let id = self.asks.next();
+        let id = self.asks.fresh();
         (self.effects)(Effect::Ask { id, request });
         id
     }

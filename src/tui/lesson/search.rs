@@ -160,9 +160,9 @@ mod tests {
     #[test]
     fn capitals_count_only_where_they_are_asked_for() {
         assert_eq!(found("http", "HTTP/1.1 http"), [0..4, 9..13]);
-        assert_eq!(found("HTTP", "HTTP/1.1 http"), [0..4]);
-        assert_eq!(found("größe", "die GRÖßE"), [4..11]);
-        assert_eq!(found("i", "İi"), [2..3], "a letter whose small form is longer stays as it is");
+        assert_eq!(found("HTTP", "HTTP/1.1 http"), std::slice::from_ref(&(0..4)));
+        assert_eq!(found("größe", "die GRÖßE"), std::slice::from_ref(&(4..11)));
+        assert_eq!(found("i", "İi"), std::slice::from_ref(&(2..3)), "a letter whose small form is longer stays as it is");
         assert!(found("", "x").is_empty());
     }
 }

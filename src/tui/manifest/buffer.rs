@@ -37,7 +37,8 @@ impl Buffer {
     /// The whole text, ending with a newline unless it is empty.
     pub fn text(&self) -> String {
         let mut text = self.area.lines().join("\n");
-        if !text.is_empty() && !(self.open_end && self.revision == 0) {
+        let as_it_came = self.open_end && self.revision == 0;
+        if !text.is_empty() && !as_it_came {
             text.push('\n');
         }
         text

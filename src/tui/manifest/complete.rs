@@ -126,19 +126,17 @@ fn key_of(content: &str) -> Option<&str> {
 }
 
 fn at_cursor(spot: &mut Spot, mut stack: Vec<Frame>, before: &str) {
-    let dashed = before.trim_start().starts_with('-');
     let (column, rest) = items(&mut stack, before);
     spot.indent = column;
+    // An item's frame is left of what stands behind its dash.
+    stack.retain(|frame| frame.column < column);
     match rest.split_once(": ") {
         Some((key, value)) => {
-            stack.retain(|frame| frame.column < column);
             stack.push(Frame { column, step: Step::Key(key.trim().trim_matches(['"', '\'']).to_string()) });
             spot.wants = Wants::Value;
             spot.typed = value.trim_start().to_string();
         }
         None => {
-            // An item's frame is left of what stands behind its dash.
-            stack.retain(|frame| frame.column < column || (dashed && frame.column < column));
             spot.wants = Wants::Key;
             spot.typed = rest.to_string();
         }

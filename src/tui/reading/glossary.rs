@@ -187,11 +187,8 @@ impl Over for Glossary {
         match command {
             Some(Command::Leave) if !self.filter.is_empty() => self.narrow_to_nothing(),
             Some(Command::Leave) => return Then::Close,
-            Some(Command::SeeAlso) => {
-                if self.follow().is_none() {
-                    return Then::Say("This word names no other.".into());
-                }
-            }
+            Some(Command::SeeAlso) if self.follow().is_none() => return Then::Say("This word names no other.".into()),
+            Some(Command::SeeAlso) => (),
             Some(Command::SeeBack) => match self.back.pop() {
                 Some(id) => self.mark(&id),
                 None => return Then::Say("No word led here.".into()),
