@@ -12,6 +12,9 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+/// Added to the sort of a service where its own namespace looks: what is a namespace's own stands before what others export to it.
+pub const OWN: u8 = 0x80;
+
 /// Port, what sort of service, and who sees it.
 type Door = (u16, u8, Option<Arc<str>>);
 
@@ -318,7 +321,9 @@ fn doors(service: &Service, default_export: &[String]) -> Vec<Door> {
     let eyes = eyes(&service.export, default_export, &service.namespace);
     let mut all: Vec<Door> = Vec::new();
     for port in &service.ports {
-        all.extend(eyes.iter().map(|eye| (port.number, sort_of(service, port.protocol), eye.clone())));
+        let sort = sort_of(service, port.protocol);
+        let own = |eye: &Option<Arc<str>>| if eye.as_deref() == Some(&*service.namespace) { OWN } else { 0 };
+        all.extend(eyes.iter().map(|eye| (port.number, sort | own(eye), eye.clone())));
     }
     all.sort();
     all.dedup();

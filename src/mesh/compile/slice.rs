@@ -4,7 +4,7 @@
 
 use super::delegate;
 use super::gateway::{Gateway, listen_port};
-use super::index::TRIED;
+use super::index::{OWN, TRIED};
 use super::order::in_order;
 use super::registry::{Resolution, Service};
 use super::rules::{VirtualService, covers, overlaps};
@@ -312,7 +312,7 @@ fn stands(viewer: Viewer<'_>, same: &[&Arc<Service>], door: (u16, u8)) -> bool {
     let offer = Offer { services: same.to_vec(), rules: Vec::new(), question: None };
     let scope = sidecar_scope(viewer, &offer);
     let sort = |s: &Service| s.port(door.0).map(|p| super::index::sort_of(s, p.protocol));
-    scope.services.iter().any(|s| s.resolution != Resolution::Alias && sort(s) == Some(door.1))
+    scope.services.iter().any(|s| s.resolution != Resolution::Alias && sort(s) == Some(door.1 & !OWN))
 }
 
 /// The part of the mesh that matters to a gateway for a question.

@@ -263,3 +263,29 @@ proptest! {
         traces(&model.with_parts(Parts::Always));
     }
 }
+
+/// Two entries of one moment, on one port without addresses: which of them has the port does not depend on what came later.
+#[test]
+fn of_two_entries_of_one_moment_the_same_has_the_port_after_a_change() {
+    let entry = |namespace: &str, name: &str, host: &str, port: u16, protocol: &str, export: &str| {
+        Step::Put(serde_json::json!({"apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry",
+            "metadata": {"name": name, "namespace": namespace, "creationTimestamp": "2026-01-01T00:00:00Z"},
+            "spec": {"hosts": [host], "exportTo": [export], "resolution": "DNS",
+                "ports": [{"name": "p0", "number": port, "protocol": protocol}]}}))
+    };
+    let (mut snapshot, options) = (world(), Options::default());
+    take(&mut snapshot, &entry("default", "b", "b.org", 9000, "TCP", "foo"));
+    take(&mut snapshot, &entry("foo", "a", "x.a.org", 9000, "TCP", "."));
+    let start = Model::compile(&snapshot, &options);
+    let parts = start.with_parts(Parts::Always);
+    let key = take(&mut snapshot, &entry("istio-system", "a", "a.org", 80, "HTTP", "*"));
+    let whole = Model::compile(&snapshot, &options);
+    let ends = |model: &Model| {
+        let found = traces(model).into_iter().filter(|(name, _)| name == "foo/test 10.1.2.3:9000");
+        found.map(|(_, trace)| trace.record.hops[0].cluster.clone()).collect::<Vec<_>>()
+    };
+    let all =
+        [&start, &parts, &start.update(&snapshot, &[key.clone()], &options), &parts.update(&snapshot, &[key], &options), &whole];
+    let names: Vec<_> = all.iter().map(|model| ends(model)).collect();
+    assert!(names.windows(2).all(|two| two[0] == two[1]), "{names:?}");
+}
