@@ -1,5 +1,6 @@
 //! How quick the screen is, through a real pseudo terminal: `cargo bench --bench screen`. One table: first frame, key to frame with
-//! 10,000 lines of output and a running watch, processor time while nothing happens.
+//! 10,000 lines of output and a running watch, processor time while nothing happens. `EGRESS_LAB_PROGRAM` names another build of the
+//! program, the shipped one for instance.
 
 #[path = "../tests/pty.rs"]
 #[allow(dead_code)]
@@ -27,7 +28,8 @@ struct Screen {
 impl Screen {
     fn start(argv: &[&str]) -> Screen {
         let home = tempfile::tempdir().expect("a folder");
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_egress-lab"));
+        let program = std::env::var("EGRESS_LAB_PROGRAM").unwrap_or(env!("CARGO_BIN_EXE_egress-lab").into());
+        let mut command = CommandBuilder::new(program);
         command.args(argv);
         command.env_clear();
         for (name, value) in [("TERM", "xterm-256color"), ("LANG", "C.UTF-8"), ("PATH", "/nonexistent")] {

@@ -135,7 +135,7 @@ pub const ROWS: &[Row] = &[
     row(Command::Copy, "copy", &[], &["Y"], "copy", "copy what has the focus, unwrapped: to the clipboard and into a file"),
     row(Command::Mouse, "mouse", &[], &["m"], "mouse", "let the mouse wheel scroll; again: hand the mouse back to the terminal"),
     row(Command::Clear, "clear", &["Ctrl-L"], &[], "clear", "empty the output"),
-    row(Command::Interrupt, "stop", &["Ctrl-C"], &[], "stop", "end what runs, else empty the prompt; never leaves"),
+    row(Command::Interrupt, "stop", &["Ctrl-C"], &[], "stop", "end what runs, else empty the prompt; twice within 2 s: leave"),
     row(Command::Kill, "kill", &["Ctrl-\\"], &[], "end", "end a program that keeps Ctrl-C for itself"),
     row(Command::EndOfInput, "eof", &["Ctrl-D"], &[], "leave", "end of input for what runs; on an empty prompt: leave"),
     row(Command::Suspend, "suspend", &["Ctrl-Z"], &[], "suspend", "stop the lab and go back to the shell; `fg` there goes on"),
