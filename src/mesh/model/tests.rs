@@ -284,8 +284,8 @@ fn of_two_entries_of_one_moment_the_same_has_the_port_after_a_change() {
         let found = traces(model).into_iter().filter(|(name, _)| name == "foo/test 10.1.2.3:9000");
         found.map(|(_, trace)| trace.record.hops[0].cluster.clone()).collect::<Vec<_>>()
     };
-    let all =
-        [&start, &parts, &start.update(&snapshot, &[key.clone()], &options), &parts.update(&snapshot, &[key], &options), &whole];
+    let keys = [key];
+    let all = [&start, &parts, &start.update(&snapshot, &keys, &options), &parts.update(&snapshot, &keys, &options), &whole];
     let names: Vec<_> = all.iter().map(|model| ends(model)).collect();
     assert!(names.windows(2).all(|two| two[0] == two[1]), "{names:?}");
 }
