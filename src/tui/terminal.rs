@@ -43,9 +43,9 @@ pub fn usable() -> Result<(), String> {
 }
 
 /// Whether something waits for this program to stop: a shell that started it. The first process of a terminal has none, and would
-/// stand still for good.
+/// stand still for good. Where the terminal's first process is outside of this container, its number is 0: another one, too.
 pub fn has_shell() -> bool {
-    rustix::process::getsid(None).is_ok_and(|session| session != rustix::process::getpid())
+    nix::unistd::getsid(None).is_ok_and(|session| session != nix::unistd::getpid())
 }
 
 /// The terminal of a command that has no screen: one line after another, raw while a shell in a pod has it.
@@ -164,7 +164,8 @@ impl Screen {
     fn suspend(&mut self, app: &mut App) -> io::Result<()> {
         self.reader.stop();
         self.modes.give_back();
-        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
+        // All that the shell waits for as one job: `cargo run` and wrapper scripts, too.
+        let _ = rustix::process::kill_current_process_group(rustix::process::Signal::STOP);
         self.take_again(app)?;
         self.reader = Reader::start(self.inbox.clone());
         Ok(())
