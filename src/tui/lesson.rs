@@ -25,7 +25,6 @@ use super::theme::Theme;
 use super::{Link, Reads, Rules};
 use crate::lesson::model::StepKind;
 use crate::session::desk::{AskId, Place};
-use crate::session::own_shell::ShellNews;
 use crate::session::{Effect, Event, Session, Task};
 use output::Bottom;
 use ratatui::layout::Size;
@@ -174,17 +173,25 @@ impl LessonScreen {
 
     /// Gives the session an event and has done what it asks for.
     pub fn tell(&mut self, event: Event) {
+        match event {
+            // The session keeps nothing of these two.
+            Event::Answered { id, answer } => self.answered(id, &answer),
+            Event::Shell(news) => self.shell_news(&news),
+            event => self.tell_session(event),
+        }
+    }
+
+    fn tell_session(&mut self, event: Event) {
         let before = self.whereabouts();
-        let event = self.answered(event);
         let lines_go_elsewhere = matches!(event, Event::Ran { .. } | Event::Done { .. });
-        let effects = self.session.handle(event.clone());
+        let judged = matches!(event, Event::Evaluated { .. });
+        let effects = self.session.handle(event);
         self.perform(effects);
         if lines_go_elsewhere {
             self.ask_place();
         }
-        self.tell_layers(&event);
-        if let Event::Shell(ShellNews::Ended(sentence)) = &event {
-            self.shell_ended(sentence);
+        if judged {
+            self.each_layer(|over, reach| over.judged(reach));
         }
         let after = self.whereabouts();
         if after.step != before.step {

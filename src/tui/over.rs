@@ -5,6 +5,7 @@ use super::keymap::{self, Command, Place, Scope};
 use super::theme::Theme;
 use crate::base::clock::Time;
 use crate::session::desk::{Answer, AskId, Request};
+use crate::session::own_shell::ShellNews;
 use crate::session::{Effect, Event, Session};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
@@ -112,8 +113,10 @@ pub trait Over: Send {
     }
     /// The terminal has another size.
     fn resized(&mut self, _reach: &mut Reach<'_>) {}
-    /// The session took an event (output came, a line ended): for screens that follow it.
-    fn changed(&mut self, _event: &Event, _reach: &mut Reach<'_>) {}
+    /// The shown step was judged anew: for screens that show what the checks found.
+    fn judged(&mut self, _reach: &mut Reach<'_>) {}
+    /// The learner's shell began, showed something or ended: for its pane, hidden or not.
+    fn news(&mut self, _news: &ShellNews, _reach: &mut Reach<'_>) {}
     /// Whether something on it moves on its own. Asked only where things may.
     fn is_moving(&self) -> bool {
         false

@@ -13,8 +13,8 @@ use crate::base::clock::Time;
 use crate::base::text::wrap;
 use crate::finding::Verdict;
 use crate::finding::picture::{self, Picture};
+use crate::session::Session;
 use crate::session::desk::{Answer, AskId, Request};
-use crate::session::{Event, Session};
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -196,10 +196,8 @@ impl Over for PictureScreen {
         mine
     }
 
-    fn changed(&mut self, event: &Event, reach: &mut Reach<'_>) {
-        if matches!(event, Event::Evaluated { .. }) {
-            self.read(reach.session);
-        }
+    fn judged(&mut self, reach: &mut Reach<'_>) {
+        self.read(reach.session);
     }
 
     fn is_moving(&self) -> bool {

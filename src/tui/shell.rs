@@ -8,7 +8,7 @@ use super::keymap::{Command, Scope};
 use super::over::{Over, Reach, Then};
 use super::theme::Theme;
 use crate::session::own_shell::{ShellCall, ShellNews};
-use crate::session::{Effect, Event, Session};
+use crate::session::{Effect, Session};
 use crossterm::event::KeyEvent;
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect, Size};
@@ -125,8 +125,7 @@ impl Over for Shell {
         Then::Stay
     }
 
-    fn changed(&mut self, event: &Event, reach: &mut Reach<'_>) {
-        let Event::Shell(news) = event else { return };
+    fn news(&mut self, news: &ShellNews, reach: &mut Reach<'_>) {
         match news {
             ShellNews::Opened(program) => self.program = program.clone(),
             ShellNews::Output(bytes) => {

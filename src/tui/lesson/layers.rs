@@ -3,7 +3,8 @@
 use super::LessonScreen;
 use super::typing::Want;
 use crate::session::Event;
-use crate::session::desk::{Answer, AskId, Completions, Request};
+use crate::session::desk::{Answer, AskId, Request};
+use crate::session::own_shell::ShellNews;
 use crate::tui::editor::Job;
 use crate::tui::keymap::{Command, Scope};
 use crate::tui::manifest::Editor;
@@ -105,24 +106,18 @@ impl LessonScreen {
     }
 
     /// Takes the answer to a question of this screen or of one that lies over it.
-    pub(super) fn answered(&mut self, event: Event) -> Event {
-        let Event::Answered { id, answer } = &event else { return event };
-        if self.placing == Some(*id) {
+    pub(super) fn answered(&mut self, id: AskId, answer: &Result<Answer, String>) {
+        if self.placing == Some(id) {
             if let Ok(Answer::Place(place)) = answer {
                 self.place = place.clone();
             }
-            return event;
+            return;
         }
-        let found = match answer {
-            Ok(Answer::Complete(found)) => Ok(found.clone()),
-            Ok(_) => Ok(Completions::default()),
-            Err(sentence) => Err(sentence.clone()),
-        };
-        if self.completed(*id, found) {
-            return event;
+        if self.completed(id, answer) {
+            return;
         }
         let mut pile = std::mem::take(&mut self.over);
-        let taken = pile.iter_mut().rev().any(|over| over.answered(*id, answer, &mut self.reach()));
+        let taken = pile.iter_mut().rev().any(|over| over.answered(id, answer, &mut self.reach()));
         if let (false, Err(sentence)) = (taken, answer) {
             self.view.notice = Some(sentence.clone());
         }
@@ -131,7 +126,6 @@ impl LessonScreen {
             let then = top.next();
             self.after_over(top, then);
         }
-        event
     }
 
     /// The learner's own editor ended.
@@ -170,11 +164,14 @@ impl LessonScreen {
         self.kept.is_some() || self.over.iter().any(|over| over.scope() == Scope::Shell)
     }
 
-    /// The learner's shell is no more.
-    pub(super) fn shell_ended(&mut self, sentence: &str) {
-        self.kept = None;
-        self.over.retain(|over| over.scope() != Scope::Shell);
-        self.view.notice = Some(sentence.to_string());
+    /// What the learner's shell shows, on screen or hidden; once it ended it is no more.
+    pub(super) fn shell_news(&mut self, news: &ShellNews) {
+        self.each_layer(|over, reach| over.news(news, reach));
+        if let ShellNews::Ended(sentence) = news {
+            self.kept = None;
+            self.over.retain(|over| over.scope() != Scope::Shell);
+            self.view.notice = Some(sentence.clone());
+        }
     }
 
     /// Screens over this one are told that the terminal has another size.
@@ -184,11 +181,11 @@ impl LessonScreen {
         self.over = pile;
     }
 
-    /// Lets the screens over this one see what happened.
-    pub(super) fn tell_layers(&mut self, event: &Event) {
+    /// Lets the screens over this one see what happened, the hidden shell too.
+    pub(super) fn each_layer(&mut self, mut tell: impl FnMut(&mut dyn Over, &mut Reach<'_>)) {
         let mut pile = std::mem::take(&mut self.over);
         let mut kept = self.kept.take();
-        pile.iter_mut().chain(&mut kept).for_each(|over| over.changed(event, &mut self.reach()));
+        pile.iter_mut().chain(&mut kept).for_each(|over| tell(&mut **over, &mut self.reach()));
         self.kept = kept;
         pile.append(&mut self.over);
         self.over = pile;

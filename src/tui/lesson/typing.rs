@@ -3,7 +3,7 @@
 use super::LessonScreen;
 use crate::lesson::model::Expected;
 use crate::progress::Sure;
-use crate::session::desk::{AskId, Completions, Request};
+use crate::session::desk::{Answer, AskId, Completions, Request};
 use crate::session::{Event, Wish};
 use crate::tui::browser::Browser;
 use crate::tui::command::{self, Said};
@@ -126,14 +126,15 @@ impl LessonScreen {
     }
 
     /// Takes the answer to a completion. False when it was not asked for.
-    pub(super) fn completed(&mut self, id: AskId, found: Result<Completions, String>) -> bool {
+    pub(super) fn completed(&mut self, id: AskId, answer: &Result<Answer, String>) -> bool {
         let Some(asked) = self.typing.asked.take_if(|asked| asked.id == id) else { return false };
         if asked.line != self.prompt.text() || asked.cursor != self.prompt.cursor() || self.typing.search.is_some() {
             return true;
         }
-        match found {
-            Ok(found) => self.offer(Completions { from: found.from + asked.offset, ..found }),
-            Err(sentence) => self.view.notice = Some(sentence),
+        match answer {
+            Ok(Answer::Complete(found)) => self.offer(Completions { from: found.from + asked.offset, ..found.clone() }),
+            Ok(_) => self.offer(Completions::default()),
+            Err(sentence) => self.view.notice = Some(sentence.clone()),
         }
         true
     }

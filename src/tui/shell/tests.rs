@@ -38,8 +38,8 @@ impl Pane {
     }
 
     fn shows(&mut self, bytes: &[u8]) {
-        let event = Event::Shell(ShellNews::Output(bytes.to_vec()));
-        self.with(|shell, reach| shell.changed(&event, reach));
+        let news = ShellNews::Output(bytes.to_vec());
+        self.with(|shell, reach| shell.news(&news, reach));
     }
 
     fn asked(&self) -> Vec<ShellCall> {
