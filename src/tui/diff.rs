@@ -13,6 +13,7 @@ use crate::session::Session;
 use crate::session::desk::manifest::{Grade, Preview, Shift, Turn};
 use crate::session::desk::{Answer, AskId, Request};
 use crossterm::event::{KeyCode, KeyEvent};
+use lines::Part;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
@@ -32,9 +33,9 @@ pub struct Diff {
     of: Of,
     asked: Option<AskId>,
     found: Option<Result<Box<Preview>, String>>,
+    /// The texts of each of its objects, compared when the answer came.
+    texts: Vec<Vec<Part>>,
     scroll: Scroll,
-    columns: u16,
-    height: usize,
 }
 
 impl Diff {
@@ -49,7 +50,7 @@ impl Diff {
     }
 
     fn new(of: Of) -> Diff {
-        Diff { of, asked: None, found: None, scroll: Scroll(0), columns: 80, height: 20 }
+        Diff { of, asked: None, found: None, texts: Vec::new(), scroll: Scroll(0) }
     }
 
     /// Whether Enter would apply something.
@@ -97,7 +98,7 @@ impl Diff {
             .map(|row| Line::styled(format!(" {row}"), theme.style(tone)))
             .collect();
         if let Some(Ok(preview)) = &self.found {
-            out.extend(lines::lines(preview, columns, theme));
+            out.extend(lines::lines(preview, &self.texts, columns, theme));
         }
         out
     }
@@ -129,11 +130,9 @@ impl Over for Diff {
             Of::LastChange => Request::LastChange,
         };
         self.asked = Some(reach.ask(request));
-        (self.columns, self.height) = (reach.size.width, usize::from(reach.size.height.saturating_sub(4)));
     }
 
     fn key(&mut self, key: &KeyEvent, command: Option<Command>, reach: &mut Reach<'_>) -> Then {
-        (self.columns, self.height) = (reach.size.width, usize::from(reach.size.height.saturating_sub(4)));
         match command {
             Some(Command::ApplyChange) if self.applies() => match &self.of {
                 Of::Manifest { name, .. } => Then::Run(format!("kubectl apply -f {}", quoted(name))),
@@ -143,8 +142,8 @@ impl Over for Diff {
             Some(Command::ApplyChange) => Then::Say("There is nothing that could be applied.".into()),
             Some(Command::CloseDiff | Command::Leave) => Then::Close,
             Some(command) => {
-                let lines = self.rows(usize::from(self.columns), Theme::PLAIN).len();
-                self.scroll.moved(command, lines, self.height);
+                let lines = self.rows(usize::from(reach.size.width), Theme::PLAIN).len();
+                self.scroll.moved(command, lines, usize::from(reach.size.height.saturating_sub(4)));
                 Then::Stay
             }
             None if key.code == KeyCode::Char('q') => Then::Close,
@@ -158,7 +157,10 @@ impl Over for Diff {
         }
         self.asked = None;
         self.found = match answer {
-            Ok(Answer::Preview(preview)) => Some(Ok(preview.clone())),
+            Ok(Answer::Preview(preview)) => {
+                self.texts = preview.objects.iter().map(lines::compared).collect();
+                Some(Ok(preview.clone()))
+            }
             Ok(_) => None,
             Err(sentence) => Some(Err(sentence.clone())),
         };

@@ -3,7 +3,7 @@
 use crate::base::text::{width, wrap};
 use crate::session::desk::manifest::{Moved, ObjectDiff, Opened, Preview, Problem, Shift, Turn};
 use crate::tui::theme::{Theme, Tone};
-use ratatui::style::Modifier;
+use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use similar::{ChangeTag, TextDiff};
 
@@ -12,19 +12,54 @@ const MOST: usize = 2_000;
 /// Columns of labels.
 const LABEL: usize = 14;
 
-/// Everything below the sum.
-pub fn lines(preview: &Preview, columns: usize, theme: Theme) -> Vec<Line<'static>> {
+/// What of an object's text is told, around what changed.
+pub enum Part {
+    /// Lines that are left out.
+    Gap,
+    /// Too many lines: the rest is left out.
+    Cut,
+    /// A line in pieces; those that are marked differ.
+    Text { tag: ChangeTag, pieces: Vec<(bool, String)> },
+}
+
+/// Compares the texts of an object: the lines around what changed, and the words that differ in them. Nothing where nothing changed.
+pub fn compared(object: &ObjectDiff) -> Vec<Part> {
+    let mut parts = Vec::new();
+    if object.turn == Turn::Unchanged {
+        return parts;
+    }
+    let diff = TextDiff::from_lines(&object.before, &object.after);
+    let whole = object.before.is_empty() || object.after.is_empty();
+    let mut told = 0;
+    for (nth, group) in diff.grouped_ops(3).iter().enumerate() {
+        if nth > 0 {
+            parts.push(Part::Gap);
+        }
+        for change in group.iter().flat_map(|op| diff.iter_inline_changes(op)) {
+            told += 1;
+            if told > MOST {
+                parts.push(Part::Cut);
+                return parts;
+            }
+            let pieces =
+                change.iter_strings_lossy().map(|(mark, text)| (mark && !whole, text.trim_end_matches('\n').to_string()));
+            parts.push(Part::Text { tag: change.tag(), pieces: pieces.collect() });
+        }
+    }
+    parts
+}
+
+/// Everything below the sum. `texts`: what [`compared`] found of each object.
+pub fn lines(preview: &Preview, texts: &[Vec<Part>], columns: usize, theme: Theme) -> Vec<Line<'static>> {
     let mut out = Vec::new();
     preview.problems.iter().for_each(|p| problem(p, columns, theme, &mut out));
     // What gets through matters more than how the objects look, and is shorter.
     traffic(preview, columns, theme, &mut out);
-    for object in &preview.objects {
+    for (object, parts) in preview.objects.iter().zip(texts) {
         out.push(Line::default());
         let tone = if object.turn == Turn::Unchanged { Tone::Quiet } else { Tone::Strong };
         out.push(Line::styled(format!(" {} {}", object.turn.word(), object.name), theme.style(tone)));
-        if object.turn != Turn::Unchanged {
-            objects(object, columns, theme, &mut out);
-        }
+        parts.iter().for_each(|part| out.extend(part.lines(columns, theme)));
     }
     if !preview.notes.is_empty() {
         out.push(Line::default());
@@ -98,46 +133,26 @@ fn opened(opened: &Opened, columns: usize, theme: Theme, out: &mut Vec<Line<'sta
     labelled("", &opened.result, Tone::Plain, columns, theme, out);
 }
 
-/// The lines of an object around what changed: a sign, and the words that differ marked.
-fn objects(object: &ObjectDiff, columns: usize, theme: Theme, out: &mut Vec<Line<'static>>) {
-    let diff = TextDiff::from_lines(&object.before, &object.after);
-    let whole = object.before.is_empty() || object.after.is_empty();
-    let mut told = 0;
-    for (nth, group) in diff.grouped_ops(3).iter().enumerate() {
-        if nth > 0 {
-            out.push(Line::styled("   ..", theme.style(Tone::Quiet)));
-        }
-        for op in group {
-            for change in diff.iter_inline_changes(op) {
-                told += 1;
-                if told > MOST {
-                    out.push(Line::styled("   .. and more", theme.style(Tone::Quiet)));
-                    return;
-                }
-                let (sign, tone) = match change.tag() {
+impl Part {
+    fn lines(&self, columns: usize, theme: Theme) -> Vec<Line<'static>> {
+        let quiet = |text: &'static str| vec![Line::styled(text, theme.style(Tone::Quiet))];
+        match self {
+            Part::Gap => quiet("   .."),
+            Part::Cut => quiet("   .. and more"),
+            Part::Text { tag, pieces } => {
+                let (sign, tone) = match tag {
                     ChangeTag::Equal => (" ", Tone::Quiet),
                     ChangeTag::Insert => ("+", Tone::Good),
                     ChangeTag::Delete => ("-", Tone::Bad),
                 };
-                let style = theme.style(tone).remove_modifier(Modifier::BOLD);
-                let pieces: Vec<(bool, String)> = change
-                    .iter_strings_lossy()
-                    .map(|(mark, text)| (mark && !whole, text.trim_end_matches('\n').to_string()))
-                    .collect();
-                out.extend(signed(sign, style, &pieces, columns, theme));
+                signed(sign, theme.style(tone).remove_modifier(Modifier::BOLD), pieces, columns)
             }
         }
     }
 }
 
 /// One line with its sign; the words that differ reversed. What is longer than the screen goes on below, with the sign.
-fn signed(
-    sign: &str,
-    style: ratatui::style::Style,
-    pieces: &[(bool, String)],
-    columns: usize,
-    _theme: Theme,
-) -> Vec<Line<'static>> {
+fn signed(sign: &str, style: Style, pieces: &[(bool, String)], columns: usize) -> Vec<Line<'static>> {
     let room = columns.saturating_sub(4).max(8);
     let mut rows = vec![vec![Span::styled(format!(" {sign} "), style)]];
     let mut used = 0;
