@@ -103,7 +103,7 @@ impl Editor {
     }
 
     fn is_changed(&self) -> bool {
-        self.buffer.revision > 0 && self.buffer.text() != self.saved
+        self.buffer.revision > 0 && !self.buffer.is(&self.saved)
     }
 
     /// What is wrong, as the server said last.

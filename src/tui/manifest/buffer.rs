@@ -36,12 +36,19 @@ impl Buffer {
 
     /// The whole text, ending with a newline unless it is empty.
     pub fn text(&self) -> String {
-        let mut text = self.area.lines().join("\n");
+        self.lines().join("\n") + self.ending()
+    }
+
+    /// Whether this is the whole text, without making one.
+    pub fn is(&self, text: &str) -> bool {
+        text.strip_suffix(self.ending()).is_some_and(|text| text.split('\n').eq(self.lines()))
+    }
+
+    /// What stands behind the last line.
+    fn ending(&self) -> &'static str {
+        let is_empty = self.lines().iter().all(String::is_empty) && self.lines().len() < 2;
         let as_it_came = self.open_end && self.revision == 0;
-        if !text.is_empty() && !as_it_came {
-            text.push('\n');
-        }
-        text
+        if is_empty || as_it_came { "" } else { "\n" }
     }
 
     pub fn lines(&self) -> &[String] {
@@ -339,6 +346,9 @@ mod tests {
     fn a_text_that_is_not_touched_stays_as_it_was() {
         for text in ["", "a: 1", "a: 1\n", "a: 1\n\n"] {
             assert_eq!(Buffer::of(text).text(), text);
+            for other in ["", "a: 1", "a: 1\n", "a: 1\n\n", "\n", "a: 12", "a: 12\n", "a:"] {
+                assert_eq!(Buffer::of(text).is(other), text == other, "{text:?} {other:?}");
+            }
         }
     }
 

@@ -52,16 +52,29 @@ struct Frame {
     step: Step,
 }
 
-/// Reads where a cursor is (row and column from 0, in characters).
-pub fn spot(lines: &[String], row: usize, column: usize) -> Spot {
+/// The first row of the document that a row is in, and the row of what ends it.
+fn document_at(lines: &[String], row: usize) -> (usize, usize) {
     let first = lines[..row.min(lines.len())].iter().rposition(|line| line.trim_end() == "---").map_or(0, |n| n + 1);
     let last = lines.iter().skip(row).position(|line| line.trim_end() == "---").map_or(lines.len(), |n| row + n);
+    (first, last)
+}
+
+/// The `apiVersion` and `kind` of the document that a row (from 0) is in; empty where they are not written.
+pub fn kind_at(lines: &[String], row: usize) -> (String, String) {
+    let (first, last) = document_at(lines, row);
     let document = &lines[first.min(lines.len())..last.max(first).min(lines.len())];
     let top = |name: &str| {
         let value = document.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         value.map(|v| v.split(" #").next().unwrap_or(v).trim().trim_matches(['"', '\'']).to_string()).unwrap_or_default()
     };
-    let mut spot = Spot { api_version: top("apiVersion"), kind: top("kind"), ..Spot::default() };
+    (top("apiVersion"), top("kind"))
+}
+
+/// Reads where a cursor is (row and column from 0, in characters).
+pub fn spot(lines: &[String], row: usize, column: usize) -> Spot {
+    let (first, last) = document_at(lines, row);
+    let (api_version, kind) = kind_at(lines, row);
+    let mut spot = Spot { api_version, kind, ..Spot::default() };
     let mut stack: Vec<Frame> = Vec::new();
     let mut text_below = None;
     for line in lines[first..row.min(lines.len())].iter() {

@@ -26,13 +26,13 @@ impl Editor {
             return then;
         }
         match command {
-            Some(Command::Save) => self.save(reach),
+            Some(Command::Save) => self.save(After::Stay, reach),
             Some(Command::PreviewChange) => self.preview(reach),
             Some(Command::External) => self.elsewhere(),
             Some(Command::Complete) => self.complete(true),
             Some(Command::Template) => self.menu(Menu::Templates { at: 0 }),
             Some(Command::Find) => self.menu(Menu::Find { text: String::new() }),
-            Some(Command::FindNext) => self.find(false),
+            Some(Command::FindNext) => self.find(),
             Some(Command::NextProblem) => self.next_problem(),
             Some(Command::Undo) if !self.buffer.undo() => Then::Say("Nothing is left to undo.".into()),
             Some(Command::Redo) if !self.buffer.redo() => Then::Say("Nothing is left to do again.".into()),
@@ -55,7 +55,7 @@ impl Editor {
             (Menu::Find { .. }, _) => return Some(self.find_key(key, command)),
             (Menu::Leaving, KeyCode::Char('s' | 'y')) => {
                 self.menu = Menu::None;
-                return Some(self.save_and_close(reach));
+                return Some(self.save(After::Close, reach));
             }
             (Menu::Leaving, KeyCode::Char('d')) => {
                 reach.ask(Request::KeepDraft { name: self.name.clone(), text: None });
@@ -74,8 +74,8 @@ impl Editor {
             (Menu::Draft { .. }, KeyCode::Esc) => return Some(self.close()),
             (_, KeyCode::Esc) => return Some(self.menu(Menu::None)),
             (Menu::Leaving | Menu::Draft { .. }, _) => return Some(Then::Stay),
-            (Menu::Complete { .. } | Menu::Templates { .. }, KeyCode::Up) => self.menu.step(-1, templates::kinds().len()),
-            (Menu::Complete { .. } | Menu::Templates { .. }, KeyCode::Down) => self.menu.step(1, templates::kinds().len()),
+            (Menu::Complete { .. } | Menu::Templates { .. }, KeyCode::Up) => self.menu.step(-1),
+            (Menu::Complete { .. } | Menu::Templates { .. }, KeyCode::Down) => self.menu.step(1),
             (Menu::Complete { found, at, .. }, KeyCode::Tab) => {
                 let taken = found.get(*at).cloned();
                 return Some(self.take(taken));
@@ -108,7 +108,7 @@ impl Editor {
             KeyCode::Enter => {
                 self.wanted = std::mem::take(text);
                 self.menu = Menu::None;
-                return self.find(false);
+                return self.find();
             }
             KeyCode::Backspace => drop(text.pop()),
             KeyCode::Char(c) if command.is_none() && text.len() < 200 => text.push(c),
@@ -117,9 +117,9 @@ impl Editor {
         Then::Stay
     }
 
-    fn find(&mut self, backwards: bool) -> Then {
+    fn find(&mut self) -> Then {
         let wanted = self.wanted.clone();
-        match (wanted.is_empty(), self.buffer.find(&wanted, backwards)) {
+        match (wanted.is_empty(), self.buffer.find(&wanted, false)) {
             (true, _) => self.menu(Menu::Find { text: String::new() }),
             (_, true) => Then::Stay,
             (_, false) => Then::Say(format!("`{wanted}` is nowhere in this text.")),
@@ -271,41 +271,24 @@ impl Editor {
         }
     }
 
-    /// Ctrl-S.
-    fn save(&mut self, reach: &mut Reach<'_>) -> Then {
+    /// Writes the file, or hands the text to the command that waits for it.
+    fn save(&mut self, after: After, reach: &mut Reach<'_>) -> Then {
         match self.origin {
             Origin::File => {
-                self.write(After::Stay, reach);
+                self.write(after, reach);
                 Then::Stay
             }
-            Origin::Command(_) => self.give_back(),
+            Origin::Command(_) => self.close_with(self.buffer.text()),
         }
-    }
-
-    fn save_and_close(&mut self, reach: &mut Reach<'_>) -> Then {
-        match self.origin {
-            Origin::File => {
-                self.write(After::Close, reach);
-                Then::Stay
-            }
-            Origin::Command(_) => self.give_back(),
-        }
-    }
-
-    /// The command that waits gets the text.
-    fn give_back(&mut self) -> Then {
-        let text = self.buffer.text();
-        if let Origin::Command(reply) = &mut self.origin
-            && let Some(reply) = reply.take()
-        {
-            reply.give(Ok(text));
-        }
-        Then::Close
     }
 
     /// Leaves with the text as it was.
     fn close(&mut self) -> Then {
-        let text = self.saved.clone();
+        self.close_with(self.saved.clone())
+    }
+
+    /// Leaves; the command that waits gets the text.
+    fn close_with(&mut self, text: String) -> Then {
         if let Origin::Command(reply) = &mut self.origin
             && let Some(reply) = reply.take()
         {
@@ -339,7 +322,7 @@ impl Editor {
     pub(super) fn came_back(&mut self, result: Result<String, String>) -> Then {
         match result {
             Err(sentence) => return Then::Say(sentence),
-            Ok(text) if text == self.buffer.text() => return Then::Stay,
+            Ok(text) if self.buffer.is(&text) => return Then::Stay,
             Ok(text) => {
                 if !self.buffer.replace_all(&text) {
                     return Then::Say(FULL.into());

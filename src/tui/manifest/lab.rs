@@ -35,9 +35,7 @@ impl Editor {
             }
             self.checking = Some((reach.ask(Request::Check { text }), revision));
         }
-        let (row, column) = self.buffer.cursor();
-        let spot = complete::spot(self.buffer.lines(), row, column);
-        let of = (spot.api_version, spot.kind);
+        let of = complete::kind_at(self.buffer.lines(), self.buffer.cursor().0);
         let asked = self.shapes.contains_key(&of) || self.shaping.iter().any(|(_, other)| *other == of);
         if !of.0.is_empty() && !of.1.is_empty() && !asked {
             let id = reach.ask(Request::Shape { api_version: of.0.clone(), kind: of.1.clone() });

@@ -1,6 +1,7 @@
 //! What lies over the text: completion, templates, the search line, a question.
 
 use super::complete::Candidate;
+use crate::k8s::templates;
 
 /// What has the keys besides the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,13 +31,13 @@ pub enum Menu {
 
 impl Menu {
     /// Moves the mark of a list.
-    pub fn step(&mut self, by: isize, templates: usize) {
+    pub fn step(&mut self, by: isize) {
         let (at, count) = match self {
             Menu::Complete { found, at, chosen } => {
                 *chosen = true;
                 (at, found.len())
             }
-            Menu::Templates { at } => (at, templates),
+            Menu::Templates { at } => (at, templates::kinds().len()),
             _ => return,
         };
         *at = at.saturating_add_signed(by).min(count.saturating_sub(1));
