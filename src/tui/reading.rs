@@ -8,7 +8,7 @@ use super::frame::{self, Pane};
 use super::keymap::{Command, Scope};
 use super::over::{Over, Reach, Then};
 use super::scroll::Scroll;
-use super::theme::{Theme, Tone};
+use super::theme::Theme;
 use crate::lesson::layout::layout;
 use crate::lesson::model::Stage;
 use crate::session::Session;
@@ -74,9 +74,4 @@ impl Over for Debrief {
         let title = "Why it worked, and what often goes wrong";
         frame::pane(frame, area, &Pane { title, focused: true, lines: &lines, scroll: self.scroll, keys }, theme);
     }
-}
-
-/// A line of plain text in a tone.
-fn styled(text: String, tone: Tone, theme: Theme) -> Line<'static> {
-    Line::styled(text, theme.style(tone))
 }

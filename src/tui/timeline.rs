@@ -7,13 +7,13 @@ pub mod pages;
 use super::browser::Browser;
 use super::keymap::{Command, Scope};
 use super::over::{Over, Reach, Then};
+use super::scroll::Scroll;
 use super::theme::Theme;
 use crate::session::Session;
 use crate::session::desk::timeline::{Compared, Moment, Past, TimeLine, Told, Undone};
 use crate::session::desk::{Answer, AskId, Request};
 use crossterm::event::{KeyCode, KeyEvent};
 use field::Field;
-use pages::Page;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
@@ -23,10 +23,10 @@ const LAST: usize = 300;
 /// What stands in place of the list.
 #[derive(Debug)]
 pub enum Detail {
-    Change(Box<Told>, Page),
-    Compared(Box<Compared>, Page),
+    Change(Box<Told>, Scroll),
+    Compared(Box<Compared>, Scroll),
     /// The question before a return; `y` does it.
-    Return(Undone, Page),
+    Return(Undone, Scroll),
 }
 
 /// What is typed.
@@ -218,9 +218,9 @@ impl TimeLineScreen {
         let size = (usize::from(reach.size.width), usize::from(reach.size.height).saturating_sub(4));
         let lines = self.detail.as_ref().map_or(0, |detail| pages::lines(detail, size.0, Theme::PLAIN).len());
         let Some(detail) = &mut self.detail else { return Then::Stay };
-        let (Detail::Change(_, page) | Detail::Compared(_, page) | Detail::Return(_, page)) = detail;
+        let (Detail::Change(_, scroll) | Detail::Compared(_, scroll) | Detail::Return(_, scroll)) = detail;
         if let Some(command) = command
-            && page.scroll.moved(command, lines, size.1)
+            && scroll.moved(command, lines, size.1)
         {
             return Then::Stay;
         }
@@ -329,11 +329,10 @@ impl Over for TimeLineScreen {
             return false;
         }
         self.waiting = None;
-        let page = Page::default();
         match answer {
-            Ok(Answer::Change(told)) => self.detail = Some(Detail::Change(told.clone(), page)),
-            Ok(Answer::Compare(found)) => self.detail = Some(Detail::Compared(found.clone(), page)),
-            Ok(Answer::Undone(undone)) => self.detail = Some(Detail::Return(undone.clone(), page)),
+            Ok(Answer::Change(told)) => self.detail = Some(Detail::Change(told.clone(), Scroll(0))),
+            Ok(Answer::Compare(found)) => self.detail = Some(Detail::Compared(found.clone(), Scroll(0))),
+            Ok(Answer::Undone(undone)) => self.detail = Some(Detail::Return(undone.clone(), Scroll(0))),
             // The sentence is shown by whoever holds the screens.
             _ => return false,
         }

@@ -1,6 +1,5 @@
 //! The glossary: a list of words, those of the page first, and what the marked one means. Typing narrows the list.
 
-use super::styled;
 use crate::base::text::clip;
 use crate::lesson::glossary::{Entry, Found, Words};
 use crate::session::Session;
@@ -122,7 +121,7 @@ impl Glossary {
     fn list_lines(&self, columns: usize, theme: Theme) -> Vec<Line<'static>> {
         let listed = self.listed();
         if listed.is_empty() {
-            return vec![styled(format!("  nothing with \"{}\"", self.filter), Tone::Quiet, theme)];
+            return vec![Line::styled(format!("  nothing with \"{}\"", self.filter), theme.style(Tone::Quiet))];
         }
         let row = |(nth, (place, entry)): (usize, &(usize, &Entry))| {
             let mark = if nth == self.selected { "> " } else { "  " };
@@ -131,7 +130,8 @@ impl Glossary {
                 (false, true) => Tone::Strong,
                 (false, false) => Tone::Plain,
             };
-            styled(format!("{mark}{}", clip(&entry.term, columns.saturating_sub(3), theme.ascii)), tone, theme)
+            let term = clip(&entry.term, columns.saturating_sub(3), theme.ascii);
+            Line::styled(format!("{mark}{term}"), theme.style(tone))
         };
         listed.iter().enumerate().map(row).collect()
     }
@@ -139,10 +139,8 @@ impl Glossary {
     fn entry_lines(&self, columns: usize, theme: Theme) -> Vec<Line<'static>> {
         let Some(entry) = self.marked() else { return Vec::new() };
         let text = self.words.lines(entry, columns);
-        let line = |(nth, text): (usize, String)| match nth {
-            0 => styled(text, Tone::Strong, theme),
-            _ => styled(text, Tone::Plain, theme),
-        };
+        let tone = |nth: usize| if nth == 0 { Tone::Strong } else { Tone::Plain };
+        let line = |(nth, text): (usize, String)| Line::styled(text, theme.style(tone(nth)));
         text.into_iter().enumerate().map(line).collect()
     }
 

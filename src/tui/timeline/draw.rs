@@ -32,15 +32,15 @@ pub fn draw(screen: &TimeLineScreen, area: Rect, theme: Theme, frame: &mut Frame
 
 fn draw_detail(detail: &Detail, area: Rect, theme: Theme, frame: &mut Frame<'_>) {
     let lines = pages::lines(detail, usize::from(area.width), theme);
-    let (title, page) = match detail {
-        Detail::Change(told, page) => (format!("Revision {}", told.moment.revision), page),
-        Detail::Compared(_, page) => ("Compared".to_string(), page),
-        Detail::Return(_, page) => ("Return here".to_string(), page),
+    let (title, scroll) = match detail {
+        Detail::Change(told, scroll) => (format!("Revision {}", told.moment.revision), *scroll),
+        Detail::Compared(_, scroll) => ("Compared".to_string(), *scroll),
+        Detail::Return(_, scroll) => ("Return here".to_string(), *scroll),
     };
     frame::pane(
         frame,
         area,
-        &Pane { title: &title, focused: true, lines: &lines, scroll: page.scroll, keys: Some("Space") },
+        &Pane { title: &title, focused: true, lines: &lines, scroll, keys: Some("Space") },
         theme,
     );
 }

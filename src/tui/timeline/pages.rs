@@ -3,7 +3,6 @@
 use super::Detail;
 use crate::base::text::{clip, count, wrap};
 use crate::session::desk::timeline::{Compared, Sign, Thing, Told, Undone};
-use crate::tui::scroll::Scroll;
 use crate::tui::theme::{Theme, Tone};
 use ratatui::text::Line;
 
@@ -11,12 +10,6 @@ use ratatui::text::Line;
 const THINGS: usize = 40;
 /// Own changes that the question before a return names.
 const OWN: usize = 12;
-
-/// Where a page is scrolled to.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Page {
-    pub scroll: Scroll,
-}
 
 /// A page's lines.
 pub fn lines(detail: &Detail, columns: usize, theme: Theme) -> Vec<Line<'static>> {
@@ -118,7 +111,7 @@ impl Sheet {
     }
 
     fn undone(&mut self, undone: &Undone) {
-        let changes = if undone.all == 1 { "1 change".to_string() } else { format!("{} changes", undone.all) };
+        let changes = count(undone.all, "change");
         let question = format!("Return to revision {}? It undoes {changes} made since.   y: yes   n: no", undone.revision);
         self.say(Tone::Focus, &question, 2);
         self.gap();
