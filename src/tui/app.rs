@@ -159,11 +159,7 @@ impl App {
     }
 
     fn broken(&mut self, what: &str) {
-        let sentence = format!("Something in the lab broke: {what}. Progress is saved; leave and start again.");
-        match &mut self.layer {
-            Layer::Lesson(screen) => screen.view.notice = Some(sentence),
-            _ => self.notice = Some(sentence),
-        }
+        self.told(format!("Something in the lab broke: {what}. Progress is saved; leave and start again."));
     }
 
     fn open(&mut self, lesson: usize) {
@@ -252,11 +248,7 @@ impl App {
         if terminal::has_shell() {
             return Some(Act::Suspend);
         }
-        let sentence = "No shell started the lab, so there is nothing to go back to; Ctrl-Z does nothing here.";
-        match &mut self.layer {
-            Layer::Lesson(screen) => screen.view.notice = Some(sentence.into()),
-            _ => self.notice = Some(sentence.into()),
-        }
+        self.told("No shell started the lab, so there is nothing to go back to; Ctrl-Z does nothing here.".into());
         None
     }
 

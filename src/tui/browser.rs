@@ -214,7 +214,7 @@ impl Browser {
     fn read_table(&mut self, reach: &mut Reach<'_>) {
         self.table = None;
         self.trouble = None;
-        self.reading = self.which().map(|which| reach.ask(Request::Table { which, seen: None }));
+        self.read_again(reach);
     }
 
     fn open_text(&mut self, view: View, reach: &mut Reach<'_>) -> Then {

@@ -314,11 +314,6 @@ pub fn row_at(command: Command, scope: Scope) -> Option<&'static Row> {
     of(scope).or_else(|| of(Scope::Lesson)).or_else(|| ROWS.iter().find(|row| row.command == command))
 }
 
-/// The row of a command.
-pub fn row_of(command: Command) -> Option<&'static Row> {
-    ROWS.iter().find(|row| row.command == command)
-}
-
 /// The rows that work on a screen: its own, then those that every screen has.
 pub fn rows_of(scope: Scope) -> impl Iterator<Item = &'static Row> {
     let own = move |command: Command| ROWS.iter().any(|row| row.scope == scope && row.command == command);
@@ -331,14 +326,6 @@ pub fn rows_of(scope: Scope) -> impl Iterator<Item = &'static Row> {
 pub fn row_of_word(word: &str, scope: Scope) -> Option<&'static Row> {
     let of = |scope: Scope| ROWS.iter().find(move |row| row.scope == scope && row.words().any(|w| w == word));
     of(scope).or_else(|| of(Scope::Lesson))
-}
-
-/// Commands that undo work: never on a key that is pressed by chance, and asked about first.
-pub fn destroys(command: Command) -> bool {
-    matches!(
-        command,
-        Command::Solution | Command::Skip | Command::Reset | Command::Return | Command::EditObject | Command::Delete
-    )
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::theme::Theme;
 use crate::base::clock::Time;
 use crate::session::desk::{Answer, AskId, Request};
 use crate::session::own_shell::ShellNews;
-use crate::session::{Effect, Event, Session};
+use crate::session::{Effect, Session};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use ratatui::layout::{Rect, Size};
@@ -18,8 +18,6 @@ pub enum Then {
     Close,
     /// Takes this screen away and keeps it for later.
     Hide,
-    /// The session gets an event; the screen stays.
-    Tell(Event),
     /// Closes this screen and every one below it, and runs a line as if it had been typed.
     Run(String),
     /// Lays another screen over this one.
@@ -83,8 +81,8 @@ pub trait Over: Send {
     fn opened(&mut self, _reach: &mut Reach<'_>) {}
     /// Takes a key. `command` is what the keymap has for it at [`Over::scope`].
     fn key(&mut self, key: &KeyEvent, command: Option<Command>, reach: &mut Reach<'_>) -> Then;
-    /// Takes a command by its word after `:`, with what follows the word.
-    fn said(&mut self, command: Command, _operand: &str, reach: &mut Reach<'_>) -> Then {
+    /// Takes a command by its word after `:`.
+    fn said(&mut self, command: Command, reach: &mut Reach<'_>) -> Then {
         self.key(&KeyEvent::new(KeyCode::Null, KeyModifiers::NONE), Some(command), reach)
     }
     /// Why this screen may not be closed from outside: a sentence on what would be lost.

@@ -73,6 +73,14 @@ fn digits_choose() {
     assert_eq!(find(&event("3"), Place::Pane), Some(Command::Choose(2)));
 }
 
+/// Commands that undo work: never on a key that is pressed by chance, and asked about first.
+fn destroys(command: Command) -> bool {
+    matches!(
+        command,
+        Command::Solution | Command::Skip | Command::Reset | Command::Return | Command::EditObject | Command::Delete
+    )
+}
+
 #[test]
 fn what_destroys_is_never_beside_what_does_not() {
     let mut seen = 0;

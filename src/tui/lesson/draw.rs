@@ -31,7 +31,7 @@ pub fn draw(screen: &LessonScreen, on_top: bool, theme: Theme, frame: &mut Frame
         side(screen, area, screen.aside(), Focus::Aside, theme, frame);
     }
     if let Some(area) = panes.output {
-        draw_output(screen, area, theme, frame);
+        draw_output(screen, area, panes.text.is_none(), theme, frame);
         if area.x > 0 {
             vertical(frame, area.x - 1, Rect { height: panes.footer.y - area.y, ..area });
         }
@@ -44,7 +44,7 @@ pub fn draw(screen: &LessonScreen, on_top: bool, theme: Theme, frame: &mut Frame
     if let Some(position) = cursor(screen, &panes).filter(|_| on_top) {
         frame.set_cursor_position(position);
     }
-    frame::footer(frame, panes.footer, &footer(screen), place(screen), theme);
+    frame::footer(frame, panes.footer, &footer(screen), screen.place_of_keys(), theme);
 }
 
 /// The screen that lies over the lesson's: between the header and the lines of notices and keys.
@@ -62,17 +62,9 @@ fn draw_over(screen: &LessonScreen, over: &dyn Over, theme: Theme, frame: &mut F
     frame::footer(frame, row(area.height.saturating_sub(1), 1), &over.offers(), Place::Over(over.scope()), theme);
 }
 
-fn place(screen: &LessonScreen) -> Place {
-    match screen.view.focus {
-        Focus::Prompt if screen.has_program() => Place::Keys,
-        Focus::Prompt => Place::Prompt,
-        _ => Place::Pane,
-    }
-}
-
 fn footer(screen: &LessonScreen) -> Vec<Command> {
     let done = screen.session.step_run().is_done();
-    match place(screen) {
+    match screen.place_of_keys() {
         Place::Keys => vec![Command::Help, Command::PageUp, Command::Evidence, Command::Kill],
         Place::Prompt if screen.present.is_some() => vec![Command::Help, Command::Next, Command::Trace, Command::Leave],
         Place::Prompt => {
@@ -145,14 +137,15 @@ fn side(screen: &LessonScreen, area: Rect, side: Side, focus: Focus, theme: Them
     }
 }
 
-fn draw_output(screen: &LessonScreen, area: Rect, theme: Theme, frame: &mut Frame<'_>) {
+/// The output; `alone`: the text is not beside or above it.
+fn draw_output(screen: &LessonScreen, area: Rect, alone: bool, theme: Theme, frame: &mut Frame<'_>) {
     let inner = frame::inner(area);
     let size = (usize::from(inner.width), usize::from(inner.height));
     let shown = output::shown(screen.session.transcript(), screen.view.output, size, screen.rules.is_complete);
     let program = screen.has_program();
     let title = match (shown.below, program) {
         (0, true) => "Output: a program has the keyboard".to_string(),
-        (0, false) if screen.panes(theme).text.is_none() => "Output (Esc: the text)".to_string(),
+        (0, false) if alone => "Output (Esc: the text)".to_string(),
         (0, false) => "Output".to_string(),
         (n, _) => format!("Output: {n} more below (PageDown)"),
     };

@@ -38,19 +38,14 @@ impl LessonScreen {
         {
             return;
         }
-        let program = self.has_program();
-        let place = match self.view.focus {
-            Focus::Prompt if program => Place::Keys,
-            Focus::Prompt => Place::Prompt,
-            _ => Place::Pane,
-        };
+        let place = self.place_of_keys();
         let had_notice = self.view.notice.take().is_some();
         if self.output_search_key(key) {
             return;
         }
         match keymap::find(key, place) {
             Some(command) => self.command(command, had_notice),
-            None if program => self.send_to_program(key),
+            None if place == Place::Keys => self.send_to_program(key),
             None if place == Place::Prompt => self.typed(key),
             None => (),
         }

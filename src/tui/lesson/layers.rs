@@ -43,9 +43,9 @@ impl LessonScreen {
     }
 
     /// Gives the top screen a command by its word.
-    pub(super) fn said_to_top(&mut self, command: Command, operand: &str) {
+    pub(super) fn said_to_top(&mut self, command: Command) {
         let Some(mut top) = self.over.pop() else { return };
-        let then = top.said(command, operand, &mut self.reach());
+        let then = top.said(command, &mut self.reach());
         self.after_over(top, then);
     }
 
@@ -67,10 +67,6 @@ impl LessonScreen {
             Then::Stay => self.over.push(top),
             Then::Close => (),
             Then::Hide => self.kept = Some(top),
-            Then::Tell(event) => {
-                self.over.push(top);
-                self.tell(event);
-            }
             Then::Run(line) => {
                 self.over.clear();
                 self.run(line);

@@ -178,7 +178,7 @@ impl LessonScreen {
                 Ok(topic) => self.sheet = Some(Sheet::Topic(topic)),
                 Err(sentence) => self.view.notice = Some(sentence),
             },
-            _ if for_the_top => self.said_to_top(command, operand),
+            _ if for_the_top => self.said_to_top(command),
             _ if self.uncover() => self.command_with(command, operand),
             _ => (),
         }

@@ -37,12 +37,7 @@ fn draw_detail(detail: &Detail, area: Rect, theme: Theme, frame: &mut Frame<'_>)
         Detail::Compared(_, scroll) => ("Compared".to_string(), *scroll),
         Detail::Return(_, scroll) => ("Return here".to_string(), *scroll),
     };
-    frame::pane(
-        frame,
-        area,
-        &Pane { title: &title, focused: true, lines: &lines, scroll, keys: Some("Space") },
-        theme,
-    );
+    frame::pane(frame, area, &Pane { title: &title, focused: true, lines: &lines, scroll, keys: Some("Space") }, theme);
 }
 
 fn draw_list(screen: &TimeLineScreen, area: Rect, theme: Theme, frame: &mut Frame<'_>) {
