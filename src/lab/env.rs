@@ -43,6 +43,10 @@ pub trait Environment: Send + Sync {
     fn moments(&self, _last: usize) -> BoxFuture<'_, anyhow::Result<Vec<Moment>>> {
         Box::pin(async { Ok(Vec::new()) })
     }
+    /// The revisions of the newest changes, at most `last`, oldest first; none where no past is kept.
+    fn kept(&self, _last: usize) -> BoxFuture<'_, anyhow::Result<Vec<u64>>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
     /// What happened in a revision.
     fn change(&self, _revision: u64) -> BoxFuture<'_, anyhow::Result<Happened>> {
         Box::pin(async { bail!(NO_PAST) })

@@ -43,7 +43,7 @@ pub async fn time_line(prompt: &Prompt, last: usize, after: Option<u64>) -> anyh
     let env = prompt.env();
     let last = last.clamp(1, MOMENTS);
     for _ in 0..LOOKS {
-        if after.is_none() || env.moments(1).await?.last().map(|m| m.revision) != after {
+        if after.is_none() || env.kept(1).await?.last().copied() != after {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(LOOK_MS)).await;
@@ -212,7 +212,7 @@ pub async fn go_back(prompt: &Prompt, to: &str) -> anyhow::Result<(u64, u64, u64
     }
     let (before, revision) = (self::revision(prompt, "now").await?, revision(prompt, to).await?);
     prompt.env().reset(&Checkpoint(revision)).await?;
-    let newest = prompt.env().moments(1).await?.last().map_or(revision, |m| m.revision);
+    let newest = prompt.env().kept(1).await?.last().copied().unwrap_or(revision);
     Ok((revision, before, newest))
 }
 
@@ -247,14 +247,14 @@ pub async fn revision(prompt: &Prompt, word: &str) -> anyhow::Result<u64> {
     if let Some(mark) = prompt.marks.find(word) {
         return mark.revision.context("that bookmark is no revision of this world");
     }
-    let moments = prompt.env().moments(MOMENTS).await?;
-    let newest = moments.last().context("nothing has happened yet")?.revision;
+    let kept = prompt.env().kept(MOMENTS).await?;
+    let newest = *kept.last().context("nothing has happened yet")?;
     if word == "now" {
         return Ok(newest);
     }
     if let Some(back) = word.strip_prefix('-').and_then(|n| n.parse::<usize>().ok()) {
-        let place = moments.len().checked_sub(back + 1).with_context(|| format!("only {} changes are kept", moments.len()))?;
-        return Ok(moments[place].revision);
+        let place = kept.len().checked_sub(back + 1).with_context(|| format!("only {} changes are kept", kept.len()))?;
+        return Ok(kept[place]);
     }
     let Ok(wanted) = word.parse::<u64>() else {
         bail!(
@@ -264,8 +264,8 @@ pub async fn revision(prompt: &Prompt, word: &str) -> anyhow::Result<u64> {
     if wanted > newest {
         bail!("the world is at revision {newest}; {wanted} is still to come");
     }
-    let known = moments.iter().rev().find(|m| m.revision <= wanted).map(|m| m.revision);
-    known.with_context(|| format!("revision {wanted} is no longer kept; the oldest is {}", moments[0].revision))
+    let known = kept.iter().rev().find(|revision| **revision <= wanted).copied();
+    known.with_context(|| format!("revision {wanted} is no longer kept; the oldest is {}", kept[0]))
 }
 
 /// A client for the world as it was at a point; the newest one that was asked for is kept, so that it is made once.

@@ -400,6 +400,11 @@ impl Environment for Sandbox {
         })
     }
 
+    fn kept(&self, last: usize) -> BoxFuture<'_, anyhow::Result<Vec<u64>>> {
+        let revisions = move |world: &mut World| world.moments(last).iter().map(|moment| moment.revision).collect();
+        Box::pin(async move { Ok(self.handle.with(revisions).await?) })
+    }
+
     fn change(&self, revision: u64) -> BoxFuture<'_, anyhow::Result<Happened>> {
         Box::pin(async move {
             let kept = self.handle.with(move |world| world.moment_at(revision)).await?;
