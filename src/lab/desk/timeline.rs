@@ -13,7 +13,7 @@ use crate::lab::explain::{CLIENT, diff};
 use crate::lab::prompt::Prompt;
 use crate::mesh::compare::{Change, compare};
 use crate::mesh::reach::Client;
-use crate::session::desk::timeline::{Compared, Moment, Past, Sign, Thing, TimeLine, Told, Undone};
+use crate::session::desk::timeline::{Compared, Moment, Past, Sign, TimeLine, Told, Undone};
 use anyhow::{Context, bail};
 use marks::Mark;
 use std::collections::BTreeSet;
@@ -86,7 +86,7 @@ pub async fn change(prompt: &Prompt, point: &str) -> anyhow::Result<Told> {
     moment.mark = prompt.marks.at_revision(moment.revision);
     let mut told = Told { moment, parts: Vec::new(), unlisted: happened.unlisted, lines: Vec::new() };
     for one in &happened.parts {
-        if one.part.thing.kind != "Event" && told.lines.len() < LINES {
+        if one.part.thing.kind.kind != "Event" && told.lines.len() < LINES {
             let title = format!("{} {}, by {}", one.part.verb.word(), one.part.thing, one.part.who);
             told.lines.push((Sign::Title, title));
             told.lines.extend(lines::difference(one.before.as_deref(), one.after.as_deref()));
@@ -122,8 +122,7 @@ fn compare_points(old: &Point, new: &Point, asker: &Client, sandbox: bool, now: 
         traffic: Vec::new(),
         reach: (0, 0),
     };
-    for (key, before, after) in differing(&old.objects, &new.objects) {
-        let thing = thing(&key);
+    for (thing, before, after) in differing(&old.objects, &new.objects) {
         let word = match (&before, &after) {
             (None, _) => {
                 found.added.push(thing.clone());
@@ -191,9 +190,9 @@ pub async fn undone(prompt: &Prompt, to: &str) -> anyhow::Result<Undone> {
     let mut undone = Undone { revision, ..Undone::default() };
     for (key, before, after) in differing(&then, &now) {
         match (before, after) {
-            (None, _) => undone.deleted.push(thing(&key)),
-            (_, None) => undone.created.push(thing(&key)),
-            _ => undone.changed.push(thing(&key)),
+            (None, _) => undone.deleted.push(key),
+            (_, None) => undone.created.push(key),
+            _ => undone.changed.push(key),
         }
     }
     let after: Vec<Moment> = prompt.env().moments(MOMENTS).await?.into_iter().filter(|m| m.revision > revision).collect();
@@ -304,10 +303,6 @@ async fn point(prompt: &Prompt, word: &str) -> anyhow::Result<Point> {
         None => format!("revision {revision}"),
     };
     Ok(Point { name, revision: Some(revision), objects })
-}
-
-fn thing(key: &Key) -> Thing {
-    Thing { kind: key.kind.kind.clone(), group: key.kind.group.clone(), namespace: key.namespace.clone(), name: key.name.clone() }
 }
 
 fn cut(lines: &mut Vec<(Sign, String)>) {

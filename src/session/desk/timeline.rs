@@ -1,26 +1,7 @@
 //! The time-line as values: what happened to a world, what it was at some moment, how two moments differ.
 
 use crate::base::clock::Time;
-
-/// Names an object for people and for kubectl.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Thing {
-    /// `ServiceEntry`.
-    pub kind: String,
-    pub group: String,
-    /// "" for cluster-scoped kinds.
-    pub namespace: String,
-    pub name: String,
-}
-
-impl std::fmt::Display for Thing {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.namespace.as_str() {
-            "" => write!(f, "{} {}", self.kind, self.name),
-            namespace => write!(f, "{} {namespace}/{}", self.kind, self.name),
-        }
-    }
-}
+use crate::k8s::Key;
 
 /// What became of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,7 +29,7 @@ impl Verb {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
     pub verb: Verb,
-    pub thing: Thing,
+    pub thing: Key,
     /// `learner (kubectl-create)`, `deployment`.
     pub who: String,
 }
@@ -117,9 +98,9 @@ pub struct Compared {
     /// `revision 812 (bookmark start)`.
     pub from: String,
     pub to: String,
-    pub added: Vec<Thing>,
-    pub removed: Vec<Thing>,
-    pub changed: Vec<Thing>,
+    pub added: Vec<Key>,
+    pub removed: Vec<Key>,
+    pub changed: Vec<Key>,
     /// Each changed object's lines that went and came.
     pub lines: Lines,
     /// What became allowed or denied, as `explain --diff` says it.
@@ -136,7 +117,7 @@ pub struct Undone {
     pub own: Vec<String>,
     /// All changes after it.
     pub all: usize,
-    pub created: Vec<Thing>,
-    pub changed: Vec<Thing>,
-    pub deleted: Vec<Thing>,
+    pub created: Vec<Key>,
+    pub changed: Vec<Key>,
+    pub deleted: Vec<Key>,
 }

@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::base::clock::Time;
+use crate::k8s::{Key, Kind};
 use crate::session::desk::browse::{KindRow, RowOf, Table, Text};
-use crate::session::desk::timeline::{Compared, Moment, Part, Past, Sign, Thing, TimeLine, Told, Undone, Verb};
+use crate::session::desk::timeline::{Compared, Moment, Part, Past, Sign, TimeLine, Told, Undone, Verb};
 use crate::session::desk::{Answer, Place, Request};
 
 const NOW: Time = Time(1_767_258_600_000);
@@ -28,8 +29,8 @@ impl Play {
     }
 }
 
-fn thing(kind: &str, name: &str) -> Thing {
-    Thing { kind: kind.into(), group: String::new(), namespace: "default".into(), name: name.into() }
+fn thing(kind: &str, name: &str) -> Key {
+    Key { kind: Kind::new("", kind), namespace: "default".into(), name: name.into() }
 }
 
 fn moment(revision: u64, ago: i64, who: &str, what: &str) -> Moment {

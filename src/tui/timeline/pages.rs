@@ -2,7 +2,8 @@
 
 use super::Detail;
 use crate::base::text::{clip, count, wrap};
-use crate::session::desk::timeline::{Compared, Sign, Thing, Told, Undone};
+use crate::k8s::Key;
+use crate::session::desk::timeline::{Compared, Sign, Told, Undone};
 use crate::tui::theme::{Theme, Tone};
 use ratatui::text::Line;
 
@@ -101,7 +102,7 @@ impl Sheet {
         self.lines.extend(signed(&found.lines, self.columns, self.theme));
     }
 
-    fn things(&mut self, word: &str, tone: Tone, things: &[Thing]) {
+    fn things(&mut self, word: &str, tone: Tone, things: &[Key]) {
         for thing in things.iter().take(THINGS) {
             self.say(tone, &format!("  {word:<9} {thing}"), 4);
         }

@@ -3,7 +3,8 @@
 use crate::base::clock::Time;
 use crate::base::duration;
 use crate::base::text::count;
-use crate::session::desk::timeline::{Compared, Moment, Past, Sign, Thing, TimeLine, Told, Undone};
+use crate::k8s::Key;
+use crate::session::desk::timeline::{Compared, Moment, Past, Sign, TimeLine, Told, Undone};
 use std::fmt::Write as _;
 
 /// Own changes that the question before a return lists.
@@ -102,7 +103,7 @@ fn requests(n: usize) -> String {
     count(n, "request")
 }
 
-fn listed(word: &str, things: &[Thing]) -> String {
+fn listed(word: &str, things: &[Key]) -> String {
     let mut out = String::new();
     for thing in things.iter().take(THINGS) {
         let _ = writeln!(out, "  {word:<8} {thing}");

@@ -4,8 +4,8 @@ use crate::k8s::{Key, Object};
 use crate::lab::env::{Happened, HappenedPart};
 use crate::sandbox::store::Change;
 use crate::sandbox::world::{Hand, Moment as Kept, Occasion};
-use crate::session::desk::timeline::{Moment, Part, Thing, Verb};
-use serde_json::{Value, json};
+use crate::session::desk::timeline::{Moment, Part, Verb};
+use serde_json::Value;
 
 /// The lab's own client of the served world.
 const OWN: &str = "learner";
@@ -13,7 +13,7 @@ const OWN: &str = "learner";
 /// A moment as a line of the time-line.
 pub(super) fn moment(kept: &Kept) -> Moment {
     let shown: Vec<&(Hand, std::sync::Arc<Change>)> = kept.changes.iter().filter(|(_, change)| !is_event(&change.key)).collect();
-    let first = shown.first().map(|(_, change)| format!("{} {}", verb(change).word(), thing(&change.key)));
+    let first = shown.first().map(|(_, change)| format!("{} {}", verb(change).word(), change.key));
     let what = match &kept.occasion {
         Occasion::Begun => "the world as it was opened".to_string(),
         Occasion::Exec { namespace, pod, container, line } => {
@@ -34,7 +34,7 @@ pub(super) fn moment(kept: &Kept) -> Moment {
 /// A moment with everything that changed in it.
 pub(super) fn happened(kept: &Kept) -> Happened {
     let part = |(hand, change): &(Hand, std::sync::Arc<Change>)| HappenedPart {
-        part: Part { verb: verb(change), thing: thing(&change.key), who: name(hand) },
+        part: Part { verb: verb(change), thing: change.key.clone(), who: name(hand) },
         before: change.before.clone(),
         after: change.after.clone(),
     };
@@ -69,11 +69,6 @@ fn name(hand: &Hand) -> String {
     }
 }
 
-/// The object that a key names.
-pub(super) fn thing(key: &Key) -> Thing {
-    Thing { kind: key.kind.kind.clone(), group: key.kind.group.clone(), namespace: key.namespace.clone(), name: key.name.clone() }
-}
-
 fn is_event(key: &Key) -> bool {
     key.kind.kind == "Event"
 }
@@ -89,19 +84,22 @@ fn verb(change: &Change) -> Verb {
     match (&change.before, &change.after) {
         (None, _) => Verb::Created,
         (_, None) => Verb::Deleted,
-        (Some(before), Some(after)) if meant(before) == meant(after) => Verb::Status,
+        (Some(before), Some(after)) if means_the_same(before, after) => Verb::Status,
         _ => Verb::Changed,
     }
 }
 
-/// The object without what only the server writes.
-fn meant(object: &Object) -> Value {
-    let mut object = object.clone();
-    for path in [&["status"][..], &["metadata", "managedFields"], &["metadata", "resourceVersion"], &["metadata", "generation"]] {
-        object.remove(path);
-    }
-    if object.at(&["metadata", "annotations"]).as_object().is_some_and(serde_json::Map::is_empty) {
-        object.set(&["metadata", "annotations"], json!(null));
-    }
-    object.0
+/// Whether two versions differ only in what the server alone writes.
+fn means_the_same(before: &Object, after: &Object) -> bool {
+    same_but(&before.0, &after.0, &["status", "metadata"])
+        && same_but(&before.0["metadata"], &after.0["metadata"], &["managedFields", "resourceVersion", "generation"])
+}
+
+/// Whether two JSON objects have the same members, apart from some.
+fn same_but(before: &Value, after: &Value, apart: &[&str]) -> bool {
+    let counts = |(name, _): &(&String, &Value)| !apart.contains(&name.as_str());
+    let (before, after) = (before.as_object(), after.as_object());
+    let (Some(before), Some(after)) = (before, after) else { return before == after };
+    before.iter().filter(counts).count() == after.iter().filter(counts).count()
+        && before.iter().filter(counts).all(|(name, value)| after.get(name) == Some(value))
 }
