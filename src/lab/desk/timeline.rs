@@ -149,7 +149,7 @@ fn compare_points(old: &Point, new: &Point, asker: &Client, sandbox: bool, now: 
     let traffic = compare((&before.model, &inputs.0), (&after.model, &inputs.1), &[]);
     let count = |change: Change| traffic.differences.iter().filter(|d| d.change == change).count();
     found.reach = (count(Change::Allowed), count(Change::Denied));
-    found.traffic = diff::text(&before, &after, &traffic).lines().skip(2).map(str::to_string).collect();
+    found.traffic = diff::changes(&after, &traffic).lines().map(str::to_string).collect();
     found
 }
 

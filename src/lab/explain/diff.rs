@@ -33,8 +33,12 @@ fn word(change: Change) -> &'static str {
 
 /// What changed, the graver first; the same change of one request is told once with all its clients.
 pub fn text(old: &World, new: &World, found: &Comparison) -> String {
-    let size = format!("{} x {}", count(found.clients, "client"), count(found.requests, "request"));
-    let mut out = format!("{}\n-> {}\n{size}\n", old.name, new.name);
+    format!("{}\n-> {}\n{}", old.name, new.name, changes(new, found))
+}
+
+/// The same without the names of the two worlds: how much was compared, and what changed.
+pub fn changes(new: &World, found: &Comparison) -> String {
+    let mut out = format!("{} x {}\n", count(found.clients, "client"), count(found.requests, "request"));
     for change in Change::ALL {
         let all: Vec<&Difference> = found.differences.iter().filter(|d| d.change == change).collect();
         if all.is_empty() {

@@ -107,29 +107,21 @@ impl World {
         known: bool,
         (version, now): (&str, Time),
     ) -> anyhow::Result<World> {
-        let cluster::Seen { snapshot, denied } = cluster::read(client, &asker.namespace).await?;
-        let (mut options, release) = options(&snapshot, Some(asker), version);
-        let (release, unlike) = release.told();
-        options.secrets_unread = true;
-        options.unknown = denied.iter().map(Denied::cause).collect();
-        Ok(World {
-            name: name.into(),
-            model: Model::compile(&snapshot, &options),
-            release,
-            outside: if known { Outside::standard() } else { Outside::assumed() },
-            now,
-            assumptions: unlike.into_iter().collect(),
-            ignored: Vec::new(),
-            refused: Vec::new(),
-            denied,
-        })
+        let seen = cluster::read(client, &asker.namespace).await?;
+        Ok(World::of_seen(name, seen, asker, known, (version, now)))
     }
 
     /// A world of objects that are known whole; `known`: the outside world is the sandbox's own.
     pub fn of_snapshot(name: &str, snapshot: Snapshot, asker: &Client, known: bool, now: Time) -> World {
-        let (mut options, release) = options(&snapshot, Some(asker), "");
+        World::of_seen(name, cluster::Seen { snapshot, denied: Vec::new() }, asker, known, ("", now))
+    }
+
+    fn of_seen(name: &str, seen: cluster::Seen, asker: &Client, known: bool, (version, now): (&str, Time)) -> World {
+        let cluster::Seen { snapshot, denied } = seen;
+        let (mut options, release) = options(&snapshot, Some(asker), version);
         let (release, unlike) = release.told();
         options.secrets_unread = true;
+        options.unknown = denied.iter().map(Denied::cause).collect();
         World {
             name: name.into(),
             model: Model::compile(&snapshot, &options),
@@ -139,7 +131,7 @@ impl World {
             assumptions: unlike.into_iter().collect(),
             ignored: Vec::new(),
             refused: Vec::new(),
-            denied: Vec::new(),
+            denied,
         }
     }
 
