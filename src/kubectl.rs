@@ -97,6 +97,13 @@ pub struct Context {
     pub color: bool,
 }
 
+impl Context {
+    /// The namespace that commands without `-n` use.
+    pub fn namespace(&self) -> String {
+        self.config.lock().unwrap_or_else(|p| p.into_inner()).namespace()
+    }
+}
+
 /// Runs one kubectl command; `argv` is without the program's name. Returns the exit code: 0 good, 130 interrupted, otherwise what
 /// kubectl would return. Every message has been written to `io`.
 pub async fn run(ctx: &Context, io: &mut Io, argv: &[String]) -> i32 {

@@ -133,7 +133,7 @@ pub struct Session<'a> {
 impl<'a> Session<'a> {
     /// Starts a command.
     pub fn new(ctx: &'a Context, io: &'a mut Io, verb: &str, parsed: &Parsed) -> Session<'a> {
-        let default = ctx.config.lock().unwrap_or_else(|p| p.into_inner()).namespace();
+        let default = ctx.namespace();
         let given = parsed.text("namespace").filter(|ns| !ns.is_empty());
         Session {
             ctx,

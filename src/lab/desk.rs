@@ -34,7 +34,7 @@ pub struct Manifests<'a> {
 impl Manifests<'_> {
     /// The namespace of objects that name none.
     fn namespace(&self) -> String {
-        self.prompt.kubectl.config.lock().unwrap_or_else(|p| p.into_inner()).namespace()
+        self.prompt.kubectl.namespace()
     }
 }
 

@@ -42,13 +42,31 @@ pub fn operands(words: &[String], namespace: &str) -> Result<(Client, String), S
     Ok((Client::parse(from, namespace), url))
 }
 
+/// A question at the prompt.
+pub struct Request {
+    pub from: Client,
+    pub ask: Ask,
+    /// All its options, also those that nobody knows.
+    options: Vec<String>,
+}
+
+/// Reads what stands behind `explain` or `picture`: operands, and the options of curl that change the request.
+///
+/// # Errors
+/// A sentence on what is missing.
+pub fn request(word: &str, words: &[String], namespace: &str) -> Result<Request, String> {
+    let (options, words): (Vec<String>, Vec<String>) = words.iter().cloned().partition(|word| word.starts_with('-'));
+    let (from, url) = operands(&words, namespace).map_err(|said| said.replace("explain [", &format!("{word} [")))?;
+    let has = |flags: &[&str]| options.iter().any(|option| flags.contains(&option.as_str()));
+    let method = if has(&["-I", "--head"]) { "HEAD" } else { "GET" };
+    let ask = Ask { method: method.into(), follow: has(&["-L"]), insecure: has(&["-k"]), ..Ask::get(&url) };
+    Ok(Request { from, ask, options })
+}
+
 /// The word of the lab prompt.
 pub async fn run(ctx: &kubectl::Context, io: &mut Io, words: &[String]) -> i32 {
-    let json = words.iter().any(|o| o == "--json" || o == "-ojson");
-    let (options, words): (Vec<String>, Vec<String>) = words.iter().cloned().partition(|o| o.starts_with('-'));
-    let namespace = ctx.config.lock().unwrap_or_else(|p| p.into_inner()).namespace();
-    let (from, url) = match operands(&words, &namespace) {
-        Ok(read) => read,
+    let Request { from, ask, options } = match request("explain", words, &ctx.namespace()) {
+        Ok(request) => request,
         Err(sentence) => {
             io.warn(&sentence);
             return 2;
@@ -60,9 +78,7 @@ pub async fn run(ctx: &kubectl::Context, io: &mut Io, words: &[String]) -> i32 {
         ));
         return 2;
     }
-    let has = |flags: &[&str]| options.iter().any(|o| flags.contains(&o.as_str()));
-    let method = if has(&["-I", "--head"]) { "HEAD" } else { "GET" };
-    let ask = Ask { method: method.into(), follow: has(&["-L"]), insecure: has(&["-k"]), ..Ask::get(&url) };
+    let json = options.iter().any(|o| o == "--json" || o == "-ojson");
     match asked(ctx, &from, &ask, json).await {
         Ok(text) => {
             io.write(text.as_bytes());

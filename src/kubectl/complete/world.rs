@@ -81,7 +81,7 @@ fn here(ctx: &Context, namespace: Option<&str>) -> String {
     match namespace {
         Some("*") => String::new(),
         Some(namespace) if !namespace.is_empty() => crate::kubectl::session::escape(namespace),
-        _ => crate::kubectl::session::escape(&ctx.config.lock().unwrap_or_else(|p| p.into_inner()).namespace()),
+        _ => crate::kubectl::session::escape(&ctx.namespace()),
     }
 }
 

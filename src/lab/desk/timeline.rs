@@ -104,7 +104,7 @@ pub async fn change(prompt: &Prompt, point: &str) -> anyhow::Result<Told> {
 pub async fn compared(prompt: &Prompt, from: &str, to: &str) -> anyhow::Result<Compared> {
     let (old, new) = (point(prompt, from).await?, point(prompt, to).await?);
     let now = prompt.env().now().await;
-    let namespace = prompt.kubectl.config.lock().unwrap_or_else(|p| p.into_inner()).namespace();
+    let namespace = prompt.kubectl.namespace();
     let sandbox = prompt.env().past() == Past::Kept;
     // The model of a whole mesh is compiled twice: not on a thread that others wait for.
     let work = move || compare_points(&old, &new, &Client::parse(CLIENT, &namespace), sandbox, now);

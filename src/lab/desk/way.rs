@@ -3,22 +3,17 @@
 use crate::base::io::Io;
 use crate::finding::picture::{self, Picture};
 use crate::kubectl;
-use crate::lab::explain::operands;
 use crate::lab::explain::world::World;
+use crate::lab::explain::{Request, request};
 use crate::lab::target;
-use crate::mesh::reach::Ask;
 
 /// What would become of `[FROM] URL`, with the options of `explain` and curl that change the request.
 ///
 /// # Errors
 /// A sentence: no such pod, no such request, an environment that does not answer.
 pub async fn pictures(ctx: &kubectl::Context, words: &[String]) -> anyhow::Result<Vec<Picture>> {
-    let (options, words): (Vec<String>, Vec<String>) = words.iter().cloned().partition(|word| word.starts_with('-'));
-    let namespace = ctx.config.lock().unwrap_or_else(|p| p.into_inner()).namespace();
-    let (from, url) = operands(&words, &namespace).map_err(|said| anyhow::anyhow!(said.replace("explain [", "picture [")))?;
-    let has = |flags: &[&str]| options.iter().any(|option| flags.contains(&option.as_str()));
-    let method = if has(&["-I", "--head"]) { "HEAD" } else { "GET" };
-    let ask = Ask { method: method.into(), follow: has(&["-L"]), insecure: has(&["-k"]), ..Ask::get(&url) };
+    let Request { from, ask, .. } = request("picture", words, &ctx.namespace()).map_err(anyhow::Error::msg)?;
+    let url = &ask.url;
     let sandbox = target::is_sandbox(&ctx.client).await;
     let world = World::of_client("lab", &ctx.client, &from, sandbox, ("", ctx.clock.now())).await?;
     let explanation = world.explain(&from, &ask).map_err(anyhow::Error::msg)?;
