@@ -1,8 +1,9 @@
 //! What a command (kubectl, istioctl, a lab-prompt line) reads and writes, without naming a runtime.
 
 use crate::base::files::Files;
+use futures::StreamExt;
 use futures::stream::BoxStream;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// Which of the two output streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -74,7 +75,29 @@ impl Drop for Raw {
     }
 }
 
+/// What a command wrote, kept instead of shown.
+#[derive(Clone, Default)]
+pub struct Heard(Arc<Mutex<[Vec<u8>; 2]>>);
+
+impl Heard {
+    /// Everything so far on one of the streams; bytes that are no text are replaced.
+    pub fn text(&self, stream: Stream) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap_or_else(|p| p.into_inner())[stream as usize]).into_owned()
+    }
+}
+
 impl Io {
+    /// For a command that runs unseen: without input, its output kept.
+    pub fn collecting(files: Arc<dyn Files>) -> (Io, Heard) {
+        let heard = Heard::default();
+        let into = heard.clone();
+        let out = move |stream: Stream, bytes: &[u8]| {
+            into.0.lock().unwrap_or_else(|p| p.into_inner())[stream as usize].extend_from_slice(bytes);
+        };
+        let stdin = futures::stream::empty().boxed();
+        (Io { stdin, out: Box::new(out), files, tty: None, editor: None, raw: None }, heard)
+    }
+
     /// Writes a line to standard output.
     pub fn say(&mut self, line: &str) {
         (self.out)(Stream::Out, format!("{line}\n").as_bytes());

@@ -10,9 +10,8 @@ use super::{Context, explain};
 use crate::base::files::Files;
 use crate::base::io::{Io, Stream};
 use crate::k8s::shape::Shape;
-use futures::StreamExt;
 use serde_json::Value;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// What became of an object in a dry run.
 #[derive(Debug, Clone)]
@@ -55,26 +54,13 @@ impl Refusal {
     }
 }
 
-/// Input that never comes, output that is collected.
-fn quiet(files: &Arc<dyn Files>) -> (Io, Arc<Mutex<String>>) {
-    let said: Arc<Mutex<String>> = Arc::default();
-    let into = said.clone();
-    let out = move |stream: Stream, bytes: &[u8]| {
-        if stream == Stream::Err {
-            into.lock().unwrap_or_else(|p| p.into_inner()).push_str(&String::from_utf8_lossy(bytes));
-        }
-    };
-    let stdin = futures::stream::pending().boxed();
-    (Io { stdin, out: Box::new(out), files: files.clone(), tty: None, editor: None, raw: None }, said)
-}
-
 /// Asks what applying an object would make, with strict validation. Changes nothing.
 pub async fn trial(ctx: &Context, files: &Arc<dyn Files>, object: &Value) -> Trial {
-    let (mut io, said) = quiet(files);
+    let (mut io, heard) = Io::collecting(files.clone());
     let mut trial = Trial { namespace: String::new(), live: Value::Null, made: Ok(Value::Null), warnings: Vec::new() };
     let made = ask(&mut Session::new(ctx, &mut io, "apply", &Parsed::default()), object, &mut trial).await;
     trial.made = made.map_err(|error| Refusal::of(&error));
-    let said = said.lock().unwrap_or_else(|p| p.into_inner()).clone();
+    let said = heard.text(Stream::Err);
     trial.warnings = said.lines().map(|line| line.trim_start_matches("Warning: ").to_string()).collect();
     trial
 }
@@ -104,7 +90,7 @@ async fn ask(s: &mut Session<'_>, object: &Value, trial: &mut Trial) -> Result<V
 /// # Errors
 /// The server has no such kind, or cannot be asked; its words.
 pub async fn shape(ctx: &Context, files: &Arc<dyn Files>, api_version: &str, kind: &str) -> Result<Shape, String> {
-    let (mut io, _) = quiet(files);
+    let (mut io, _) = Io::collecting(files.clone());
     let mut session = Session::new(ctx, &mut io, "explain", &Parsed::default());
     explain::shape(&mut session, api_version, kind).await.map_err(|error| error.message())
 }
