@@ -5,10 +5,8 @@ use crate::kubectl;
 use crate::lab::prompt::Prompt;
 use crate::session::desk::browse::{KindRow, RowOf, Subject, Table, Text, View, Which};
 use anyhow::bail;
-use futures::StreamExt;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
 
 /// How often a question that waits for news looks, in milliseconds, and how many times.
 const LOOK_MS: u64 = 1_000;
@@ -73,15 +71,21 @@ pub async fn table(prompt: &Prompt, which: &Which, seen: Option<&Table>) -> anyh
         Some(namespace) => argv.extend(["-n", namespace]),
         None => argv.push("-A"),
     }
-    let mut table = read_table(&run(prompt, &ctx, &argv).await, which);
+    let look = || async { read_table(&run(prompt, &ctx, &argv).await, which) };
+    Ok(news(look, seen.filter(|_| which.at.is_none())).await)
+}
+
+/// What a look shows: at once, or when it is something else than was seen; after a while also that.
+async fn news<T: PartialEq, F: Future<Output = T>>(look: impl Fn() -> F, seen: Option<&T>) -> T {
+    let mut found = look().await;
     for _ in 0..LOOKS {
-        if which.at.is_some() || seen != Some(&table) {
+        if seen != Some(&found) {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(LOOK_MS)).await;
-        table = read_table(&run(prompt, &ctx, &argv).await, which);
+        found = look().await;
     }
-    Ok(table)
+    found
 }
 
 fn read_table(printed: &Printed, which: &Which) -> Table {
@@ -109,15 +113,8 @@ pub async fn read(prompt: &Prompt, subject: &Subject, view: &View, seen: Option<
         View::Logs { .. } => containers(prompt, &ctx, subject).await,
         _ => Vec::new(),
     };
-    let mut text = as_text(run(prompt, &ctx, &argv).await, &containers, view);
-    for _ in 0..LOOKS {
-        if subject.at.is_some() || seen != Some(&text) {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(LOOK_MS)).await;
-        text = as_text(run(prompt, &ctx, &argv).await, &containers, view);
-    }
-    Ok(text)
+    let look = || async { as_text(run(prompt, &ctx, &argv).await, &containers, view) };
+    Ok(news(look, seen.filter(|_| subject.at.is_none())).await)
 }
 
 fn argv(subject: &Subject, view: &View) -> Vec<String> {
@@ -169,29 +166,10 @@ async fn context(prompt: &Prompt, at: Option<u64>) -> anyhow::Result<kubectl::Co
 
 async fn run(prompt: &Prompt, ctx: &kubectl::Context, argv: &[&str]) -> Printed {
     let argv: Vec<String> = argv.iter().map(|word| word.to_string()).collect();
-    let printed = Arc::new(Mutex::new((Vec::new(), Vec::new())));
-    let sink = printed.clone();
     prompt.set_clock().await;
-    let mut io = Io {
-        stdin: futures::stream::empty().boxed(),
-        out: Box::new(move |stream, bytes| {
-            let mut sink = sink.lock().unwrap_or_else(|p| p.into_inner());
-            match stream {
-                Stream::Out => sink.0.extend_from_slice(bytes),
-                Stream::Err => sink.1.extend_from_slice(bytes),
-            }
-        }),
-        files: prompt.files.clone(),
-        tty: None,
-        editor: None,
-        raw: None,
-    };
+    let (mut io, heard) = Io::collecting(prompt.files.clone());
     kubectl::run(ctx, &mut io, &argv).await;
-    drop(io);
-    let mut printed = printed.lock().unwrap_or_else(|p| p.into_inner());
-    let (out, err) = std::mem::take(&mut *printed);
-    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    Printed { out: text(out), err: text(err) }
+    Printed { out: heard.text(Stream::Out), err: heard.text(Stream::Err) }
 }
 
 fn or<'a>(text: &'a str, otherwise: &'a str) -> &'a str {
