@@ -128,29 +128,54 @@ fn change(done: bool) -> Preview {
     }
 }
 
-#[test]
-fn editor_and_change_at_the_three_sizes() {
-    for (width, height) in [(120, 40), (80, 24), (60, 20)] {
-        let name = |what: &str| format!("{what}-{width}x{height}");
-        let mut play = Play::editing(width, height, Some(ENTRY));
-        play.check(vec![unknown_field()], 0);
-        play.keys("<F4>");
-        insta::assert_snapshot!(name("editor-error"), play.screen());
-        play.keys("<C-t><Down>");
-        insta::assert_snapshot!(name("editor-templates"), play.screen());
-        play.keys("<Esc>x<Esc>");
-        insta::assert_snapshot!(name("editor-leaving"), play.screen());
-        play.keys("<Esc><F8>");
-        play.reply(is_write, Ok(Answer::WriteFile(14)));
-        play.reply(|r| matches!(r, Request::Preview { .. }), Ok(Answer::Preview(Box::new(change(false)))));
-        insta::assert_snapshot!(name("change-before"), play.screen());
-        play.keys("<Enter>");
-        play.ran("serviceentry.networking.istio.io/wikipedia configured\n");
-        play.keys("<Esc>D");
-        play.reply(|r| matches!(r, Request::LastChange), Ok(Answer::Preview(Box::new(change(true)))));
-        play.keys("G");
-        insta::assert_snapshot!(name("change-after"), play.screen());
-    }
+pub(super) fn error(width: u16, height: u16) -> Play {
+    let mut play = Play::editing(width, height, Some(ENTRY));
+    play.check(vec![unknown_field()], 0);
+    play.keys("<F4>");
+    play
+}
+
+pub(super) fn completion(width: u16, height: u16) -> Play {
+    let text = "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nspec:\n  ";
+    let mut play = Play::editing(width, height, Some(text));
+    play.reply(|r| matches!(r, Request::Shape { .. }), Ok(Answer::Shape(Box::new(shape()))));
+    play.keys("<Down><Down><Down><End><C-Space>");
+    play
+}
+
+pub(super) fn draft(width: u16, height: u16) -> Play {
+    let mut play = Play::doing(width, height);
+    play.keys("edit se.yaml<Enter>");
+    let file = OpenFile { name: "se.yaml".into(), text: Some("a: 1\n".into()), draft: Some("draft: 2\n".into()) };
+    play.reply(is_open, Ok(Answer::OpenFile(file)));
+    play
+}
+
+/// The screen of a change, before it is made.
+fn previewed(width: u16, height: u16, preview: Preview) -> Play {
+    let mut play = Play::editing(width, height, Some(ENTRY));
+    play.keys("<F8>");
+    play.reply(is_write, Ok(Answer::WriteFile(14)));
+    play.reply(|r| matches!(r, Request::Preview { .. }), Ok(Answer::Preview(Box::new(preview))));
+    play
+}
+
+pub(super) fn refused(width: u16, height: u16) -> Play {
+    previewed(width, height, Preview { problems: vec![unknown_field()], name: "se.yaml".into(), ..Preview::default() })
+}
+
+pub(super) fn before(width: u16, height: u16) -> Play {
+    previewed(width, height, change(false))
+}
+
+pub(super) fn after(width: u16, height: u16) -> Play {
+    let mut play = before(width, height);
+    play.keys("<Enter>");
+    play.ran("serviceentry.networking.istio.io/wikipedia configured\n");
+    play.keys("<Esc>D");
+    play.reply(|r| matches!(r, Request::LastChange), Ok(Answer::Preview(Box::new(change(true)))));
+    play.keys("G");
+    play
 }
 
 #[test]
@@ -179,9 +204,7 @@ fn one_check_is_under_way_at_a_time_and_the_last_text_is_checked() {
 
 #[test]
 fn completion_offers_what_the_schema_has_and_tab_takes_it() {
-    let mut play = Play::editing(80, 24, Some("apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nspec:\n  "));
-    play.reply(|r| matches!(r, Request::Shape { .. }), Ok(Answer::Shape(Box::new(shape()))));
-    play.keys("<Down><Down><Down><End><C-Space>");
+    let mut play = completion(80, 24);
     let screen = play.screen();
     assert!(
         screen.contains(">hosts") && screen.contains("<[]string, required>") && screen.contains("The hosts associated"),

@@ -15,6 +15,16 @@ impl Play {
     }
 }
 
+/// A command has run for a while.
+pub(super) fn running(width: u16, height: u16) -> Play {
+    use crate::base::clock::Time;
+    let mut play = Play::doing(width, height);
+    play.app.tick(Time(0));
+    play.keys("istioctl install -y<Enter>");
+    play.app.tick(Time(7_100));
+    play
+}
+
 #[test]
 fn the_bar_drops_what_is_missed_least_and_never_the_namespace() {
     for (context, width, bar) in [

@@ -82,7 +82,7 @@ fn findings() -> Vec<Finding> {
 }
 
 /// The picture is open on two requests, the failed one first; nothing moves any more.
-fn opened(width: u16, height: u16) -> Play {
+pub(super) fn opened(width: u16, height: u16) -> Play {
     let mut play = Play::doing(width, height);
     play.keys("kubectl exec test -- curl -sI http://a.example<Enter>");
     play.ran("HTTP/1.1 502 Bad Gateway\n");
@@ -113,26 +113,21 @@ fn answer(play: &mut Play, wanted: impl Fn(&Request) -> bool, answer: Result<Ans
 
 const MAP: &str = "apiVersion: v1\ndata:\n  mesh: |-\n    accessLogFile: /dev/stdout\n    outboundTrafficPolicy:\n      mode: REGISTRY_ONLY\n    trustDomain: cluster.local\nkind: ConfigMap\nmetadata:\n  name: istio\n  namespace: istio-system\n";
 
-#[test]
-fn at_the_three_sizes() {
-    for (width, height) in [(120, 40), (80, 24), (60, 20)] {
-        let name = |what: &str| format!("{what}-{width}x{height}");
-        let mut play = opened(width, height);
-        insta::assert_snapshot!(name("blocked"), play.screen());
-        play.keys("]");
-        arrive(&mut play);
-        insta::assert_snapshot!(name("delivered"), play.screen());
-        play.keys("<Right>");
-        play.app.theme = Theme::PLAIN;
-        insta::assert_snapshot!(name("ascii"), play.screen());
-        assert!(play.screen().is_ascii(), "{}", play.screen());
-        play.keys("[<Enter>");
-        let asks = |request: &Request| {
-            *request == Request::Object { kind: "ConfigMap".into(), namespace: "istio-system".into(), name: "istio".into() }
-        };
-        answer(&mut play, asks, Ok(Answer::Object(MAP.into())));
-        insta::assert_snapshot!(name("object"), play.screen());
-    }
+pub(super) fn delivered(width: u16, height: u16) -> Play {
+    let mut play = opened(width, height);
+    play.keys("]");
+    arrive(&mut play);
+    play
+}
+
+pub(super) fn object(width: u16, height: u16) -> Play {
+    let mut play = delivered(width, height);
+    play.keys("[<Enter>");
+    let asks = |request: &Request| {
+        *request == Request::Object { kind: "ConfigMap".into(), namespace: "istio-system".into(), name: "istio".into() }
+    };
+    answer(&mut play, asks, Ok(Answer::Object(MAP.into())));
+    play
 }
 
 #[test]

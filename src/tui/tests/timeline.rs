@@ -71,50 +71,62 @@ fn told() -> Answer {
     }))
 }
 
-fn opened(width: u16, height: u16) -> Play {
+pub(super) fn opened(width: u16, height: u16) -> Play {
     let mut play = Play::lesson(width, height);
     play.keys("<F11>");
     play.answer(|r| matches!(r, Request::TimeLine { .. }), Ok(time_line(Past::Kept)));
     play
 }
 
+pub(super) fn change(width: u16, height: u16) -> Play {
+    let mut play = opened(width, height);
+    play.keys("jj<Enter>");
+    play.answer(|r| matches!(r, Request::Change { revision: 806 }), Ok(told()));
+    play
+}
+
+pub(super) fn returning(width: u16, height: u16) -> Play {
+    let mut play = opened(width, height);
+    play.keys("jjr");
+    let undone = Undone {
+        revision: 806,
+        own: vec!["created ServiceEntry default/wikipedia".into(), "exec default/test: curl --head http://a".into()],
+        all: 2,
+        deleted: vec![thing("ServiceEntry", "wikipedia")],
+        ..Undone::default()
+    };
+    play.answer(|r| matches!(r, Request::Undone { revision: 806 }), Ok(Answer::Undone(undone)));
+    play
+}
+
+pub(super) fn compare(width: u16, height: u16) -> Play {
+    let mut play = opened(width, height);
+    play.keys("jjc<Up><Up>c");
+    let is = |r: &Request| matches!(r, Request::Compare { from, to } if from == "806" && to == "812");
+    let found = Compared {
+        from: "revision 806".into(),
+        to: "revision 812".into(),
+        added: vec![thing("ServiceEntry", "wikipedia")],
+        removed: vec![],
+        changed: vec![thing("Service", "web")],
+        lines: vec![(Sign::Title, "changed Service default/web".into()), (Sign::Added, "  port: 81".into())],
+        traffic: ["1 client x 3 requests", "", "became allowed", "  http://www.wikipedia.org/", "    from   default/test"]
+            .map(String::from)
+            .to_vec(),
+        reach: (1, 0),
+    };
+    play.answer(is, Ok(Answer::Compare(Box::new(found))));
+    play
+}
+
 #[test]
-fn the_time_line_at_the_three_sizes() {
-    for (width, height) in [(80, 24), (60, 20), (120, 40)] {
-        let name = |what: &str| format!("timeline-{what}-{width}x{height}");
-        let mut play = opened(width, height);
-        play.keys("jj");
-        insta::assert_snapshot!(name("list"), play.screen());
-        play.keys("<Enter>");
-        play.answer(|r| matches!(r, Request::Change { revision: 806 }), Ok(told()));
-        insta::assert_snapshot!(name("change"), play.screen());
-        play.keys("<Esc>r");
-        let undone = Undone {
-            revision: 806,
-            own: vec!["created ServiceEntry default/wikipedia".into(), "exec default/test: curl --head http://a".into()],
-            all: 2,
-            deleted: vec![thing("ServiceEntry", "wikipedia")],
-            ..Undone::default()
-        };
-        play.answer(|r| matches!(r, Request::Undone { revision: 806 }), Ok(Answer::Undone(undone)));
-        insta::assert_snapshot!(name("return"), play.screen());
-        play.keys("nc<Up><Up>c");
-        let is = |r: &Request| matches!(r, Request::Compare { from, to } if from == "806" && to == "812");
-        let found = Compared {
-            from: "revision 806".into(),
-            to: "revision 812".into(),
-            added: vec![thing("ServiceEntry", "wikipedia")],
-            removed: vec![],
-            changed: vec![thing("Service", "web")],
-            lines: vec![(Sign::Title, "changed Service default/web".into()), (Sign::Added, "  port: 81".into())],
-            traffic: ["1 client x 3 requests", "", "became allowed", "  http://www.wikipedia.org/", "    from   default/test"]
-                .map(String::from)
-                .to_vec(),
-            reach: (1, 0),
-        };
-        play.answer(is, Ok(Answer::Compare(Box::new(found))));
-        insta::assert_snapshot!(name("compare"), play.screen());
-    }
+fn a_change_and_a_question_are_left_before_the_next() {
+    let mut play = change(80, 24);
+    play.keys("<Esc>r");
+    play.answer(|r| matches!(r, Request::Undone { revision: 806 }), Ok(Answer::Undone(Undone::default())));
+    play.keys("nc<Up><Up>c");
+    let Request::Compare { from, to } = play.last_asked() else { panic!("two points are compared") };
+    assert_eq!((from.as_str(), to.as_str()), ("806", "812"));
 }
 
 #[test]
@@ -170,13 +182,19 @@ fn a_bookmark_gets_its_name_and_an_error_is_told() {
     assert_eq!(play.notice(), "There are too many.");
 }
 
+const NO_PAST: &str = "A cluster keeps no past that can be looked at.";
+
+pub(super) fn cluster(width: u16, height: u16) -> Play {
+    let mut play = Play::lesson(width, height);
+    play.keys("<F11>");
+    play.answer(|r| matches!(r, Request::TimeLine { .. }), Ok(time_line(Past::MarksOnly(NO_PAST.into()))));
+    play
+}
+
 #[test]
 fn a_cluster_compares_only_and_says_why() {
-    let mut play = Play::lesson(80, 24);
-    play.keys("<F11>");
-    let why = "A cluster keeps no past that can be looked at.";
-    play.answer(|r| matches!(r, Request::TimeLine { .. }), Ok(time_line(Past::MarksOnly(why.into()))));
-    assert!(play.screen().contains(why), "{}", play.screen());
+    let mut play = cluster(80, 24);
+    assert!(play.screen().contains(NO_PAST), "{}", play.screen());
     play.keys("v");
     assert!(play.notice().contains("Only comparing"), "{}", play.notice());
     assert!(!play.open.iter().any(|e| matches!(e, Effect::Ask { request: Request::TimeLine { .. }, .. })), "nothing to wait for");
@@ -222,7 +240,7 @@ fn is_read(request: &Request) -> bool {
     matches!(request, Request::Read { .. })
 }
 
-fn pods(width: u16, height: u16) -> Play {
+pub(super) fn pods(width: u16, height: u16) -> Play {
     let mut play = Play::lesson(width, height);
     play.keys("<F12>");
     play.answer(|r| *r == Request::Place, Ok(Answer::Place(Place { context: "sandbox".into(), namespace: "default".into() })));
@@ -232,23 +250,27 @@ fn pods(width: u16, height: u16) -> Play {
     play
 }
 
-#[test]
-fn the_browser_at_the_three_sizes() {
-    for (width, height) in [(80, 24), (60, 20), (120, 40)] {
-        let name = |what: &str| format!("browser-{what}-{width}x{height}");
-        let mut play = Play::lesson(width, height);
-        play.keys("<F12>");
-        play.answer(|r| *r == Request::Kinds { at: None }, Ok(kinds()));
-        insta::assert_snapshot!(name("kinds"), play.screen());
-        let mut play = pods(width, height);
-        play.keys("j");
-        insta::assert_snapshot!(name("objects"), play.screen());
-        play.keys("D");
-        insta::assert_snapshot!(name("delete"), play.screen());
-        play.keys("nl");
-        play.answer(is_read, Ok(text(60)));
-        insta::assert_snapshot!(name("log"), play.screen());
-    }
+pub(super) fn browser_kinds(width: u16, height: u16) -> Play {
+    let mut play = Play::lesson(width, height);
+    play.keys("<F12>");
+    play.answer(|r| *r == Request::Kinds { at: None }, Ok(kinds()));
+    play
+}
+
+pub(super) fn log(width: u16, height: u16) -> Play {
+    let mut play = pods(width, height);
+    play.keys("jl");
+    play.answer(is_read, Ok(text(60)));
+    play
+}
+
+pub(super) fn browser_past(width: u16, height: u16) -> Play {
+    let mut play = opened(width, height);
+    play.keys("jv");
+    play.answer(|r| *r == Request::Kinds { at: Some(811) }, Ok(kinds()));
+    play.keys("jj<Enter>");
+    play.answer(is_table, Ok(table(true)));
+    play
 }
 
 #[test]
@@ -327,11 +349,7 @@ fn a_refusal_and_a_missing_kind_are_told_in_words() {
 
 #[test]
 fn the_past_is_browsed_but_never_changed() {
-    let mut play = opened(80, 24);
-    play.keys("jv");
-    play.answer(|r| *r == Request::Kinds { at: Some(811) }, Ok(kinds()));
-    play.keys("jj<Enter>");
-    play.answer(is_table, Ok(table(true)));
+    let mut play = browser_past(80, 24);
     assert!(play.screen().contains("as of revision 811, read-only"), "{}", play.screen());
     play.keys("<Esc>/po<Enter>");
     assert!(play.screen().contains("> pods"), "an exact name comes first: {}", play.screen());

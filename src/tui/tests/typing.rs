@@ -64,25 +64,15 @@ fn an_answer_to_what_is_no_longer_typed_is_dropped() {
     assert!(play.notice().contains("Nothing completes"), "{}", play.notice());
 }
 
-#[test]
-fn lists_of_candidates_at_the_three_sizes() {
-    for (width, height) in [(120, 40), (80, 24), (60, 20)] {
-        let mut play = Play::doing(width, height);
-        play.keys("kubectl get <Tab>");
-        let (id, ..) = play.asked_to_complete().expect("the lab is asked");
-        let names: Vec<String> = (0..60).map(|n| format!("kind-number-{n}")).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        play.completes(id, 12, &names);
-        play.keys("<Tab><Tab>");
-        insta::assert_snapshot!(format!("candidates-{width}x{height}"), play.screen());
-        let mut play = Play::doing(width, height);
-        play.keys("<Esc>:t<Tab>");
-        insta::assert_snapshot!(format!("command-line-{width}x{height}"), play.screen());
-        play.keys("<Esc><Esc><F1>");
-        insta::assert_snapshot!(format!("help-{width}x{height}"), play.screen());
-        play.keys("<Esc>:help themes<Enter>");
-        insta::assert_snapshot!(format!("help-themes-{width}x{height}"), play.screen());
-    }
+pub(super) fn candidates(width: u16, height: u16) -> Play {
+    let mut play = Play::doing(width, height);
+    play.keys("kubectl get <Tab>");
+    let (id, ..) = play.asked_to_complete().expect("the lab is asked");
+    let names: Vec<String> = (0..60).map(|n| format!("kind-number-{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    play.completes(id, 12, &names);
+    play.keys("<Tab><Tab>");
+    play
 }
 
 #[test]
