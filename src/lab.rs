@@ -1,6 +1,7 @@
 //! Where things are put together: environments, drivers of a session, the commands of the lab prompt.
 
 pub mod env;
+pub mod kind;
 pub mod objects;
 pub mod start;
 pub mod target;

@@ -65,6 +65,11 @@ impl Outside {
         Outside { assumed: true, ..Outside::default() }
     }
 
+    /// The front ends; none where the world is assumed.
+    pub fn sites(&self) -> &[Site] {
+        &self.sites
+    }
+
     /// Whether names and origins are assumed good rather than known.
     pub fn is_assumed(&self) -> bool {
         self.assumed
