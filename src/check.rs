@@ -40,9 +40,9 @@ pub async fn judge(
     let controls = evaluate::needs_controls(step);
     loop {
         let ctx = ground.look(controls).await?;
-        let Patience { within, poll, settled } = ctx.patience;
+        let Patience { within, poll, most, settled } = ctx.patience;
         let longest = step.checks.iter().map(|check| u64::from(check.within) * 1000).max().unwrap_or(0);
-        let within = within.max(longest);
+        let within = within.max(longest.min(most));
         let asks_only = answer.is_none() && step.question.is_some();
         let last = settled || asks_only || waited >= within;
         let findings = evaluate(&ctx, Work { lesson, step, answer, ran }, last).await;

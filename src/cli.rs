@@ -1,6 +1,8 @@
 //! The command line: the only place that knows all rooms; prints. One file per command under `cli/`.
 
 mod args;
+mod cluster;
+mod cluster_args;
 mod doctor;
 mod learn;
 mod progress;

@@ -69,6 +69,13 @@ impl Paths {
         self.world(world).join("files")
     }
 
+    /// What the lab's runs made on a cluster (`context:NAME`, whose name may hold anything).
+    pub fn cluster(&self, name: &str) -> PathBuf {
+        let plain: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect();
+        let digest = crate::base::seed::Seed(0).uuid(&["cluster", name]);
+        self.state.join("clusters").join(format!("{}-{}", plain.trim_start_matches('.'), &digest[..8]))
+    }
+
     /// The progress journal.
     pub fn journal(&self) -> PathBuf {
         self.state.join("progress.jsonl")

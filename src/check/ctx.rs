@@ -13,15 +13,17 @@ pub struct Patience {
     pub within: u64,
     /// Milliseconds between two looks.
     pub poll: u64,
+    /// What a check may ask for itself is cut to this.
+    pub most: u64,
     /// Nothing is under way any more: the first answer is final.
     pub settled: bool,
 }
 
 impl Patience {
     /// For a world that has come to rest.
-    pub const SETTLED: Patience = Patience { within: 0, poll: 0, settled: true };
+    pub const SETTLED: Patience = Patience { within: 0, poll: 0, most: 0, settled: true };
     /// For a cluster: 20 s, a look each second (curriculum 2.4).
-    pub const CLUSTER: Patience = Patience { within: 20_000, poll: 1_000, settled: false };
+    pub const CLUSTER: Patience = Patience { within: 20_000, poll: 1_000, most: u64::MAX, settled: false };
 }
 
 /// One look at the world.

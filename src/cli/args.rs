@@ -211,6 +211,8 @@ pub struct Run {
     #[arg(long, value_name = "VERSION", default_value = "", hide_default_value = true)]
     pub istio: String,
     #[command(flatten)]
+    pub at: super::cluster_args::Where,
+    #[command(flatten)]
     pub from_dir: From,
 }
 

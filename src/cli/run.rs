@@ -1,10 +1,10 @@
 //! `egress-lab run` and `prove`: lessons without a learner.
 
-use super::{End, FAILED, GOOD, Trouble, args, lessons, print, runtime};
+use super::{End, FAILED, GOOD, Trouble, args, cluster, lessons, print, runtime};
 use crate::author::prove;
 use crate::author::worlds::Sandboxes;
 use crate::base::seed::Seed;
-use crate::lab::headless::{self, StepRun};
+use crate::lab::headless::{self, Report, StepRun};
 use crate::lesson::model::Lesson;
 use crate::mesh::versions;
 use std::sync::Arc;
@@ -17,13 +17,9 @@ pub(super) fn run(a: &args::Run) -> End {
     };
     release(&a.istio)?;
     let runtime = runtime()?;
-    let report = runtime.block_on(headless::run(lesson.clone(), (Seed(a.seed), &a.istio), last, |step| {
-        if !a.json {
-            print(&line(&lesson, step));
-        }
-    }));
+    let report = runtime.block_on(report(a, &lesson, last));
     runtime.shutdown_background();
-    let report = report.map_err(Trouble::from)?;
+    let report = report?;
     if a.json {
         print(&format!("{}\n", serde_json::to_string_pretty(&report).unwrap_or_default()));
     } else {
@@ -31,6 +27,24 @@ pub(super) fn run(a: &args::Run) -> End {
         print(&format!("{passed} of {} steps passed in {} ms\n", report.steps.len(), report.elapsed_ms));
     }
     Ok(if report.passed { GOOD } else { FAILED })
+}
+
+/// Runs in the environment that the flags name, and leaves a cluster as it was.
+async fn report(a: &args::Run, lesson: &Arc<Lesson>, last: usize) -> Result<Report, Trouble> {
+    let told = |step: &StepRun| {
+        if !a.json {
+            print(&line(lesson, step));
+        }
+    };
+    let Some(on) = cluster::open(&a.at).await? else {
+        return headless::run(lesson.clone(), (Seed(a.seed), &a.istio), last, told).await.map_err(Trouble::from);
+    };
+    let report = match on.place_controls().await {
+        Ok(()) => headless::run_on(Arc::new(on.clone()), lesson.clone(), Seed::fresh(), last, told).await,
+        Err(error) => Err(error),
+    };
+    cluster::clean(&on, a.json).await?;
+    report.map_err(Trouble::from)
 }
 
 /// Whether a release can be imitated.

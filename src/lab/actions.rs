@@ -114,7 +114,9 @@ async fn resolve(prompt: &Prompt, answer: &Answer, out: &mpsc::Sender<Piece>) ->
         Answer::Choice(text) | Answer::Text(text) => Ok(text.clone()),
         Answer::Take(Take::Output { line: text, pattern }) => {
             let ran = line(prompt, text, out).await;
-            let found = pattern.captures(&ran.output).into_iter().next();
+            // On a cluster the lab's probes are in the same logs; they are not what was asked about.
+            let lines = ran.output.lines().filter(|line| !crate::check::objects::is_own(line));
+            let found = pattern.captures(&lines.collect::<Vec<_>>().join("\n")).into_iter().next();
             found.with_context(|| format!("the output of `{}` holds nothing that matches {}", first_line(text), pattern.as_str()))
         }
         Answer::Take(take) => {
@@ -154,7 +156,8 @@ async fn fault(prompt: &Prompt, fault: &Fault) -> anyhow::Result<()> {
                 let named = name.as_ref().is_none_or(|n| meta.name.as_ref() == Some(n));
                 let spec = object.data.get("spec").map(serde_json::Value::to_string).unwrap_or_default();
                 let mentioned = mentions.as_ref().is_none_or(|text| spec.contains(text.as_str()));
-                if here && named && mentioned {
+                let ours = prompt.env().is_ours(meta.uid.as_deref().unwrap_or(""));
+                if here && named && mentioned && ours {
                     let api = scoped(&client, &resource, meta.namespace.as_deref().unwrap_or(""));
                     api.delete(meta.name.as_deref().unwrap_or(""), &DeleteParams::default()).await?;
                 }

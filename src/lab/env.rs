@@ -1,9 +1,11 @@
-//! Where a lesson runs: one trait, two kinds (the sandbox; later a cluster).
+//! Where a lesson runs: one trait, two kinds (the sandbox, a cluster).
 
+pub mod cluster;
 pub mod sandbox;
 pub mod visited;
 
 use crate::base::clock::Time;
+use crate::check::Patience;
 use crate::k8s::{Object, Snapshot};
 use crate::lab::objects;
 use crate::session::desk::timeline::{Moment, Part, Past};
@@ -11,7 +13,8 @@ use anyhow::{Context, bail};
 use futures::future::BoxFuture;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Service};
-use kube::api::{ApiResource, PostParams};
+use kube::Api;
+use kube::api::{ApiResource, DynamicObject, PostParams};
 use std::sync::Arc;
 
 /// A point to which an environment can be brought back.
@@ -71,6 +74,14 @@ pub trait Environment: Send + Sync {
     /// The newest revision, where states have numbers and earlier ones can be looked at.
     fn revision(&self) -> BoxFuture<'_, Option<u64>> {
         Box::pin(async { None })
+    }
+    /// How long a check waits here as long as nothing is known to be settled.
+    fn patience(&self) -> Patience {
+        Patience::CLUSTER
+    }
+    /// Whether a lesson's set-up may delete the object with this uid. On a cluster: only what the lab made.
+    fn is_ours(&self, _uid: &str) -> bool {
+        true
     }
     /// Whether no transition (pod start, rollout) is pending. Always false on a cluster.
     fn settled(&self) -> BoxFuture<'_, bool>;
@@ -140,8 +151,26 @@ async fn place_controls(fork: &kube::Client) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Creates a control object, or replaces what has its name. These kinds are the same on every server: nobody is asked for them.
+/// Creates a control object unless something of its name is there: on a cluster, that of an earlier run.
+async fn place_missing(client: &kube::Client, object: &Object) -> anyhow::Result<()> {
+    let api = control_api(client, object)?;
+    match api.get_opt(object.name()).await? {
+        Some(_) => Ok(()),
+        None => Ok(api.create(&PostParams::default(), &serde_json::from_value(object.0.clone())?).await.map(drop)?),
+    }
+}
+
+/// Creates a control object, or replaces what has its name.
 async fn place(fork: &kube::Client, object: &Object) -> anyhow::Result<()> {
+    let api = control_api(fork, object)?;
+    match api.create(&PostParams::default(), &serde_json::from_value(object.0.clone())?).await {
+        Err(kube::Error::Api(status)) if status.code == 409 => objects::replace(fork, &object.0).await,
+        created => Ok(created.map(drop)?),
+    }
+}
+
+/// The API of a control object. These kinds are the same on every server: nobody is asked for them.
+fn control_api(client: &kube::Client, object: &Object) -> anyhow::Result<Api<DynamicObject>> {
     let resource = match object.kind() {
         "Namespace" => ApiResource::erase::<Namespace>(&()),
         "Pod" => ApiResource::erase::<Pod>(&()),
@@ -149,9 +178,5 @@ async fn place(fork: &kube::Client, object: &Object) -> anyhow::Result<()> {
         "Deployment" => ApiResource::erase::<Deployment>(&()),
         kind => anyhow::bail!("a control workload of kind {kind}"),
     };
-    let api = objects::scoped(fork, &resource, object.namespace());
-    match api.create(&PostParams::default(), &serde_json::from_value(object.0.clone())?).await {
-        Err(kube::Error::Api(status)) if status.code == 409 => objects::replace(fork, &object.0).await,
-        created => Ok(created.map(drop)?),
-    }
+    Ok(objects::scoped(client, &resource, object.namespace()))
 }

@@ -24,7 +24,7 @@ impl Ground for EnvGround {
             Ok(Ctx {
                 client: probe.client,
                 revision: probe.revision,
-                patience: if settled { Patience::SETTLED } else { Patience { settled: false, ..Patience::CLUSTER } },
+                patience: if settled { Patience::SETTLED } else { Patience { settled: false, ..self.env.patience() } },
                 seed: self.seed,
                 outside: Outside::standard(),
                 now: self.env.now().await,

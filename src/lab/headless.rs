@@ -49,11 +49,24 @@ pub async fn run(
     lesson: Arc<Lesson>,
     (seed, istio): (Seed, &str),
     steps: usize,
+    told: impl FnMut(&StepRun),
+) -> anyhow::Result<Report> {
+    let served = throw_away(seed, istio).await?;
+    run_on(served.env.clone(), lesson, seed, steps, told).await
+}
+
+/// The same in an environment that is there already, without cleaning up.
+///
+/// # Errors
+/// The lesson's start cannot be made.
+pub async fn run_on(
+    env: Arc<dyn Environment>,
+    lesson: Arc<Lesson>,
+    seed: Seed,
+    steps: usize,
     mut told: impl FnMut(&StepRun),
 ) -> anyhow::Result<Report> {
     let watch = Stopwatch::start();
-    let served = throw_away(seed, istio).await?;
-    let env: Arc<dyn Environment> = served.env.clone();
     let files: Arc<dyn Files> = Arc::new(MemoryFiles::default());
     start::prepare(&env.client(), &lesson, &*files).await?;
     let prompt = Prompt::new(env.clone(), files, None);

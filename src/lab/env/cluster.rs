@@ -1,0 +1,313 @@
+//! A cluster that the learner named, as an environment (`--env context:NAME`). Knows only its API: a sandbox that another process
+//! serves is a cluster like any other.
+//!
+//! Everything that the lab writes goes through [`scribe`], which notes it in the [`record`] of the cluster before it goes out; cleaning
+//! up deletes what is recorded and nothing else, and puts back what was changed. There are no forks here: probes are sent in the
+//! cluster itself, and nothing is ever known to be settled.
+
+pub mod kinds;
+pub mod merge;
+pub mod path;
+pub mod record;
+pub mod scribe;
+pub mod state;
+pub mod sweep;
+
+use self::record::{Made, Record};
+use self::scribe::{Rules, Scribe};
+use self::state::{Keeper, Mark};
+use self::sweep::{Swept, Sweeper};
+use crate::base::clock::{Clock, SystemClock, Time};
+use crate::base::files::{Files, MemoryFiles};
+use crate::base::paths::Paths;
+use crate::check::{Patience, controls};
+use crate::lab::actions::{self, OnError};
+use crate::lab::env::{Checkpoint, Environment, Probe};
+use crate::lab::prompt::Prompt;
+use crate::lab::start;
+use crate::lab::target::{Target, named_context};
+use crate::lesson::model::{Fault, Lesson};
+use anyhow::{Context, bail};
+use futures::future::BoxFuture;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// The control workloads are waited for at most so long.
+const CONTROLS_WITHIN: Duration = Duration::from_secs(120);
+
+/// How a lesson is run on a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// How long a check waits for what it expects, in milliseconds; `None` is 20 s, or what the lesson says where that is more.
+    pub within: Option<u64>,
+    /// Whether lessons may change what concerns everybody on the cluster.
+    pub allow_mesh_config: bool,
+}
+
+/// See the module's text. Cheap to clone.
+#[derive(Clone)]
+pub struct Cluster(Arc<Inner>);
+
+struct Inner {
+    name: String,
+    target: Target,
+    /// Notes what goes through it.
+    client: kube::Client,
+    record: Arc<Mutex<Record>>,
+    /// What was put aside, or is left of an earlier run: sentences for people.
+    notes: Vec<String>,
+    options: Options,
+    marks: tokio::sync::Mutex<Vec<Arc<Mark>>>,
+    controls: tokio::sync::Mutex<bool>,
+}
+
+impl Cluster {
+    /// Connects to a context of the user's kubeconfigs and opens the record of what the lab's runs made there. Writes nothing.
+    ///
+    /// # Errors
+    /// There is no such context, the server does not answer, another run works there.
+    pub async fn open(paths: &Paths, context: &str, options: Options) -> anyhow::Result<Cluster> {
+        Cluster::on(paths, &format!("context:{context}"), named_context(context).await?, options).await
+    }
+
+    /// The same for a target that is known already; `name` is what people call the environment.
+    ///
+    /// # Errors
+    /// As [`Cluster::open`].
+    pub async fn on(paths: &Paths, name: &str, target: Target, options: Options) -> anyhow::Result<Cluster> {
+        let identity = identity(&target.client).await.with_context(|| format!("asking the cluster of {name}"))?;
+        let mut record = Record::open(&paths.cluster(name))?;
+        let mut notes = Vec::new();
+        match record.cluster() {
+            Some(known) if known == identity => (),
+            Some(_) => {
+                let aside = record.put_aside()?;
+                notes.push(format!("{name} is another cluster than last time; the record of that one is kept in {}", aside.display()));
+                record.begin(&identity)?;
+            }
+            None => record.begin(&identity)?,
+        }
+        if !record.is_empty() {
+            let made = crate::base::text::count(record.made().len(), "object");
+            notes.push(format!("an earlier run left {made} on {name}; they are known and go with the next cleanup"));
+        }
+        let record = Arc::new(Mutex::new(record));
+        let rules = Rules { mesh_wide: options.allow_mesh_config };
+        let client = Scribe::client(target.client.clone(), record.clone(), rules);
+        let (marks, controls) = (tokio::sync::Mutex::default(), tokio::sync::Mutex::default());
+        Ok(Cluster(Arc::new(Inner { name: name.into(), target, client, record, notes, options, marks, controls })))
+    }
+
+    /// What people should know before they begin.
+    pub fn notes(&self) -> &[String] {
+        &self.0.notes
+    }
+
+    /// The connection.
+    pub fn target(&self) -> &Target {
+        &self.0.target
+    }
+
+    /// How it is used.
+    pub fn options(&self) -> Options {
+        self.0.options
+    }
+
+    /// What the lab made and changed here.
+    pub fn record(&self) -> &Arc<Mutex<Record>> {
+        &self.0.record
+    }
+
+    fn sweeper(&self) -> Sweeper<'_> {
+        Sweeper { client: &self.0.target.client, record: &self.0.record }
+    }
+
+    fn keeper(&self) -> Keeper<'_> {
+        Keeper { client: &self.0.client, sweeper: self.sweeper(), record: &self.0.record }
+    }
+
+    /// Removes everything that is recorded and puts back what was changed.
+    ///
+    /// # Errors
+    /// The server cannot be reached, or the record cannot be written.
+    pub async fn cleanup(&self) -> anyhow::Result<Swept> {
+        *self.0.controls.lock().await = false;
+        self.sweeper().sweep(|_| false).await
+    }
+
+    /// Removes the lesson's objects and keeps the control workloads.
+    ///
+    /// # Errors
+    /// As [`Cluster::cleanup`].
+    pub async fn to_base(&self) -> anyhow::Result<Swept> {
+        self.sweeper().sweep(is_control).await
+    }
+
+    /// Removes the control workloads and nothing else.
+    ///
+    /// # Errors
+    /// As [`Cluster::cleanup`].
+    pub async fn remove_controls(&self) -> anyhow::Result<Swept> {
+        *self.0.controls.lock().await = false;
+        let made = self.0.record.lock().unwrap_or_else(|p| p.into_inner()).made().to_vec();
+        let mut swept = Swept::default();
+        self.sweeper().delete_all(made.into_iter().filter(is_control).collect(), &mut swept).await?;
+        Ok(swept)
+    }
+
+    /// Puts the control workloads there, once, and waits until they run.
+    ///
+    /// # Errors
+    /// The server refuses, or they do not start.
+    pub async fn place_controls(&self) -> anyhow::Result<()> {
+        let mut placed = self.0.controls.lock().await;
+        if *placed {
+            return Ok(());
+        }
+        for object in controls::objects() {
+            crate::lab::env::place_missing(&self.0.client, &object).await.context("placing the control workloads")?;
+        }
+        wait_controls(&self.0.target.client).await?;
+        *placed = true;
+        Ok(())
+    }
+
+    async fn build(&self, lesson: &Lesson, step: usize) -> anyhow::Result<()> {
+        let swept = self.to_base().await?;
+        if let Some((what, why)) = swept.left.first() {
+            bail!("the lesson's start cannot be made: {what} {why}");
+        }
+        self.place_controls().await?;
+        let files: Arc<dyn Files> = Arc::new(MemoryFiles::default());
+        start::prepare(&self.0.client, lesson, &*files).await?;
+        let prompt = Prompt::new(Arc::new(self.clone()), files, None);
+        let (quiet, _) = mpsc::channel(1);
+        for earlier in &lesson.steps[..step.min(lesson.steps.len())] {
+            let told = || format!("building the state after step {}", earlier.id);
+            actions::apply(&prompt, &earlier.setup, OnError::Stop, &quiet).await.with_context(told)?;
+            actions::apply(&prompt, &earlier.solution, OnError::Stop, &quiet).await.with_context(told)?;
+        }
+        if let Some(step) = lesson.steps.get(step) {
+            actions::apply(&prompt, &step.setup, OnError::Stop, &quiet).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether the lab made it for its controls.
+fn is_control(made: &Made) -> bool {
+    made.place.namespace == controls::NAMESPACE || (made.place.plural == "namespaces" && made.place.name == controls::NAMESPACE)
+}
+
+/// What tells one cluster from another: the uid of its first namespace.
+async fn identity(client: &kube::Client) -> anyhow::Result<String> {
+    let text = str::to_string;
+    let (group, namespace) = (String::new(), String::new());
+    let place = path::Place { group, version: text("v1"), plural: text("namespaces"), namespace, name: text("kube-system") };
+    let found = scribe::read(client, &place).await?.context("the cluster has no namespace kube-system")?;
+    Ok(found["metadata"]["uid"].as_str().context("namespace kube-system has no uid")?.to_string())
+}
+
+async fn wait_controls(client: &kube::Client) -> anyhow::Result<()> {
+    let reader = crate::check::reader::Reader::new(client.clone());
+    let (mut waited, pause) = (Duration::ZERO, Duration::from_millis(200));
+    loop {
+        let seen = reader.snapshot(&[]).await?;
+        let pod = seen.find("", "Pod", controls::NAMESPACE, controls::OUTSIDE_POD);
+        let echo = seen.find("apps", "Deployment", controls::NAMESPACE, controls::ECHO);
+        let runs = pod.is_some_and(|pod| pod.str_at(&["status", "phase"]) == "Running");
+        if runs && echo.is_some_and(|echo| echo.at(&["status", "availableReplicas"]).as_u64().unwrap_or(0) > 0) {
+            return Ok(());
+        }
+        if waited >= CONTROLS_WITHIN {
+            bail!("the control workloads in namespace {} do not start: `kubectl get pods -n lab-control` shows why", controls::NAMESPACE);
+        }
+        tokio::time::sleep(pause).await;
+        waited += pause;
+    }
+}
+
+impl Environment for Cluster {
+    fn name(&self) -> String {
+        self.0.name.clone()
+    }
+
+    fn url(&self) -> Option<String> {
+        Some(self.0.target.connection.cluster_url.to_string())
+    }
+
+    fn client(&self) -> kube::Client {
+        self.0.client.clone()
+    }
+
+    fn probe(&self, controls: bool) -> BoxFuture<'_, anyhow::Result<Probe>> {
+        Box::pin(async move {
+            if controls {
+                self.place_controls().await?;
+            }
+            Ok(Probe { client: self.0.target.client.clone(), revision: None })
+        })
+    }
+
+    fn look(&self, revision: Option<u64>) -> BoxFuture<'_, anyhow::Result<Probe>> {
+        Box::pin(async move {
+            match revision {
+                Some(_) => bail!("a cluster keeps no earlier states to look at"),
+                None => Ok(Probe { client: self.0.target.client.clone(), revision: None }),
+            }
+        })
+    }
+
+    fn patience(&self) -> Patience {
+        match self.0.options.within {
+            None => Patience::CLUSTER,
+            Some(within) => Patience { within, poll: (within / 4).clamp(50, 1_000), most: within, settled: false },
+        }
+    }
+
+    fn is_ours(&self, uid: &str) -> bool {
+        self.0.record.lock().unwrap_or_else(|p| p.into_inner()).is_ours(uid)
+    }
+
+    fn settled(&self) -> BoxFuture<'_, bool> {
+        Box::pin(async { false })
+    }
+
+    fn checkpoint(&self) -> BoxFuture<'_, anyhow::Result<Checkpoint>> {
+        Box::pin(async {
+            let mark = Arc::new(self.keeper().mark().await?);
+            let mut marks = self.0.marks.lock().await;
+            marks.push(mark);
+            Ok(Checkpoint(marks.len() as u64 - 1))
+        })
+    }
+
+    fn reset<'a>(&'a self, to: &'a Checkpoint) -> BoxFuture<'a, anyhow::Result<()>> {
+        Box::pin(async move {
+            let mark = self.0.marks.lock().await.get(to.0 as usize).cloned();
+            self.keeper().reset(&*mark.context("that state was never marked")?).await
+        })
+    }
+
+    fn rebuild<'a>(&'a self, lesson: &'a Lesson, step: usize) -> BoxFuture<'a, anyhow::Result<()>> {
+        Box::pin(self.build(lesson, step))
+    }
+
+    fn fault<'a>(&'a self, _fault: &'a Fault) -> BoxFuture<'a, anyhow::Result<()>> {
+        Box::pin(async { bail!("the outside world of a cluster is as it is: this step breaks a name or a site, and is for the sandbox") })
+    }
+
+    fn now(&self) -> BoxFuture<'_, Time> {
+        Box::pin(async { SystemClock.now() })
+    }
+
+    fn wait(&self, ms: u64) -> BoxFuture<'_, ()> {
+        Box::pin(tokio::time::sleep(Duration::from_millis(ms)))
+    }
+
+    fn kubeconfig(&self) -> Option<PathBuf> {
+        None
+    }
+}
