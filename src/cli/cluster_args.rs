@@ -37,7 +37,10 @@ fn duration(text: &str) -> Result<u64, String> {
         _ => return Err(format!("{text:?} is no duration: 20s, 500ms, 2m")),
     };
     let number: u64 = number.parse().map_err(|_| format!("{text:?} is no duration: 20s, 500ms, 2m"))?;
-    number.checked_mul(scale).filter(|ms| (1..=3_600_000).contains(ms)).ok_or_else(|| format!("{text} is not between 1ms and 60m"))
+    number
+        .checked_mul(scale)
+        .filter(|ms| (1..=3_600_000).contains(ms))
+        .ok_or_else(|| format!("{text} is not between 1ms and 60m"))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ pub mod sweep;
 use self::record::{Made, Record};
 use self::scribe::{Rules, Scribe};
 use self::state::{Keeper, Mark};
-use self::sweep::{Swept, Sweeper};
+use self::sweep::{Sweeper, Swept};
 use crate::base::clock::{Clock, SystemClock, Time};
 use crate::base::files::{Files, MemoryFiles};
 use crate::base::paths::Paths;
@@ -84,7 +84,10 @@ impl Cluster {
             Some(known) if known == identity => (),
             Some(_) => {
                 let aside = record.put_aside()?;
-                notes.push(format!("{name} is another cluster than last time; the record of that one is kept in {}", aside.display()));
+                notes.push(format!(
+                    "{name} is another cluster than last time; the record of that one is kept in {}",
+                    aside.display()
+                ));
                 record.begin(&identity)?;
             }
             None => record.begin(&identity)?,
@@ -222,7 +225,10 @@ async fn wait_controls(client: &kube::Client) -> anyhow::Result<()> {
             return Ok(());
         }
         if waited >= CONTROLS_WITHIN {
-            bail!("the control workloads in namespace {} do not start: `kubectl get pods -n lab-control` shows why", controls::NAMESPACE);
+            bail!(
+                "the control workloads in namespace {} do not start: `kubectl get pods -n lab-control` shows why",
+                controls::NAMESPACE
+            );
         }
         tokio::time::sleep(pause).await;
         waited += pause;
@@ -296,7 +302,9 @@ impl Environment for Cluster {
     }
 
     fn fault<'a>(&'a self, _fault: &'a Fault) -> BoxFuture<'a, anyhow::Result<()>> {
-        Box::pin(async { bail!("the outside world of a cluster is as it is: this step breaks a name or a site, and is for the sandbox") })
+        Box::pin(async {
+            bail!("the outside world of a cluster is as it is: this step breaks a name or a site, and is for the sandbox")
+        })
     }
 
     fn now(&self) -> BoxFuture<'_, Time> {

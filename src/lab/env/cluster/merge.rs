@@ -27,7 +27,9 @@ fn step(path: &str, before: &Value, ours: &Value, now: &Value, kept: &mut Vec<St
         let of = |object: &&Map<String, Value>| object.get(name).cloned().unwrap_or(Value::Null);
         let (b, o, n) = (of(&b), of(&o), of(&n));
         let below = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-        if b != o && let Some(part) = step(&below, &b, &o, &n, kept) {
+        if b != o
+            && let Some(part) = step(&below, &b, &o, &n, kept)
+        {
             patch.insert(name.clone(), part);
         }
     }

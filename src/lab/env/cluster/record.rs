@@ -90,8 +90,7 @@ impl Record {
         if whole < text.len() {
             file.set_len(whole as u64).and_then(|()| file.sync_all())?;
         }
-        let mut record =
-            Record { path, file, cluster: None, made: Vec::new(), changed: BTreeMap::new(), intended: Vec::new() };
+        let mut record = Record { path, file, cluster: None, made: Vec::new(), changed: BTreeMap::new(), intended: Vec::new() };
         for (nth, line) in text[..whole].split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
             let line = serde_json::from_slice(line);
             let line = line.with_context(|| format!("line {} of {}", nth + 1, record.path.display()))?;

@@ -4,7 +4,7 @@
 use super::path::Place;
 use super::record::{Made, Record};
 use super::scribe::read;
-use super::sweep::{Brought, Swept, Sweeper, rank};
+use super::sweep::{Brought, Sweeper, Swept, rank};
 use anyhow::{Context, bail};
 use http::Request;
 use serde_json::{Map, Value, json};
@@ -272,9 +272,7 @@ mod tests {
         let with_sidecar = json!({"kind": "Pod", "metadata": {"labels": {"run": "test"}},
             "spec": {"containers": [{"name": "a", "image": "curl"}], "initContainers": [{"name": "istio-proxy"}]}});
         assert!(!same(&a, &with_sidecar));
-        let service = |ip: &str, port: u16| {
-            json!({"kind": "Service", "spec": {"clusterIP": ip, "ports": [{"port": port, "nodePort": 30000 + port}]}})
-        };
+        let service = |ip: &str, port: u16| json!({"kind": "Service", "spec": {"clusterIP": ip, "ports": [{"port": port, "nodePort": 30000 + port}]}});
         assert!(same(&service("1.1.1.1", 80), &service("1.1.1.2", 80)));
         assert!(!same(&service("1.1.1.1", 80), &service("1.1.1.1", 81)));
         let namespace = |labels: Value| json!({"kind": "Namespace", "metadata": {"labels": labels}});

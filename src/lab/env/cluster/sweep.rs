@@ -30,7 +30,9 @@ pub struct Swept {
 /// What became of an object that was to be as it was.
 pub enum Brought {
     /// It is, but for these places that somebody else has changed since.
-    Done { kept: Vec<String> },
+    Done {
+        kept: Vec<String>,
+    },
     Missing,
     Refused(String),
 }
@@ -278,9 +280,9 @@ impl Sweeper<'_> {
         }
         let maps = read(self.client, &all("", "configmaps")).await?.unwrap_or_default();
         let maps = maps["items"].as_array().cloned().unwrap_or_default();
-        let roots = maps.iter().filter(|map| {
-            map["metadata"]["name"] == ROOT_CERTIFICATE && map["metadata"]["labels"]["istio.io/config"] == "true"
-        });
+        let roots = maps
+            .iter()
+            .filter(|map| map["metadata"]["name"] == ROOT_CERTIFICATE && map["metadata"]["labels"]["istio.io/config"] == "true");
         let mut going = Vec::new();
         for map in roots {
             let field = |name: &str| map["metadata"][name].as_str().unwrap_or_default().to_string();
