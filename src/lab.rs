@@ -1,5 +1,6 @@
 //! Where things are put together: environments, drivers of a session, the commands of the lab prompt.
 
+pub mod tools;
 pub mod env;
 pub mod kind;
 pub mod objects;

@@ -4,6 +4,7 @@
 //! Three threads for each: one reads, one writes, one waits for the end. What it shows goes up in pieces of which only so many may be
 //! under way, so that a program that floods its terminal waits and the screen does not.
 
+use crate::lab::tools::{path, quoted};
 use crate::session::own_shell::ShellNews;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use std::io::{Read, Write};
@@ -50,7 +51,8 @@ impl Place {
     /// there or no link can be made.
     fn path(&self) -> Option<String> {
         let path = std::env::var("PATH").unwrap_or_default();
-        let missing: Vec<&str> = ["kubectl", "istioctl"].into_iter().filter(|name| !is_on_path(name, &path)).collect();
+        let missing: Vec<&str> =
+            ["kubectl", "istioctl"].into_iter().filter(|name| path::find(name, path.as_ref()).is_none()).collect();
         if missing.is_empty() {
             return None;
         }
@@ -74,27 +76,6 @@ impl Place {
         }
         out
     }
-}
-
-/// A word for a shell.
-fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-:+,=@".contains(c);
-    if text.chars().all(plain) { text.to_string() } else { format!("'{}'", text.replace('\'', r"'\''")) }
-}
-
-fn is_on_path(name: &str, path: &str) -> bool {
-    std::env::split_paths(path).any(|folder| is_program(&folder.join(name)))
-}
-
-#[cfg(unix)]
-fn is_program(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
-}
-
-#[cfg(not(unix))]
-fn is_program(path: &Path) -> bool {
-    path.is_file() || path.with_extension("exe").is_file()
 }
 
 #[cfg(unix)]
@@ -198,7 +179,7 @@ fn size(cols: u16, rows: u16) -> PtySize {
 
 /// `$SHELL`, else what every system has.
 fn program() -> String {
-    let own = std::env::var("SHELL").ok().filter(|shell| !shell.trim().is_empty() && is_program(Path::new(shell)));
+    let own = std::env::var("SHELL").ok().filter(|shell| !shell.trim().is_empty() && path::is_program(Path::new(shell)));
     own.unwrap_or_else(|| if cfg!(windows) { "cmd.exe".into() } else { "/bin/sh".into() })
 }
 

@@ -71,11 +71,11 @@ fn links_are_made_only_for_what_is_missing() {
     let home = tempfile::tempdir().unwrap();
     let own = home.path().join("kubectl");
     std::fs::write(&own, "#!/bin/sh\n").unwrap();
-    let path = home.path().display().to_string();
-    assert!(!is_on_path("kubectl", &path), "a file that cannot be run is no program");
+    let path_of = home.path().display().to_string();
+    assert!(path::find("kubectl", path_of.as_ref()).is_none(), "a file that cannot be run is no program");
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(&own, std::fs::Permissions::from_mode(0o755)).unwrap();
-    assert!(is_on_path("kubectl", &path) && !is_on_path("istioctl", &path));
+    assert!(path::find("kubectl", path_of.as_ref()).is_some() && path::find("istioctl", path_of.as_ref()).is_none());
     let at = home.path().join("istioctl");
     link(&own, &at).unwrap();
     link(&own, &at).unwrap();
