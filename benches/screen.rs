@@ -1,11 +1,14 @@
 //! How quick the screen is, through a real pseudo terminal: `cargo bench --bench screen`. One table: first frame, key to frame with
-//! 10,000 lines of output and a running watch, processor time while nothing happens. `EGRESS_LAB_PROGRAM` names another build of the
+//! 10,000 lines of output and a running watch, the same while the API stalls, processor time while nothing happens. `EGRESS_LAB_PROGRAM` names another build of the
 //! program, the shipped one for instance.
 
+#[path = "../tests/pipe.rs"]
+mod pipe;
 #[path = "../tests/pty.rs"]
 #[allow(dead_code)]
 mod pty;
 
+use pipe::Pipe;
 use portable_pty::CommandBuilder;
 use pty::Pty;
 use std::num::NonZero;
@@ -17,6 +20,7 @@ const STARTS: usize = 20;
 const KEYS: usize = 500;
 const IDLE: Duration = Duration::from_secs(10);
 const LINES: usize = 10_000;
+const SHORT_STALLS: usize = 40;
 const LIMIT: Duration = Duration::from_secs(30);
 
 struct Screen {
@@ -26,13 +30,13 @@ struct Screen {
 }
 
 impl Screen {
-    fn start(argv: &[&str]) -> Screen {
+    fn start(argv: &[&str], more: &[(&str, &str)]) -> Screen {
         let home = tempfile::tempdir().expect("a folder");
         let program = std::env::var("EGRESS_LAB_PROGRAM").unwrap_or(env!("CARGO_BIN_EXE_egress-lab").into());
         let mut command = CommandBuilder::new(program);
         command.args(argv);
         command.env_clear();
-        for (name, value) in [("TERM", "xterm-256color"), ("LANG", "C.UTF-8"), ("PATH", "/nonexistent")] {
+        for (name, value) in [("TERM", "xterm-256color"), ("LANG", "C.UTF-8"), ("PATH", "/nonexistent")].iter().chain(more) {
             command.env(name, value);
         }
         command.env("HOME", home.path());
@@ -91,7 +95,7 @@ fn row(name: &str, mut all: Vec<Duration>, goal: &str) {
 fn first_frames() -> Vec<Duration> {
     let once = |_| {
         let begun = Instant::now();
-        let mut screen = Screen::start(&[]);
+        let mut screen = Screen::start(&[], &[]);
         screen.shows(|text| text.contains("Enter opens"));
         let took = begun.elapsed();
         screen.end();
@@ -102,7 +106,18 @@ fn first_frames() -> Vec<Duration> {
 
 /// A lesson with a long scrollback and a watch that runs.
 fn busy() -> Screen {
-    let mut screen = Screen::start(&["learn", "control-external-egress"]);
+    let mut screen = second_step(&[], None);
+    screen.pty.keys("kubectl get pods -A -w\r");
+    screen.rests();
+    screen
+}
+
+/// The second step of a lesson, with a long scrollback.
+fn second_step(more: &[(&str, &str)], pipe: Option<&Pipe>) -> Screen {
+    let mut screen = Screen::start(&["learn", "control-external-egress"], more);
+    if let Some(pipe) = pipe {
+        pipe.leads_to(&screen.home.path().join("state"));
+    }
     screen.shows(|text| text.contains("Enter goes on."));
     screen.pty.keys("\r");
     screen.shows(|text| text.contains("step 2/"));
@@ -112,20 +127,52 @@ fn busy() -> Screen {
     screen.pty.keys("cat long.txt\r");
     screen.shows(|text| text.contains("line 009999"));
     screen.rests();
-    screen.pty.keys("kubectl get pods -A -w\r");
-    screen.rests();
     screen
+}
+
+/// Keys while a command hangs in an API that says nothing, and keys right after commands whose answers the API holds back for 200 ms.
+fn stalled() -> [Vec<Duration>; 2] {
+    let pipe = Pipe::open();
+    let mut screen = second_step(&[(pipe::THROUGH, &pipe.address.to_string())], Some(&pipe));
+    screen.pty.keys("kubectl get nodes\r");
+    screen.shows(|text| text.contains("sandbox-node"));
+    assert!(pipe.passed() > 1000, "the API is behind the pipe");
+    let mut short = Vec::new();
+    for _ in 0..SHORT_STALLS {
+        screen.pty.keys("clear\r");
+        screen.rests();
+        pipe.hold(Duration::from_millis(200));
+        screen.pty.keys("kubectl get nodes\r");
+        screen.shows(|text| text.contains("Running: kubectl"));
+        short.extend((0..3).map(|_| key(&mut screen, "x")));
+        screen.shows(|text| text.contains("sandbox-node"));
+        screen.pty.keys("\u{15}");
+        screen.rests();
+    }
+    pipe.hold(Duration::from_secs(600));
+    screen.pty.keys("kubectl get pods -A\r");
+    screen.shows(|text| text.contains("Running: kubectl"));
+    let long = keys(&mut screen);
+    assert!(screen.text().contains("Running"), "it stalls to the end:\n{}", screen.text());
+    screen.end();
+    [short, long]
+}
+
+/// From a key to what the terminal gets next.
+fn key(screen: &mut Screen, typed: &str) -> Duration {
+    let begun = Instant::now();
+    screen.pty.keys(typed);
+    let bytes = screen.pty.read(LIMIT).expect("a frame");
+    let took = begun.elapsed();
+    screen.parser.process(&bytes);
+    took
 }
 
 fn keys(screen: &mut Screen) -> Vec<Duration> {
     let mut all = Vec::new();
     for nth in 0..KEYS {
         let typed = char::from(b'a' + (nth % 26) as u8).to_string();
-        let begun = Instant::now();
-        screen.pty.keys(&typed);
-        let bytes = screen.pty.read(LIMIT).expect("a frame");
-        all.push(begun.elapsed());
-        screen.parser.process(&bytes);
+        all.push(key(screen, &typed));
         // The next key comes at a moment of its own within a frame.
         std::thread::sleep(Duration::from_millis(13 + (nth as u64 * 7) % 20));
         while let Ok(bytes) = screen.pty.read(Duration::ZERO) {
@@ -150,4 +197,7 @@ fn main() {
     let share = (screen.used() - before) / IDLE.as_secs_f64() * 100.0;
     println!("{:<58} {share:>8.2} %                  goal 0.5 %", "processor while nothing is typed, the watch running");
     screen.end();
+    let [short, long] = stalled();
+    row("key to frame, the API holds an answer back for 200 ms", short, "goal p99 16");
+    row("key to frame, a command hangs in an API that is silent", long, "goal p99 16");
 }

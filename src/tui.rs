@@ -55,6 +55,10 @@ pub struct Start {
     pub present: bool,
     /// Colours, character set and motion, as flags, environment and settings have them.
     pub look: Theme,
+    /// The mouse is taken from the start.
+    pub mouse: bool,
+    /// The learner's own editor, as the settings have it.
+    pub editor: editor::Chosen,
 }
 
 /// See [`Start::open`].

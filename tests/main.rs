@@ -12,6 +12,7 @@ mod own_shell;
 mod probe;
 mod program;
 mod properties;
+mod pipe;
 mod pty;
 mod real;
 mod releases;

@@ -2,6 +2,7 @@
 
 pub mod kit;
 mod complaints;
+mod stall;
 mod torture;
 mod walk;
 
@@ -65,6 +66,26 @@ fn without_a_terminal_the_lesson_is_taken_line_by_line_and_says_why() {
     std::fs::write(home.path().join("config/egress-lab/settings.toml"), "theme = \"drak\"\n").unwrap();
     let (code, said, err) = run(&["settings"], &[]);
     assert!(code == Some(2) && said.is_empty() && err.contains("settings.toml:1:9:") && err.contains("\"dark\""), "{err}");
+}
+
+#[test]
+fn settings_choose_the_mouse_and_the_release_from_the_start() {
+    let settings = [("EGRESS_LAB_MOUSE", "1"), ("EGRESS_LAB_ISTIO", "1.26"), ("EGRESS_LAB_EDITOR", "no-such-editor --x")];
+    let mut screen = Screen::start_with(&["learn", "control-external-egress"], 100, 30, &settings);
+    screen.shows("Enter goes on.");
+    screen.shows("Istio 1.26");
+    screen.press("\r");
+    screen.shows("step 2/");
+    screen.press("istioctl version --remote=false\r");
+    screen.shows("client version: 1.26.");
+    screen.rests(&["Running", "Checking ..."]);
+    screen.press("edit serviceentry-wikipedia.yaml\r");
+    screen.shows("no-such-editor could not be started");
+    screen.press("\u{4}");
+    let (code, raw) = screen.end();
+    assert_eq!(code, 0);
+    assert!(String::from_utf8_lossy(&raw).contains("\u{1b}[?1000h"), "the mouse was taken");
+    kit::assert_given_back(&raw);
 }
 
 /// Likely wrong first inputs, and a part of the sentence that each is answered with.

@@ -96,6 +96,15 @@ pub struct LookArgs {
     /// Nothing moves on the screen
     #[arg(long)]
     pub no_motion: bool,
+    /// The mouse wheel scrolls from the start
+    #[arg(long)]
+    pub mouse: bool,
+    /// What opens files: auto, own (the one on the screen) or a command
+    #[arg(long, value_name = "COMMAND")]
+    pub editor: Option<String>,
+    /// The Istio release that the sandbox brings: auto, 1.26 or 1.30
+    #[arg(long, value_name = "VERSION")]
+    pub istio: Option<String>,
 }
 
 impl LookArgs {
@@ -106,6 +115,9 @@ impl LookArgs {
             "ascii" => self.ascii.then(|| "true".into()),
             "motion" => self.no_motion.then(|| "false".into()),
             "plain" => self.plain.then(|| "true".into()),
+            "mouse" => self.mouse.then(|| "true".into()),
+            "editor" => self.editor.clone(),
+            "istio" => self.istio.clone(),
             _ => None,
         }
     }

@@ -14,6 +14,7 @@ use crate::lesson::model::Lesson;
 use crate::progress::{Entry, StepKey, Summary};
 use crate::session::guide::hint_title;
 use crate::session::{Options, Session};
+use crate::tui::editor::Chosen;
 use std::io::{BufRead, IsTerminal, Write};
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -26,10 +27,10 @@ pub(super) fn run(a: &args::Learn) -> End {
     let why = match settings.plain() {
         Some(Ok(source)) => source,
         // Said not to be plain: what stands in the way of a screen is told.
-        Some(Err(())) => return super::screen::run(a, settings.look()),
+        Some(Err(())) => return super::screen::run(a, &settings),
         None => match no_screen() {
             Some(why) if !a.present => why.to_string(),
-            _ => return super::screen::run(a, settings.look()),
+            _ => return super::screen::run(a, &settings),
         },
     };
     print(&format!("mode: plain ({why}). Line by line, without escapes.\n"));
@@ -42,7 +43,7 @@ pub(super) fn run(a: &args::Learn) -> End {
     let runtime = runtime()?;
     let world = shared.as_ref().map_or_else(|| a.world.clone(), |(_, _, world)| world.clone());
     let shared = shared.map(|(shared, _, _)| shared);
-    let end = runtime.block_on(take_plain(a, lesson, from, (world, shared)));
+    let end = runtime.block_on(take_plain(a, &settings, (lesson, from), (world, shared)));
     runtime.shutdown_timeout(std::time::Duration::from_millis(300));
     end
 }
@@ -70,18 +71,24 @@ pub(super) fn choose(a: &args::Learn) -> Result<Arc<Lesson>, Trouble> {
 
 async fn take_plain(
     a: &args::Learn,
-    lesson: Arc<Lesson>,
-    from: Option<usize>,
+    settings: &Settings,
+    (lesson, from): (Arc<Lesson>, Option<usize>),
     (world, shared): (String, Option<Arc<Shared>>),
 ) -> End {
     let paths = Paths::from_environment();
+    // Line by line there is no screen to edit on: `own` is as good as `auto`.
+    let own = match settings.editor() {
+        Chosen::Command(command) => Some(HostEditor(command)),
+        Chosen::Auto | Chosen::Own => editor(),
+    };
     let wanted = Wanted {
         lesson,
         world,
         from,
         real_time: a.real_time,
         shared,
-        editor: editor().map(|editor| Arc::new(editor) as Arc<dyn Editor>),
+        istio: settings.istio().into(),
+        editor: own.map(|editor| Arc::new(editor) as Arc<dyn Editor>),
         terminal: None,
     };
     let Opened { session, driver, events, notes, .. } = open::open(&paths, wanted).await?;
@@ -223,8 +230,10 @@ pub(super) fn reset(a: &args::Reset) -> End {
         print("Nothing was changed.\n");
         return Ok(FAILED);
     }
+    let settings = Settings::read(&args::LookArgs::default())?;
     let runtime = runtime()?;
-    let end = runtime.block_on(crate::lab::visit::reset(&Paths::from_environment(), &a.at.world, &lesson, step));
+    let world = (a.at.world.as_str(), settings.istio());
+    let end = runtime.block_on(crate::lab::visit::reset(&Paths::from_environment(), world, &lesson, step));
     runtime.shutdown_background();
     end.map_err(Trouble::from)?;
     print(&format!("The world is at the start of step {}: {}.\n", step + 1, lesson.steps[step].title));

@@ -1,6 +1,7 @@
 //! The lessons on screen: the lab on a runtime of its own, the screen on this thread, one channel between them.
 
 use super::notes::Presenting;
+use super::settings::Settings;
 use super::{End, GOOD, Trouble, args, lessons, runtime};
 use crate::base::paths::Paths;
 use crate::lab::driver::Driver;
@@ -9,10 +10,11 @@ use crate::lab::prompt::words::{self, Word};
 use crate::lab::prompt::{is_complete, reads_input};
 use crate::lab::share::Shared;
 use crate::lesson::model::Lesson;
+use crate::mesh::versions;
 use crate::progress::{Journal, Summary};
 use crate::session::{Effect, Event, Wish};
-use crate::tui::editor::{self, ScreenEditor};
-use crate::tui::theme::{Look, Theme, Told};
+use crate::tui::editor::ScreenEditor;
+use crate::tui::theme::{Theme, Told};
 use crate::tui::{self, Ended, Inbox, Link, Reads, Rules, Start};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +27,7 @@ const OPEN_PAUSE: Duration = Duration::from_millis(100);
 const LAST: Duration = Duration::from_millis(300);
 
 /// Shows the lessons; opens the one that was asked for.
-pub(super) fn run(a: &args::Learn, look: Look) -> End {
+pub(super) fn run(a: &args::Learn, settings: &Settings) -> End {
     tui::terminal::usable().map_err(Trouble::unavailable)?;
     let all = lessons::all(&a.from_dir)?;
     let shared = super::open::shared(a)?;
@@ -48,11 +50,13 @@ pub(super) fn run(a: &args::Learn, look: Look) -> End {
         handle: runtime.handle().clone(),
         lessons: all.clone(),
         world,
+        istio: settings.istio().into(),
         real_time: a.real_time,
         shared: shared.map(|(shared, ..)| shared),
         present: a.present,
     };
-    let release = crate::mesh::versions::default_release();
+    let release = versions::find(settings.istio()).unwrap_or_else(versions::default_release);
+    let editor = settings.editor();
     let mut first = from;
     let start = Start {
         lessons: all,
@@ -60,15 +64,11 @@ pub(super) fn run(a: &args::Learn, look: Look) -> End {
         lesson,
         environment: format!("sandbox, Istio {}", release.line),
         open: Box::new(move |nth, size, inbox| lab.open(nth, first.take(), size, inbox)),
-        rules: Rules {
-            is_complete,
-            reads,
-            wish,
-            words: words::names,
-            own_editor: editor::is_own(std::env::var_os("EGRESS_LAB_EDITOR").is_some_and(|v| v == "own")),
-        },
+        rules: Rules { is_complete, reads, wish, words: words::names, own_editor: editor.is_own() },
         present: a.present,
-        look: Theme::choose(look, &Told::by_environment()),
+        look: Theme::choose(settings.look(), &Told::by_environment()),
+        mouse: settings.mouse(),
+        editor,
     };
     let ended = tui::run(inbox, &messages, start).map_err(Trouble::unavailable);
     runtime.shutdown_timeout(LAST);
@@ -84,6 +84,7 @@ struct Lab {
     handle: Handle,
     lessons: Vec<Arc<Lesson>>,
     world: String,
+    istio: String,
     real_time: bool,
     present: bool,
     /// What somebody shared; its lesson begins there.
@@ -93,12 +94,14 @@ struct Lab {
 impl Lab {
     fn open(&self, nth: usize, from: Option<usize>, size: (u16, u16), inbox: Inbox) {
         let (handle, lesson) = (self.handle.clone(), self.lessons[nth].clone());
-        let (world, real_time, present) = (self.world.clone(), self.real_time, self.present);
+        let (world, istio) = (self.world.clone(), self.istio.clone());
+        let (real_time, present) = (self.real_time, self.present);
         let shared = self.shared.clone().filter(|shared| shared.lesson == lesson.id);
         let wanted = move |inbox: &Inbox| Wanted {
             lesson: lesson.clone(),
             world: world.clone(),
             from,
+            istio: istio.clone(),
             real_time,
             shared: shared.clone(),
             editor: Some(Arc::new(ScreenEditor(inbox.clone()))),

@@ -5,6 +5,7 @@ mod file;
 use super::args::{LookArgs, SettingsArgs};
 use super::{End, GOOD, Trouble, print};
 use crate::base::paths::Paths;
+use crate::tui::editor::Chosen;
 use crate::tui::theme::{Look, Palette};
 use file::Entry;
 use std::io::ErrorKind;
@@ -16,7 +17,12 @@ pub enum Takes {
     Bool,
     /// One of these words.
     OneOf(&'static [&'static str]),
+    /// A line of text.
+    Text,
 }
+
+/// Bytes of a text.
+const LONGEST: usize = 1000;
 
 /// A row of the table of settings.
 #[derive(Debug)]
@@ -62,6 +68,30 @@ pub const KEYS: &[Key] = &[
         flag: "--plain",
         default: "auto",
         about: "lessons line by line, without escapes; auto: where there is no terminal, or TERM=dumb",
+    },
+    Key {
+        name: "mouse",
+        takes: Takes::Bool,
+        variable: "EGRESS_LAB_MOUSE",
+        flag: "--mouse",
+        default: "false",
+        about: "the mouse wheel scrolls from the start; m changes it",
+    },
+    Key {
+        name: "editor",
+        takes: Takes::Text,
+        variable: "EGRESS_LAB_EDITOR",
+        flag: "--editor COMMAND",
+        default: "auto",
+        about: "what opens files: own (the one on the screen) or a command; auto: $VISUAL, $EDITOR, else own",
+    },
+    Key {
+        name: "istio",
+        takes: Takes::OneOf(&["auto", "1.26", "1.30"]),
+        variable: "EGRESS_LAB_ISTIO",
+        flag: "--istio VERSION",
+        default: "auto",
+        about: "the release that `istioctl install` brings to the sandbox: 1.26, 1.30; auto: the newest",
     },
 ];
 
@@ -110,6 +140,21 @@ impl Settings {
     pub fn look(&self) -> Look {
         let palette = self.of("theme").and_then(|theme| Palette::named(&theme.value));
         Look { palette, ascii: self.bool("ascii"), motion: self.bool("motion") }
+    }
+
+    /// The mouse is taken from the start.
+    pub fn mouse(&self) -> bool {
+        self.bool("mouse").unwrap_or(false)
+    }
+
+    /// Which editor opens files.
+    pub fn editor(&self) -> Chosen {
+        self.of("editor").map(|editor| Chosen::read(&editor.value)).unwrap_or_default()
+    }
+
+    /// The Istio release that the sandbox brings, "" for the default.
+    pub fn istio(&self) -> &str {
+        self.of("istio").map(|istio| istio.value.as_str()).filter(|value| *value != "auto").unwrap_or("")
     }
 
     /// Why lessons are taken line by line: `None` when they are on screen or nothing was said, `Some` with where it was said.
@@ -180,6 +225,10 @@ fn canonical(key: &Key, value: &str) -> Result<String, String> {
             _ => Err("true or false".into()),
         },
         Takes::OneOf(words) => one_of(words, value),
+        Takes::Text if value.trim().is_empty() => Err("there is nothing in it".into()),
+        Takes::Text if value.len() > LONGEST => Err(format!("it is longer than {LONGEST} bytes")),
+        Takes::Text if value.contains(char::is_control) => Err("it is one line without control characters".into()),
+        Takes::Text => Ok(value.trim().to_string()),
     }
 }
 
@@ -244,9 +293,18 @@ mod tests {
         assert_eq!(theme(&none, &[], ""), pair("auto", "default"));
         let all = read(&none, &[("EGRESS_LAB_PLAIN", "1")], "ascii=true\nmotion = false").expect("good settings");
         assert_eq!(
-            all[1..],
+            all[1..4],
             [pair("true", "file, line 1"), pair("false", "file, line 2"), pair("true", "environment EGRESS_LAB_PLAIN")]
         );
+        let more = "mouse = true\neditor = 'code --wait'\nistio = \"1.26\"\n";
+        let values = in_force(&none, &|_| None, Path::new("settings.toml"), more).expect("good settings");
+        let settings = Settings { path: PathBuf::new(), values };
+        assert!(settings.mouse());
+        assert_eq!((settings.editor(), settings.istio()), (Chosen::Command("code --wait".into()), "1.26"));
+        let flags = LookArgs { editor: Some("own".into()), istio: Some("auto".into()), ..LookArgs::default() };
+        let values = in_force(&flags, &|_| None, Path::new("settings.toml"), more).expect("good settings");
+        let settings = Settings { path: PathBuf::new(), values };
+        assert_eq!((settings.editor(), settings.istio()), (Chosen::Own, ""), "flags win");
     }
 
     #[test]
@@ -266,6 +324,13 @@ mod tests {
             ("theme = \"dark\"\ntheme = \"light\"", "settings.toml:2:1:", "line 1"),
             ("theme =", "settings.toml:1:8:", "value"),
             ("motion = \"\u{1b}[31m\"", "settings.toml:1:10:", "true or false"),
+            ("mouse = \"on\"", "settings.toml:1:9:", "without quotes"),
+            ("editor = vim", "settings.toml:1:10:", "in quotes: editor = \"vim\""),
+            ("editor = \"\"", "settings.toml:1:10:", "nothing in it"),
+            ("editor = \"vi\u{7}m\"", "settings.toml:1:10:", "control"),
+            ("editor =", "settings.toml:1:9:", "editor = \"vim\""),
+            ("istio = \"1.25\"", "settings.toml:1:9:", "1.26"),
+            ("istio = 1.26", "settings.toml:1:9:", "in quotes"),
         ] {
             let said = read(&none, &[], text).expect_err(text);
             assert!(said.contains(place) && said.contains(says) && said.contains('^'), "{text}: {said}");
@@ -282,6 +347,10 @@ mod tests {
                 assert!(words.contains(&key.default));
             }
         }
+        let lines = crate::mesh::versions::lines();
+        let istio = KEYS.iter().find(|key| key.name == "istio").expect("a row");
+        let Takes::OneOf(words) = istio.takes else { panic!("istio takes words") };
+        assert_eq!(words[1..], lines, "what the sandbox imitates");
         for palette in Palette::ALL {
             let Takes::OneOf(words) = KEYS[0].takes else { panic!("theme takes words") };
             assert!(words.contains(&palette.name()), "{}", palette.name());

@@ -27,6 +27,8 @@ pub struct Wanted {
     /// Build the state before this step first.
     pub from: Option<usize>,
     pub real_time: bool,
+    /// The Istio release that installing brings; "" for the default. What was shared has its own.
+    pub istio: String,
     /// Go on from what somebody shared, in a world that is new.
     pub shared: Option<Arc<Shared>>,
     pub editor: Option<Arc<dyn Editor>>,
@@ -69,7 +71,7 @@ pub async fn open(paths: &Paths, wanted: Wanted) -> anyhow::Result<Opened> {
     let summary = wanted.shared.as_ref().map_or_else(own, |shared| shared.summary());
     let sandbox = match &wanted.shared {
         Some(shared) => served.sandbox.imitating(&shared.istio),
-        None => served.sandbox,
+        None => served.sandbox.imitating(&wanted.istio),
     };
     match &wanted.shared {
         Some(shared) => notes.extend(resume(&sandbox, shared, &wanted.lesson, &*files).await?),

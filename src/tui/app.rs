@@ -68,7 +68,7 @@ pub struct App {
 
 impl App {
     pub fn new(start: Start, inbox: Inbox, theme: Theme, size: Size) -> App {
-        let home = Home::at(&start);
+        let (home, mouse) = (Home::at(&start), start.mouse);
         App {
             start,
             theme,
@@ -80,7 +80,7 @@ impl App {
             said: History::default(),
             notice: None,
             links: false,
-            mouse: false,
+            mouse,
             again: Again::default(),
             inbox,
             opening: 0,

@@ -54,22 +54,50 @@ impl Editor for ScreenEditor {
     }
 }
 
-/// Whether texts are edited on the screen: `preferred` says so (the settings), or there is no other editor.
-pub fn is_own(preferred: bool) -> bool {
-    preferred || command().is_err()
+/// What the settings say about editing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Chosen {
+    /// The learner's own editor where one is set, else the one on the screen.
+    #[default]
+    Auto,
+    /// The one on the screen.
+    Own,
+    /// This command, with its arguments.
+    Command(String),
 }
 
-/// The learner's editor: `$VISUAL`, else `$EDITOR`, with its arguments.
-///
-/// # Errors
-/// Neither is set; what to do instead.
-pub fn command() -> Result<Vec<String>, String> {
-    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
-    let value = set("VISUAL").or_else(|| set("EDITOR")).ok_or(
-        "No editor is set. Leave, run `export EDITOR=nano` (or vim) and come back, or write the file here: `cat > FILE <<EOF`, \
-         the lines, `EOF`.",
-    )?;
-    Ok(value.split_whitespace().map(str::to_string).collect())
+impl Chosen {
+    /// Reads the setting: `auto`, `own`, or a command.
+    pub fn read(value: &str) -> Chosen {
+        match value.trim() {
+            "" | "auto" => Chosen::Auto,
+            "own" => Chosen::Own,
+            command => Chosen::Command(command.to_string()),
+        }
+    }
+
+    /// Whether texts are edited on the screen.
+    pub fn is_own(&self) -> bool {
+        match self {
+            Chosen::Auto => self.command().is_err(),
+            Chosen::Own => true,
+            Chosen::Command(_) => false,
+        }
+    }
+
+    /// The learner's own editor with its arguments: the command of the settings, else `$VISUAL`, else `$EDITOR`.
+    ///
+    /// # Errors
+    /// None is set; what to do instead.
+    pub fn command(&self) -> Result<Vec<String>, String> {
+        let set = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+        let chosen = if let Chosen::Command(command) = self { Some(command.clone()) } else { None };
+        let value = chosen.or_else(|| set("VISUAL")).or_else(|| set("EDITOR")).ok_or(
+            "No editor is set. Leave, run `export EDITOR=nano` (or vim) and come back, or write the file here: `cat > FILE <<EOF`, \
+             the lines, `EOF`.",
+        )?;
+        Ok(value.split_whitespace().map(str::to_string).collect())
+    }
 }
 
 /// Runs the editor on the text. The terminal must be as other programs expect it.
@@ -109,6 +137,14 @@ mod tests {
 
     fn argv(words: &[&str]) -> Vec<String> {
         words.iter().map(|w| w.to_string()).collect()
+    }
+
+    #[test]
+    fn a_setting_is_a_word_or_a_command() {
+        assert_eq!([Chosen::read("auto"), Chosen::read(" "), Chosen::read("own")], [Chosen::Auto, Chosen::Auto, Chosen::Own]);
+        let command = Chosen::read("code --wait");
+        assert!(!command.is_own() && Chosen::Own.is_own());
+        assert_eq!(command.command(), Ok(argv(&["code", "--wait"])));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::app::{Act, App};
 use super::clipboard;
-use super::editor::{self, Job, Reply};
+use super::editor::{self, Chosen, Job, Reply};
 use super::{Ended, Inbox, Message};
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::io::RawMode;
@@ -115,6 +115,9 @@ impl Screen {
     /// # Errors
     /// The terminal cannot be written to.
     pub fn run(&mut self, app: &mut App, messages: &Receiver<Message>) -> io::Result<Ended> {
+        if app.mouse {
+            clipboard::mouse(true, &mut stdout())?;
+        }
         loop {
             app.tick(SystemClock.now());
             if app.size != self.drawn {
@@ -136,7 +139,7 @@ impl Screen {
                 self.break_if_asked();
                 match app.handle(message) {
                     Some(Act::End(ended)) => return Ok(ended),
-                    Some(Act::Edit(job)) => self.edit(job)?,
+                    Some(Act::Edit(job)) => self.edit(job, &app.start.editor)?,
                     Some(Act::Copy(text)) => app.told(clipboard::copy(&text, &mut stdout())),
                     Some(Act::Mouse(on)) => clipboard::mouse(on, &mut stdout())?,
                     Some(Act::Suspend) => self.suspend(app)?,
@@ -187,8 +190,8 @@ impl Screen {
     }
 
     /// Leaves the screen for the learner's editor.
-    fn edit(&mut self, job: Job) -> io::Result<()> {
-        let edited = match editor::command() {
+    fn edit(&mut self, job: Job, chosen: &Chosen) -> io::Result<()> {
+        let edited = match chosen.command() {
             Err(sentence) => Err(sentence),
             Ok(argv) => {
                 self.reader.stop();

@@ -1,5 +1,5 @@
 //! Reads the settings file: the part of TOML that flat settings need (`key = "text"`, `key = true`, comments, both kinds of quotes).
-//! Everything else is refused with its place. A whole TOML reader would be a dependency for four keys.
+//! Everything else is refused with its place. A whole TOML reader would be a dependency for a few keys.
 
 use super::{KEYS, Key, Takes, canonical};
 use crate::base::text::{caret, nearest};
@@ -79,10 +79,11 @@ fn unknown(name: &str) -> String {
     }
 }
 
-fn example(key: &Key) -> &'static str {
+fn example(key: &Key) -> String {
     match key.takes {
-        Takes::Bool => "true",
-        Takes::OneOf(_) => "\"dark\"",
+        Takes::Bool => "true".into(),
+        Takes::OneOf(words) => format!("{:?}", words.get(1).unwrap_or(&key.default)),
+        Takes::Text => "\"vim\"".into(),
     }
 }
 
@@ -103,7 +104,7 @@ fn value(key: &Key, part: Part<'_>) -> Result<String, Wrong> {
         _ if quote.is_none() && value.is_empty() => return wrong(format!("a value is missing: {} = {}", key.name, example(key))),
         (Takes::Bool, Some(_)) => return wrong(format!("{} is true or false, without quotes", key.name)),
         (Takes::Bool, None) if !matches!(value, "true" | "false") => return wrong(format!("{} is true or false", key.name)),
-        (Takes::OneOf(_), None) => return wrong(format!("a word stands in quotes: {} = {:?}", key.name, value)),
+        (Takes::OneOf(_) | Takes::Text, None) => return wrong(format!("it stands in quotes: {} = {:?}", key.name, value)),
         _ => (),
     }
     let kept = canonical(key, value).or_else(wrong)?;

@@ -87,7 +87,7 @@ pub struct Served {
     pub cache: PathBuf,
     /// The port that was kept from last time is taken by another program.
     pub moved: bool,
-    /// What the state folder's file system lacks, and what is done about it.
+    /// What the state folder's file system lacks, what is done about it, and other things that are not as usual.
     pub warnings: Vec<String>,
 }
 
@@ -173,7 +173,7 @@ pub async fn serve_saved(paths: &Paths, name: &str, options: Serve) -> Result<Se
     };
     paths.note_kubeconfig(name, &kubeconfig);
     served.sandbox.scratch = scratch;
-    served.warnings = warnings;
+    served.warnings.extend(warnings);
     if let Some(port) = served.sandbox.port() {
         Folder::remember_port(&path, port)?;
     }
@@ -220,10 +220,13 @@ impl Served {
         let kubeconfig = place.kubeconfig.clone();
         let server = Server::start(handle.clone(), identity, &place).await?;
         let url = format!("https://{}", server.address());
-        let client = door::https_client(identity, &url).map_err(|e| serve::Error::Certificate(e.to_string()))?;
+        let through = door::through();
+        let door = through.map_or_else(|| url.clone(), |address| format!("https://{address}"));
+        let client = door::https_client(identity, &door).map_err(|e| serve::Error::Certificate(e.to_string()))?;
         let sandbox = Sandbox { client, server: Some(server), kubeconfig: Some(kubeconfig.clone()), ..Sandbox::on(handle) };
         let cache = kubeconfig.with_file_name("cache");
-        Ok(Served { url, kubeconfig, cache, sandbox, moved: false, warnings: Vec::new() })
+        let warnings = through.map(door::through_note).into_iter().collect();
+        Ok(Served { url, kubeconfig, cache, sandbox, moved: false, warnings })
     }
 }
 

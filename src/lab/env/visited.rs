@@ -17,12 +17,13 @@ const MARK: &str = "/.well-known/egress-lab";
 /// See the module's text.
 pub struct Visited {
     target: Target,
+    istio: String,
 }
 
 impl Visited {
-    /// A world behind a client that carries the sandbox's mark.
-    pub fn new(target: Target) -> Visited {
-        Visited { target }
+    /// A world behind a client that carries the sandbox's mark; the Istio release that installing brings, "" for the default.
+    pub fn new(target: Target, istio: &str) -> Visited {
+        Visited { target, istio: istio.into() }
     }
 
     /// A member of the mark's `world`.
@@ -57,6 +58,10 @@ impl Visited {
 }
 
 impl Environment for Visited {
+    fn istio(&self) -> String {
+        self.istio.clone()
+    }
+
     fn name(&self) -> String {
         "sandbox".into()
     }

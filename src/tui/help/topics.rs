@@ -76,6 +76,8 @@ const TEXTS: &[Text] = &[
         paragraphs: &[
             "`egress-lab settings` prints where the settings file is, what is in force and where each value comes from. A flag wins over a variable of the \
                        environment, that over the file, that over the default.",
+            "`theme`, `ascii`, `motion`: how it looks. `plain = true`: line by line. `mouse = true`: the wheel scrolls from the start. `editor = \"vim\"`, or \
+             `\"own\"` for the one on the screen. `istio = \"1.26\"`: the release that installing brings to the sandbox.",
         ],
     },
     Text {

@@ -144,6 +144,8 @@ pub(super) fn start(lesson_index: Option<usize>) -> Start {
         rules: Rules { is_complete: complete, reads, wish, words: || vec!["kubectl", "hint", "goto"], own_editor: true },
         present: false,
         look: Theme::of(Palette::Dark),
+        mouse: false,
+        editor: super::editor::Chosen::Own,
     }
 }
 
