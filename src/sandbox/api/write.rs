@@ -291,6 +291,10 @@ pub fn update_object(
     let owners_sent = owners::sent(&mut sent);
     let mut object = if subresource == "status" { with_status(resource, old, &sent) } else { sent };
     keep_server_fields(resource, old, &mut object, subresource);
+    if (resource.group.as_str(), resource.kind.as_str()) == ("", "Namespace") && by.subresource != "finalize" {
+        // A namespace's finalizers are changed through its subresource alone (S: registry/core/namespace PrepareForUpdate).
+        object.set(&["spec", "finalizers"], old.at(&["spec", "finalizers"]).clone());
+    }
     if subresource != "status" {
         defaults::apply(world, resource, &mut object, Some(old));
     }

@@ -36,6 +36,10 @@ impl World {
                 }
                 result.map(drop)
             }
+            // Only the controller lets a namespace go.
+            Action::Update(object) if object.kind() == "Namespace" => {
+                write::update_internal(self, object, "finalize", component).map(drop)
+            }
             Action::Update(object) => write::update_internal(self, object, "", component).map(drop),
             Action::UpdateStatus(object) => write::update_internal(self, object, "status", component).map(drop),
             Action::Delete(key) => delete::delete_internal(self, &key),

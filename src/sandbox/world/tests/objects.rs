@@ -312,3 +312,20 @@ fn schedules_are_read_when_they_are_written_and_unknown_ways_to_end_a_job_are_na
     let body = String::from_utf8_lossy(&answer.body);
     assert!(answer.status == 501 && body.contains("not simulated here: Job spec.backoffLimitPerIndex"), "{body}");
 }
+
+#[test]
+fn replacing_a_namespace_keeps_what_holds_it_until_it_is_empty() {
+    let mut world = world();
+    ok(post(&mut world, "/api/v1/namespaces", json!({"metadata": {"name": "other"}})));
+    let plain = json!({"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": "other", "labels": {"a": "b"}}});
+    let replaced = ok(world.handle(&Call::new("PUT", "/api/v1/namespaces/other").json(&plain)));
+    assert_eq!(replaced["spec"]["finalizers"], json!(["kubernetes"]));
+    let emptied = json!({"spec": {"finalizers": null}});
+    let patched = ok(patch(&mut world, "/api/v1/namespaces/other", "merge-patch+json", emptied));
+    assert_eq!(patched["spec"]["finalizers"], json!(["kubernetes"]));
+    ok(delete(&mut world, "/api/v1/namespaces/other"));
+    refused(get(&mut world, "/api/v1/namespaces/other"), 404);
+    let accounts = ok(get(&mut world, "/api/v1/serviceaccounts"));
+    let left = accounts["items"].as_array().into_iter().flatten().filter(|a| a["metadata"]["namespace"] == "other");
+    assert_eq!(left.count(), 0, "{accounts:#}");
+}
