@@ -3,6 +3,7 @@
 mod agreement;
 mod architecture;
 mod corpus;
+mod faulty;
 mod hostile;
 mod injection;
 mod kubectl;

@@ -144,10 +144,21 @@ impl Reader {
         let mut process = pods.exec(pod, argv, &params).await?;
         let (out, err) = (process.stdout(), process.stderr());
         let status = process.take_status();
-        let (stdout, stderr) = futures::future::join(drain(out), drain(err)).await;
-        let ended = match status {
-            Some(status) => status.await,
-            None => None,
+        let drained = futures::future::join(drain(out), drain(err));
+        let ended = async move {
+            match status {
+                Some(status) => status.await,
+                None => None,
+            }
+        };
+        tokio::pin!(drained, ended);
+        // A connection that is cut tells no status, and kube then leaves the streams open for ever.
+        let ((stdout, stderr), ended) = tokio::select! {
+            ended = &mut ended => match ended {
+                Some(_) => (drained.await, ended),
+                None => return Err(Error::NoStatus(format!("{namespace}/{pod}"))),
+            },
+            texts = &mut drained => (texts, ended.await),
         };
         let exit_code = ended.as_ref().and_then(exit_code_of).ok_or_else(|| Error::NoStatus(format!("{namespace}/{pod}")))?;
         Ok(Executed { stdout, stderr, exit_code })

@@ -6,6 +6,7 @@ use crate::base::clock::Clock;
 use crate::base::paths::{self, Paths};
 use crate::istioctl;
 use crate::kubectl::{self, Config, ContextEntry, RealPause, Restrictions};
+use crate::lab::retry::{self, Limits, Reread, Tidings};
 use anyhow::{Context, bail};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use std::path::PathBuf;
@@ -18,6 +19,8 @@ pub struct Target {
     pub config: Config,
     /// How the client connects.
     pub connection: kube::Config,
+    /// What the client says when the API server has a bad moment, and what remained of it (`--env context:NAME` only).
+    pub tidings: Tidings,
     /// The kubeconfig files that were read, in their order.
     files: Vec<PathBuf>,
 }
@@ -84,6 +87,7 @@ fn nowhere(files: &[PathBuf]) -> Target {
         client: kube::Client::new(service, "default"),
         config: Config { contexts: Vec::new(), current: String::new(), changed: false },
         connection: kube::Config::new(http::Uri::from_static("http://localhost:8080")),
+        tidings: Tidings::default(),
         files: files.to_vec(),
     }
 }
@@ -97,12 +101,28 @@ fn missing(files: &[PathBuf]) -> String {
     )
 }
 
-/// The named context of the user's own kubeconfigs (`--env context:NAME`).
+/// The named context of the user's own kubeconfigs (`--env context:NAME`), with a client that asks again when the API server has a bad
+/// moment.
 ///
 /// # Errors
 /// As [`from_flags`].
 pub async fn named_context(name: &str) -> anyhow::Result<Target> {
-    from_files(&paths::user_kubeconfigs(), Some(name), true).await
+    patient(&paths::user_kubeconfigs(), name, Limits::CLUSTER).await
+}
+
+/// A context of kubeconfig files, with a client that asks again within these limits.
+///
+/// # Errors
+/// As [`from_flags`].
+pub async fn patient(files: &[PathBuf], name: &str, limits: Limits) -> anyhow::Result<Target> {
+    let target = from_files(files, Some(name), true).await?;
+    let (files, name) = (files.to_vec(), name.to_string());
+    let reread: Reread = Arc::new(move || {
+        let (files, name) = (files.clone(), name.clone());
+        Box::pin(async move { Some(from_files(&files, Some(&name), true).await.ok()?.connection) })
+    });
+    let client = retry::client(target.connection.clone(), reread, limits, target.tidings.clone())?;
+    Ok(Target { client, ..target })
 }
 
 /// The lab's saved world, where somebody serves it (`learn`, `sandbox --lab`).
@@ -146,7 +166,8 @@ async fn from_files(files: &[PathBuf], context: Option<&str>, trusted: bool) -> 
     if client.cluster_url.host().is_some_and(is_loopback) {
         client.proxy_url = None;
     }
-    Ok(Target { client: kube::Client::try_from(client.clone())?, config, connection: client, files: files.to_vec() })
+    let tidings = Tidings::default();
+    Ok(Target { client: kube::Client::try_from(client.clone())?, config, connection: client, tidings, files: files.to_vec() })
 }
 
 fn is_loopback(host: &str) -> bool {
