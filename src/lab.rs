@@ -18,4 +18,5 @@ pub mod explain;
 pub mod open;
 pub mod share;
 pub mod own_shell;
+pub mod retry;
 pub mod visit;

@@ -1,4 +1,4 @@
-//! What a proof needs of an environment. Worlds are forked, never built twice.
+//! What a proof needs of an environment. Worlds are forked where they can be, never built twice.
 
 use crate::base::seed::Seed;
 use crate::finding::{Finding, Ran};
@@ -13,6 +13,19 @@ pub trait Bench: Send + Sync {
     fn start<'a>(&'a self, lesson: &'a Arc<Lesson>, seed: Seed) -> BoxFuture<'a, Result<Box<dyn World>, String>>;
     /// Runs something beside what runs already.
     fn spawn(&self, work: BoxFuture<'static, ()>);
+    /// `Some` where there is one world for all proofs, which cannot be forked (a cluster): they are then made one after the other.
+    fn in_turn(&self) -> Option<InTurn> {
+        None
+    }
+    /// Hears what is being proven: one line for each proof.
+    fn told(&self, _line: &str) {}
+}
+
+/// How much is proven where every proof costs time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InTurn {
+    /// Every mutant, accepted variant, wrong answer and removal; else one mutant and one wrong answer for each step.
+    pub all: bool,
 }
 
 /// What actions left behind besides the changed world.
@@ -34,7 +47,7 @@ pub enum Manner {
 
 /// One world of a proof, with the lab's files in it.
 pub trait World: Send + Sync {
-    /// An independent copy.
+    /// An independent copy. A world that cannot be forked says so.
     fn fork(&self) -> BoxFuture<'_, Result<Box<dyn World>, String>>;
     /// Does a step's actions, in order, and waits until the world has settled. A line that ends with an error ends it with `Err`,
     /// unless the actions are a `Manner::NearMiss`, which may well be refused: what was done stays, and the rest is tried.

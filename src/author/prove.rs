@@ -2,23 +2,27 @@
 //!
 //! For every step that is more than read: the untouched world fails (do and fix), the solution passes, each accepted variant passes,
 //! each mutant is caught by the check that it names, taking away any one declared part fails a check, wrong answers and the answer
-//! of another run fail, and a reset brings the step's start back exactly. Each proof has a fork of the step's start to itself.
+//! of another run fail, and a reset brings the step's start back exactly. Each proof has a fork of the step's start to itself; on a world
+//! that cannot be forked they are made in turn.
 
+mod in_turn;
 mod report;
+mod said;
 mod step;
 #[cfg(test)]
 mod tests;
 
-pub use report::{Accepted, Caught, Failure, Held, LessonReport, Removed, Report, StepReport};
+pub use report::{Accepted, Caught, Failure, Held, LessonReport, Removed, Report, Seen, StepReport};
 
 use crate::author::bench::{Bench, Manner, World};
 use crate::base::clock::Stopwatch;
 use crate::base::seed::Seed;
 use crate::lesson::model::{Expected, Lesson, Step, StepKind};
 use futures::channel::oneshot;
+use said::StepProofs;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use step::{Ground, StepProofs};
+use step::Ground;
 
 /// Steps that are proven at the same time.
 const AT_ONCE: usize = 4;
@@ -35,7 +39,10 @@ pub async fn prove_steps(bench: &dyn Bench, lessons: &[Arc<Lesson>], only: &[Str
     let watch = Stopwatch::start();
     let mut report = Report { lessons: Vec::new(), steps_proven: 0, failures: Vec::new(), elapsed_ms: 0 };
     for lesson in lessons {
-        let proofs = prove_lesson(bench, lesson, only).await;
+        let proofs = match bench.in_turn() {
+            None => prove_lesson(bench, lesson, only).await,
+            Some(how) => in_turn::prove_lesson(bench, lesson, only, how).await,
+        };
         let steps = proofs.iter().map(|proof| proof.report.clone()).collect();
         report.steps_proven += proofs.iter().filter(|proof| proof.failures.is_empty()).count();
         report.failures.extend(proofs.into_iter().flat_map(|proof| proof.failures));
@@ -56,7 +63,7 @@ async fn prove_lesson(bench: &dyn Bench, lesson: &Arc<Lesson>, only: &[String]) 
     let answers = answers_of_another_run(bench, lesson).await;
     let mut world: Arc<dyn World> = match bench.start(lesson, SEEDS.0).await {
         Ok(world) => world.into(),
-        Err(reason) => return lesson.steps.first().map(|step| StepProofs::unbuilt(lesson, step, &reason)).into_iter().collect(),
+        Err(reason) => return vec![StepProofs::unbuilt(lesson, 0, &reason)],
     };
     let mut done = Vec::new();
     let mut running = VecDeque::new();
@@ -65,7 +72,7 @@ async fn prove_lesson(bench: &dyn Bench, lesson: &Arc<Lesson>, only: &[String]) 
             Ok(ground) => Arc::new(ground),
             Err(reason) => {
                 done.extend(settle(&mut running, 0).await);
-                done.push(StepProofs::unbuilt(lesson, &lesson.steps[nth], &reason));
+                done.push(StepProofs::unbuilt(lesson, nth, &reason));
                 return done;
             }
         };

@@ -1,5 +1,7 @@
 //! What was proven, for people and programs.
 
+use crate::base::outcome::Outcome;
+use crate::finding::{Finding, Verdict};
 use serde::Serialize;
 use std::fmt::Write as _;
 
@@ -40,6 +42,34 @@ pub struct StepReport {
     pub accepted: Vec<Accepted>,
     pub mutants: Vec<Caught>,
     pub removals: Vec<Removed>,
+    /// What the checks found in the untouched world.
+    pub start: Vec<Seen>,
+    /// What they found after the solution.
+    pub solved: Vec<Seen>,
+}
+
+/// What one check found: the same on every environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Seen {
+    pub check: String,
+    pub verdict: Verdict,
+    /// Of the exchange that decided; `None` for checks that send nothing.
+    pub outcome: Option<Outcome>,
+    /// Object and field that decided it.
+    pub cause: Option<(String, String)>,
+}
+
+impl Seen {
+    /// The essence of findings, in order.
+    pub fn of(findings: &[Finding]) -> Vec<Seen> {
+        let seen = |finding: &Finding| Seen {
+            check: finding.check.clone(),
+            verdict: finding.verdict,
+            outcome: finding.evidence.observation.as_ref().map(|record| record.outcome),
+            cause: finding.evidence.decided_by.clone(),
+        };
+        findings.iter().map(seen).collect()
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -55,6 +85,7 @@ pub struct Caught {
     pub check: String,
     /// What the learner is told.
     pub message: String,
+    pub seen: Vec<Seen>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -72,6 +103,8 @@ pub struct Failure {
     /// `untouched`, `solution`, `reset`, `accepts ID`, `mutant ID`, `removal PART`, `answer ANSWER`, `build`.
     pub proof: String,
     pub message: String,
+    /// The environment failed, not the lesson: a check could not be made.
+    pub environment: bool,
 }
 
 impl Report {
@@ -80,9 +113,13 @@ impl Report {
         self.failures.is_empty() && self.steps_proven > 0
     }
 
-    /// 0 when everything held, else 1.
-    pub fn exit_code(&self) -> i32 {
-        if self.holds() { 0 } else { 1 }
+    /// 0 when everything held, 4 when the environment alone kept proofs from holding, else 1.
+    pub fn exit_code(&self) -> u8 {
+        match self.failures.is_empty() {
+            true => u8::from(self.steps_proven == 0),
+            false if self.failures.iter().all(|failure| failure.environment) => 4,
+            false => 1,
+        }
     }
 
     /// One line a step, then what did not hold.
