@@ -235,7 +235,7 @@ fn is_answer(step: &Step, check: &str) -> bool {
 }
 
 /// `ServiceEntry default/wikipedia-egress spec.ports[1]`.
-fn part_name(removal: &Removal) -> String {
+pub(super) fn part_name(removal: &Removal) -> String {
     let object = &removal.object;
     let field = removal.field.as_ref().map(|field| format!(" {field}")).unwrap_or_default();
     match object.namespace.as_str() {

@@ -315,5 +315,5 @@ fn parts_have_names() {
     let mut removal = part("x");
     removal.field = Some(FieldPath::parse("spec.ports[1]").unwrap());
     removal.object.namespace = "default".into();
-    assert_eq!(super::step::part_name(&removal), "Word default/x spec.ports[1]");
+    assert_eq!(super::said::part_name(&removal), "Word default/x spec.ports[1]");
 }
