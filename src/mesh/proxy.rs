@@ -200,6 +200,16 @@ pub struct Matcher {
 }
 
 impl Matcher {
+    /// Whether there is no condition at all.
+    pub fn is_empty(&self) -> bool {
+        self.uri.is_none() && self.asks_for_the_path_only()
+    }
+
+    fn asks_for_the_path_only(&self) -> bool {
+        let unconditional = self.scheme.is_none() && self.method.is_none() && self.authority.is_none();
+        unconditional && self.headers.is_empty() && self.without_headers.is_empty() && self.query.is_empty()
+    }
+
     /// Whether every request fits.
     pub fn is_catch_all(&self) -> bool {
         let uri = match &self.uri {
@@ -208,8 +218,7 @@ impl Matcher {
             Some(UriMatch { kind: ValueMatch::Regex(r), .. }) => matches!(r.as_str(), ".*" | "*"),
             Some(_) => false,
         };
-        let unconditional = self.scheme.is_none() && self.method.is_none() && self.authority.is_none();
-        uri && unconditional && self.headers.is_empty() && self.without_headers.is_empty() && self.query.is_empty()
+        uri && self.asks_for_the_path_only()
     }
 }
 

@@ -66,7 +66,7 @@ impl Sink {
     ///
     /// # Errors
     /// What of the format or of the filter is not modelled.
-    pub fn line(all: &Arc<Vec<Sink>>, at: usize, entry: Entry) -> Result<Option<Text>, Cause> {
+    pub fn line(all: &Arc<Vec<Sink>>, at: usize, entry: Box<Entry>) -> Result<Option<Text>, Cause> {
         let sink = &all[at];
         if let Some(filter) = &sink.filter
             && !filter.takes(&entry)?

@@ -49,7 +49,7 @@ pub struct Written {
     pub hop: usize,
     pub namespace: Text,
     pub pod: Text,
-    pub entry: Entry,
+    pub entry: Box<Entry>,
     pub http: bool,
     /// Where the proxy writes it.
     pub sinks: Arc<Vec<Sink>>,
@@ -205,12 +205,18 @@ impl Ctx<'_> {
     }
 
     /// Keeps the line that a hop writes when it ends.
-    pub fn write(&mut self, hop: usize, place: &Place, entry: Entry, http: bool) {
+    pub fn write(&mut self, hop: usize, place: &Place, entry: impl Into<Box<Entry>>, http: bool) {
+        let entry: Box<Entry> = entry.into();
+        let mut inbound = false;
         if let Some(h) = self.hops.get_mut(hop) {
-            h.flags = if entry.flags.is_empty() { "-".into() } else { entry.flags.clone() };
+            if !entry.flags.is_empty() {
+                h.flags.clone_from(&entry.flags);
+            } else if h.flags != "-" {
+                h.flags = "-".into();
+            }
+            inbound = h.listener.as_deref() == Some("virtualInbound");
         }
         let (namespace, pod) = (place.who.namespace.clone(), place.who.name.clone());
-        let inbound = self.hops.get(hop).is_some_and(|h| h.listener.as_deref() == Some("virtualInbound"));
         let side = if inbound { Side::Server } else { Side::Client };
         let sinks = place.proxy.guard.logging.of(side).clone();
         self.written.push(Written { hop, namespace, pod, entry, http, sinks });

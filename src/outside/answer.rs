@@ -43,6 +43,10 @@ pub fn bare_host(authority: &str) -> String {
 
 /// See [`bare_host`]; the authority's own text where that is one.
 pub fn bare(authority: &str) -> Cow<'_, str> {
+    // Most end with a letter: such a one has neither a port nor a trailing dot.
+    if authority.as_bytes().last().is_some_and(u8::is_ascii_alphabetic) {
+        return lower(authority);
+    }
     let host = match authority.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !host.ends_with(':') => host,
         _ => authority,
@@ -55,9 +59,28 @@ pub fn lower(name: &str) -> Cow<'_, str> {
     if has_capitals(name) { name.to_ascii_lowercase().into() } else { name.into() }
 }
 
-/// Whether a name is not in lower case. Looks at every letter: without a way out the compiler looks at many at a time.
+/// Whether a name is not in lower case. Looks at eight letters at a time.
+#[inline]
 pub fn has_capitals(name: &str) -> bool {
-    name.bytes().fold(false, |any, b| any | b.is_ascii_uppercase())
+    let bytes = name.as_bytes();
+    // The last eight stand for those beyond the last whole word; some of them are looked at twice.
+    match bytes.last_chunk::<8>() {
+        Some(last) => {
+            let (words, _) = bytes.as_chunks::<8>();
+            words.iter().chain([last]).any(|word| capitals(u64::from_le_bytes(*word)) != 0)
+        }
+        None => bytes.iter().any(u8::is_ascii_uppercase),
+    }
+}
+
+/// The top bit of each byte that is a capital letter: with seven bits a sum reaches the eighth from `A` on, another from behind `Z` on.
+#[inline]
+fn capitals(word: u64) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const TOP: u64 = EACH << 7;
+    let low = word & !TOP;
+    let (from_a, behind_z) = (low + EACH * (0x80 - b'A' as u64), low + EACH * (0x7f - b'Z' as u64));
+    (from_a ^ behind_z) & !word & TOP
 }
 
 /// What an open HTTP port answers.
@@ -262,4 +285,40 @@ pub fn echo(asked: &Asked<'_>, name: &str) -> Response {
         body.push_str(&format!("RequestHeader={}:{v}\n", title_case(n)));
     }
     text(asked, 200, "text/plain", &body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every text of these letters up to a length, and each of them at each place of a longer one.
+    fn texts(letters: &[&str], longest: usize) -> Vec<String> {
+        let mut all = vec![String::new()];
+        for from in 0.. {
+            let Some(text) = all.get(from).filter(|t| t.chars().count() < longest).cloned() else { break };
+            all.extend(letters.iter().map(|letter| format!("{text}{letter}")));
+        }
+        let long = (5..21).flat_map(|n| (0..n).flat_map(move |at| letters.iter().map(move |letter| (n, at, letter))));
+        all.extend(long.map(|(n, at, letter)| format!("{}{letter}{}", "x".repeat(at), "-".repeat(n - at))));
+        all
+    }
+
+    #[test]
+    fn capitals_are_seen_at_any_place_and_nothing_else_is_taken_for_one() {
+        for text in texts(&["a", "z", "A", "Z", "@", "[", "`", "{", "É", "\u{7f}", "\0", "Ł"], 3) {
+            assert_eq!(has_capitals(&text), text.bytes().any(|b| b.is_ascii_uppercase()), "{text:?}");
+            assert_eq!(lower(&text), text.to_ascii_lowercase(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_bare_host_has_no_port_and_no_dot_at_its_end_whatever_it_ends_with() {
+        for text in texts(&["a", "B", "7", ".", ":", "]", "-", "é"], 4) {
+            let host = match text.rsplit_once(':') {
+                Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !host.ends_with(':') => host,
+                _ => &text,
+            };
+            assert_eq!(bare(&text), host.trim_end_matches('.').to_ascii_lowercase(), "{text:?}");
+        }
+    }
 }

@@ -167,10 +167,11 @@ fn log_lines(ctx: &mut Ctx<'_>) -> Result<Vec<LogLine>, Cause> {
         if listener_off && entry.details == "filter_chain_not_found" {
             continue;
         }
-        let mut entry = entry;
+        let mut left = Some(entry);
         for at in 0..sinks.len() {
             // Mostly there is one log, and its line keeps the entry that it will be made of.
-            let own = if at + 1 == sinks.len() { std::mem::take(&mut entry) } else { entry.clone() };
+            let own = if at + 1 == sinks.len() { left.take() } else { left.clone() };
+            let Some(own) = own else { break };
             let Some(text) = Sink::line(&sinks, at, own)? else { continue };
             if let Some(h) = ctx.hops.get_mut(hop) {
                 h.log.get_or_insert_with(|| text.clone());

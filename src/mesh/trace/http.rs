@@ -82,7 +82,7 @@ pub fn hop(ctx: &mut Ctx<'_>, at: &At<'_>, mut message: Message) -> Got {
     take(ctx, at, entry, message, route)
 }
 
-fn take(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, mut message: Message, route: &Route) -> Got {
+fn take(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Box<Entry>, mut message: Message, route: &Route) -> Got {
     entry.route.clone_from(&route.name);
     let mut delay = 0;
     if let Some(fault) = &route.fault {
@@ -155,7 +155,7 @@ fn permitted(mut got: Got, permissions: Vec<Header>) -> Got {
 
 /// A line in the making, and how long a fault held the request back.
 struct Delayed {
-    entry: Entry,
+    entry: Box<Entry>,
     delay: u64,
 }
 
@@ -177,7 +177,7 @@ fn direct(ctx: &mut Ctx<'_>, at: &At<'_>, from: Delayed, message: &Message, rout
     led(at_once(ctx, at, entry, message, own).after(delay), &[&route.headers.response])
 }
 
-fn abort(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, message: &Message, fault: (u16, u64), route: &Route) -> Got {
+fn abort(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Box<Entry>, message: &Message, fault: (u16, u64), route: &Route) -> Got {
     let flags = if fault.1 > 0 { "DI,FI" } else { "FI" };
     let cause = rule_part(route, "fault.abort").saying("The rule injects an abort.");
     let (body, details) = ("fault filter abort", "fault_filter_abort".into());
@@ -203,13 +203,13 @@ fn rule_part(route: &Route, name: &str) -> Cause {
 
 /// HTTP/1.0 at a gateway.
 fn too_old(ctx: &mut Ctx<'_>, at: &At<'_>, message: &Message) -> Got {
-    let entry = Entry {
+    let entry = Box::new(Entry {
         start: ctx.started(),
         protocol: "HTTP/1.1",
         downstream_local: at.connection.local(),
         downstream_remote: at.connection.remote(),
         ..Entry::default()
-    };
+    });
     let message = Message { version: HttpVersion::Http11, ..message.clone() };
     let own = Own {
         status: 426,
@@ -238,22 +238,24 @@ fn prepare(ctx: &mut Ctx<'_>, at: &At<'_>, message: &mut Message) {
     if let Some(path) = values::normal(&message.path) {
         message.path = path.into();
     }
-    message.keep("x-forwarded-proto", if at.sni.is_some() { "https" } else { "http" });
     let renews = at.place.proxy.gateway && ctx.model.options().facts.gateway_renews_request_id;
-    if renews || message.header("x-request-id").is_none() {
-        message.set("x-request-id", ctx.draw().request_id());
+    let [scheme, id, attempts] = message.positions(["x-forwarded-proto", "x-request-id", "x-envoy-attempt-count"]);
+    message.keep(("x-forwarded-proto", scheme), if at.sni.is_some() { "https" } else { "http" });
+    if renews || id.is_none() {
+        message.put(("x-request-id", id), ctx.draw().request_id());
     }
-    message.keep("x-envoy-attempt-count", "1");
+    message.keep(("x-envoy-attempt-count", attempts), "1");
     if let Some(ip) = at.connection.source.0.filter(|_| at.place.proxy.gateway) {
         let own = Text::late(move || ip.to_string());
-        let list = message.header("x-forwarded-for").map(|before| format!("{before},{ip}").into());
-        message.set("x-forwarded-for", list.unwrap_or_else(|| own.clone()));
-        message.set("x-envoy-external-address", own);
+        let [list, external] = message.positions(["x-forwarded-for", "x-envoy-external-address"]);
+        let longer = list.map(|at| format!("{},{ip}", message.headers[at].1).into());
+        message.put(("x-forwarded-for", list), longer.unwrap_or_else(|| own.clone()));
+        message.put(("x-envoy-external-address", external), own);
     }
 }
 
-fn entry(ctx: &Ctx<'_>, at: &At<'_>, message: &Message) -> Entry {
-    Entry {
+fn entry(ctx: &Ctx<'_>, at: &At<'_>, message: &Message) -> Box<Entry> {
+    Box::new(Entry {
         start: ctx.started(),
         method: message.method.clone(),
         path: message.original_path.as_ref().unwrap_or(&message.path).clone(),
@@ -266,10 +268,10 @@ fn entry(ctx: &Ctx<'_>, at: &At<'_>, message: &Message) -> Entry {
         downstream_remote: at.connection.remote(),
         sni: at.sni.clone().unwrap_or_default(),
         ..Entry::default()
-    }
+    })
 }
 
-fn no_route(ctx: &mut Ctx<'_>, at: &At<'_>, entry: Entry, message: &Message) -> Got {
+fn no_route(ctx: &mut Ctx<'_>, at: &At<'_>, entry: Box<Entry>, message: &Message) -> Got {
     let cause = why::no_route(ctx, at.place, at.config, message);
     let (flags, details) = ("NR".into(), "route_not_found".into());
     let own = Own { status: 404, body: "", extra: Vec::new(), flags, details, outcome: Outcome::NoRoute, cause };
@@ -277,7 +279,7 @@ fn no_route(ctx: &mut Ctx<'_>, at: &At<'_>, entry: Entry, message: &Message) -> 
 }
 
 /// A policy ends the request, before the route does anything; the line names the route and its cluster all the same.
-fn stopped(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, message: &Message, by: (Stop, Option<&Route>)) -> Got {
+fn stopped(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Box<Entry>, message: &Message, by: (Stop, Option<&Route>)) -> Got {
     let (stop, route) = by;
     if let Some(route) = route {
         entry.route.clone_from(&route.name);
@@ -307,8 +309,9 @@ fn name_cluster(ctx: &mut Ctx<'_>, at: &At<'_>, entry: &mut Entry, route: &Route
 }
 
 /// Ends the request here when its head has come: of its body nothing counts, and the connection cannot be used again.
-fn at_once(ctx: &mut Ctx<'_>, at: &At<'_>, entry: Entry, message: &Message, own: Own<'_>) -> Got {
-    let mut got = answer(ctx, at, Entry { received: 0, ..entry }, message, own);
+fn at_once(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Box<Entry>, message: &Message, own: Own<'_>) -> Got {
+    entry.received = 0;
+    let mut got = answer(ctx, at, entry, message, own);
     if let (What::Response(r), true) = (&mut got.what, message.body_len > 0 && message.version == HttpVersion::Http11)
         && !r.headers.iter().any(|(n, _)| n == "connection")
     {
@@ -318,7 +321,7 @@ fn at_once(ctx: &mut Ctx<'_>, at: &At<'_>, entry: Entry, message: &Message, own:
 }
 
 /// Ends the request here with the proxy's own answer.
-fn answer(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, message: &Message, own: Own<'_>) -> Got {
+fn answer(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Box<Entry>, message: &Message, own: Own<'_>) -> Got {
     let response = encode(reply(own.status, own.body, &own.extra, at.place.server(), ctx.inputs.now, message), message);
     entry.code = own.status;
     entry.flags = own.flags;

@@ -57,27 +57,28 @@ pub fn passthrough(place: &Place, target: (IpAddr, u16)) -> Cluster {
 
 /// Splices the connection to one of the clusters.
 pub fn hop(ctx: &mut Ctx<'_>, at: &At<'_>, to: &[Weighted], wire: Wire) -> Got {
-    let entry = Entry {
+    let mut entry = Box::new(Entry {
         start: ctx.started(),
         method: "-".into(),
         downstream_local: at.connection.local(),
         downstream_remote: at.connection.remote(),
         sni: at.sni.clone().unwrap_or_default(),
         ..Entry::default()
-    };
+    });
     let gate = if at.place.proxy.gateway { Gate::Gateway } else { Gate::Sidecar };
     let chosen = match to {
         [one] => Some(one),
         several => http::choose(ctx, several),
     };
     let Some(chosen) = chosen else {
-        return end(ctx, at, Entry { flags: "NC".into(), ..entry }, Outcome::NoCluster, gate, at.chain.cause.clone());
+        entry.flags = "NC".into();
+        return end(ctx, at, entry, Outcome::NoCluster, gate, at.chain.cause.clone());
     };
     if chosen.cluster == "BlackHoleCluster" {
         let cause = why::blocked(ctx, at.place, wire.sni().unwrap_or(&ctx.intended), at.connection.target.1);
         ctx.hops[at.hop].cluster = Some(chosen.cluster.clone());
         ctx.hops[at.hop].why.cluster = Some(cause.clone());
-        let entry = Entry { flags: "UH".into(), cluster: chosen.cluster.clone(), ..entry };
+        (entry.flags, entry.cluster) = ("UH".into(), chosen.cluster.clone());
         return end(ctx, at, entry, Outcome::BlockedRegistryOnly, gate, cause);
     }
     let proxy = &at.place.proxy;
@@ -90,7 +91,8 @@ pub fn hop(ctx: &mut Ctx<'_>, at: &At<'_>, to: &[Weighted], wire: Wire) -> Got {
         }
         None => {
             let cause = why::no_cluster(ctx, at.place, &chosen.cluster, &chosen.cause);
-            return end(ctx, at, Entry { flags: "NC".into(), ..entry }, Outcome::NoCluster, gate, cause);
+            entry.flags = "NC".into();
+            return end(ctx, at, entry, Outcome::NoCluster, gate, cause);
         }
     };
     if let Some(cause) = cluster.not_modelled.as_ref().or(cluster.tunnel.as_ref()) {
@@ -99,17 +101,18 @@ pub fn hop(ctx: &mut Ctx<'_>, at: &At<'_>, to: &[Weighted], wire: Wire) -> Got {
     ctx.hops[at.hop].cluster = Some(cluster.name.clone());
     ctx.hops[at.hop].why.cluster = Some(cluster.cause.clone());
     ctx.note_choice(&chosen.cause);
-    splice(ctx, at, Entry { cluster: cluster.name.clone(), ..entry }, cluster, wire)
+    entry.cluster.clone_from(&cluster.name);
+    splice(ctx, at, entry, cluster, wire)
 }
 
 /// Ends the connection without an upstream.
-fn end(ctx: &mut Ctx<'_>, at: &At<'_>, entry: Entry, outcome: Outcome, gate: Gate, cause: Cause) -> Got {
+fn end(ctx: &mut Ctx<'_>, at: &At<'_>, entry: Box<Entry>, outcome: Outcome, gate: Gate, cause: Cause) -> Got {
     ctx.write(at.hop, at.place, entry, false);
     let reset = at.inspected || ctx.chance("close").is_multiple_of(3);
     Got::end(if reset { What::Reset } else { What::Closed }, outcome, gate, cause)
 }
 
-fn splice(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, cluster: &Cluster, mut wire: Wire) -> Got {
+fn splice(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Box<Entry>, cluster: &Cluster, mut wire: Wire) -> Got {
     let gate = if at.place.proxy.gateway { Gate::Gateway } else { Gate::Sidecar };
     let host = wire.sni().cloned();
     let asks = Asks { dialled: at.connection.target, host: host.as_deref(), http: false, hop: at.hop };
@@ -135,12 +138,15 @@ fn splice(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, cluster: &Cluster, m
     entry.upstream_host = Address::At(to.address, to.port);
     if ctx.full(at.place, cluster) {
         let cause = cluster.pool.as_ref().map_or_else(|| cluster.cause.clone(), |p| p.cause.clone());
-        let entry = Entry { flags: "UO".into(), upstream_host: Address::Unknown, ..entry };
+        (entry.flags, entry.upstream_host) = ("UO".into(), Address::Unknown);
         return end(ctx, at, entry, Outcome::Overflow, gate, cause);
     }
     let source = (at.place.who.ip, ctx.draw());
     let got = network::reach(ctx, source, to.address, to.port, wire);
-    let failed = |text: &str, entry: Entry| Entry { flags: "UF,URX".into(), transport_failure: Text::new(text), ..entry };
+    let failed = |text: &str, mut entry: Box<Entry>| {
+        (entry.flags, entry.transport_failure) = ("UF,URX".into(), Text::new(text));
+        entry
+    };
     match &got.what {
         What::NotModelled(_) => got,
         What::Refused => {
@@ -148,7 +154,8 @@ fn splice(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, cluster: &Cluster, m
             end(ctx, at, entry, got.outcome, http::beyond(&got), got.cause)
         }
         What::Dropped => {
-            let entry = Entry { duration: cluster.connect_timeout_ms, ..failed("", entry) };
+            let mut entry = failed("", entry);
+            entry.duration = cluster.connect_timeout_ms;
             end(ctx, at, entry, got.outcome, http::beyond(&got), got.cause).after(cluster.connect_timeout_ms)
         }
         What::Tls { depth: 0, why } if wrapped => {
@@ -168,7 +175,7 @@ fn splice(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, cluster: &Cluster, m
 }
 
 /// A policy closes the connection at its first bytes; by then the upstream is being dialled.
-fn stopped(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, by: (&Target, Stop), wire: &Wire) -> Got {
+fn stopped(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Box<Entry>, by: (&Target, Stop), wire: &Wire) -> Got {
     let (to, stop) = by;
     let (details, cause) = match stop {
         Stop::Denied(details, cause) => (details, cause),
@@ -194,7 +201,7 @@ fn first_bytes(wire: &Wire) -> u64 {
 }
 
 /// A connection that was made: bytes went both ways, or the other side hung up.
-fn through(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Entry, got: Got, how: (u64, bool, bool)) -> Got {
+fn through(ctx: &mut Ctx<'_>, at: &At<'_>, mut entry: Box<Entry>, got: Got, how: (u64, bool, bool)) -> Got {
     let (sent, wrapped, hello) = how;
     entry.received = sent;
     entry.duration = got.ms;

@@ -222,19 +222,38 @@ impl Message {
         Arc::make_mut(&mut self.headers)
     }
 
+    /// Where headers are that are in lower case, the first of each name: one look through all of them. Adding others at the end
+    /// moves none.
+    pub fn positions<const N: usize>(&self, names: [&'static str; N]) -> [Option<usize>; N] {
+        let mut found = [None; N];
+        for (i, (header, _)) in self.headers.iter().enumerate() {
+            let header = header.as_str();
+            if let Some(which) = names.iter().position(|name| name.len() == header.len() && *name == header) {
+                found[which].get_or_insert(i);
+            }
+        }
+        found
+    }
+
     /// Sets a header to a word that it mostly has already: then nothing is copied.
-    pub fn keep(&mut self, name: &'static str, value: &'static str) {
-        if self.header(name).is_none_or(|there| there != value) {
-            self.set(name, value.into());
+    pub fn keep(&mut self, (name, at): (&'static str, Option<usize>), value: &'static str) {
+        if at.is_none_or(|at| self.headers[at].1 != value) {
+            self.put((name, at), value.into());
+        }
+    }
+
+    /// Sets the header at a place, or adds it where it is not there yet.
+    pub fn put(&mut self, (name, at): (&'static str, Option<usize>), value: Text) {
+        match at {
+            Some(at) => self.edit()[at].1 = value,
+            None => self.edit().push((Text::fixed(name), value)),
         }
     }
 
     /// Sets a header, lower case, replacing what was there.
     pub fn set(&mut self, name: &'static str, value: Text) {
-        match self.headers.iter().position(|(n, _)| n.eq_ignore_ascii_case(name)) {
-            Some(at) => self.edit()[at].1 = value,
-            None => self.edit().push((Text::fixed(name), value)),
-        }
+        let at = self.headers.iter().position(|(n, _)| n.eq_ignore_ascii_case(name));
+        self.put((name, at), value);
     }
 }
 

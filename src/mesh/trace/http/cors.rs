@@ -19,7 +19,8 @@ pub enum Says {
 
 /// Asks the filter.
 pub fn ask(cors: Option<&Cors>, message: &Message) -> Says {
-    let (Some(cors), Some(origin)) = (cors, message.header("origin").filter(|o| !o.is_empty())) else { return Says::Nothing };
+    let Some(cors) = cors else { return Says::Nothing };
+    let Some(origin) = message.header("origin").filter(|o| !o.is_empty()) else { return Says::Nothing };
     let asked = message.header("access-control-request-method").is_some_and(|m| !m.is_empty());
     let preflight = message.method == "OPTIONS" && asked;
     if !cors.origins.iter().any(|o| value_fits(o, origin)) {

@@ -8,6 +8,9 @@ use crate::outside::wire::Header;
 
 /// Remove, set, add, in Envoy's order. Names of the authority are no headers here: see [`authority`].
 pub fn apply(headers: &mut Vec<Header>, edits: &Edits) {
+    if edits.is_empty() {
+        return;
+    }
     let internal = |name: &str| name.starts_with(':') || name.eq_ignore_ascii_case("host");
     headers.retain(|(n, _)| !edits.remove.iter().any(|r| !internal(r) && r.eq_ignore_ascii_case(n)));
     for (name, value) in edits.set.iter().filter(|(n, _)| !internal(n)) {

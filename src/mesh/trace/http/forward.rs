@@ -51,7 +51,7 @@ pub fn choose<'w>(ctx: &Ctx<'_>, targets: &'w [Weighted]) -> Option<&'w Weighted
 }
 
 /// Sends the request on.
-pub fn forward(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, mut message: Message) -> Got {
+pub fn forward(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Box<Entry>, mut message: Message) -> Got {
     let at = job.at;
     let Some(chosen) = choose(ctx, job.targets) else {
         return no_cluster(ctx, job, entry, &message, &job.route.cause.clone(), "");
@@ -95,7 +95,7 @@ pub fn forward(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, mut message: 
 }
 
 /// An answer of the router itself: the route's edits of answers are in it, too.
-fn own_answer(ctx: &mut Ctx<'_>, job: &Job<'_>, entry: Entry, message: &Message, own: Own<'_>) -> Got {
+fn own_answer(ctx: &mut Ctx<'_>, job: &Job<'_>, entry: Box<Entry>, message: &Message, own: Own<'_>) -> Got {
     let got = answer(ctx, job.at, entry, message, own);
     edited(ctx, job, got)
 }
@@ -107,7 +107,7 @@ fn edited(ctx: &Ctx<'_>, job: &Job<'_>, got: Got) -> Got {
     }
 }
 
-fn no_cluster(ctx: &mut Ctx<'_>, job: &Job<'_>, entry: Entry, message: &Message, cause: &Cause, name: &str) -> Got {
+fn no_cluster(ctx: &mut Ctx<'_>, job: &Job<'_>, entry: Box<Entry>, message: &Message, cause: &Cause, name: &str) -> Got {
     let own = Own {
         status: if job.route.missing_is_500 { 500 } else { 503 },
         body: "",
@@ -122,7 +122,7 @@ fn no_cluster(ctx: &mut Ctx<'_>, job: &Job<'_>, entry: Entry, message: &Message,
 }
 
 /// The cluster's pool is full: see [`crate::mesh::trace::burst`].
-fn full(ctx: &mut Ctx<'_>, job: &Job<'_>, entry: Entry, message: &Message, cluster: &Cluster) -> Got {
+fn full(ctx: &mut Ctx<'_>, job: &Job<'_>, entry: Box<Entry>, message: &Message, cluster: &Cluster) -> Got {
     let own = Own {
         status: 503,
         body: "upstream connect error or disconnect/reset before headers. reset reason: overflow",
@@ -135,7 +135,7 @@ fn full(ctx: &mut Ctx<'_>, job: &Job<'_>, entry: Entry, message: &Message, clust
     own_answer(ctx, job, entry, message, own)
 }
 
-fn no_address(ctx: &mut Ctx<'_>, job: &Job<'_>, entry: Entry, message: &Message, at: (&Cluster, Missing)) -> Got {
+fn no_address(ctx: &mut Ctx<'_>, job: &Job<'_>, entry: Box<Entry>, message: &Message, at: (&Cluster, Missing)) -> Got {
     let (cluster, missing) = at;
     let (body, flags, details) = match missing {
         Missing::Unresolved => ("DNS resolution failure", "DF", NO_SUCH_NAME),
@@ -265,7 +265,7 @@ fn tries(ctx: &mut Ctx<'_>, job: &Job<'_>, cluster: &Cluster, first: Target, mes
     }
 }
 
-fn settle(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, message: Message, end: (&Cluster, &Weighted, Tried)) -> Got {
+fn settle(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Box<Entry>, message: Message, end: (&Cluster, &Weighted, Tried)) -> Got {
     let (cluster, chosen, tried) = end;
     let at = job.at;
     let (ip, port) = tried.upstream;
@@ -304,7 +304,7 @@ fn settle(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, message: Message, 
     }
 }
 
-fn too_late(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, message: &Message, tried: &Tried) -> Got {
+fn too_late(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Box<Entry>, message: &Message, tried: &Tried) -> Got {
     let capped = job.route.timeout_ms.is_some_and(|t| tried.got.ms >= t || !tried.per_try);
     let (field, details) = match capped {
         true => ("timeout", "response_timeout"),
@@ -382,7 +382,7 @@ pub fn beyond(got: &Got) -> Gate {
     }
 }
 
-fn failed(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Entry, message: &Message, end: (&Cluster, Tried)) -> Got {
+fn failed(ctx: &mut Ctx<'_>, job: &Job<'_>, mut entry: Box<Entry>, message: &Message, end: (&Cluster, Tried)) -> Got {
     let (cluster, tried) = end;
     let (reason, detail, transport) = words(&tried.got.what);
     let connection = matches!(tried.got.what, What::Refused | What::Dropped | What::Tls { .. });

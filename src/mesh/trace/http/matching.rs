@@ -13,7 +13,10 @@ static GROUP: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\\(\d)").expect("a
 
 /// The virtual host for an authority: exact, longest suffix wildcard, longest prefix wildcard, `*`. The port is ignored.
 pub fn virtual_host<'c>(config: &'c RouteConfig, authority: &str) -> Option<&'c VirtualHost> {
-    let dotted = authority.split(':').next().is_some_and(|h| h.ends_with('.'));
+    let dotted = match authority.as_bytes().contains(&b':') {
+        false => authority.ends_with('.'),
+        true => authority.split(':').next().is_some_and(|h| h.ends_with('.')),
+    };
     let host = if dotted { format!("{}.", bare(authority)).into() } else { bare(authority) };
     // Mostly one has the host itself. Should several, the last of them is taken, as below.
     let exact = config.virtual_hosts.iter().rfind(|vh| vh.domains.iter().any(|d| *d == host));
@@ -51,6 +54,9 @@ fn may_fit(wanted: &ValueMatch, value: &str) -> bool {
 /// The expression of a route that this program cannot compile, by its field.
 pub fn unknown(route: &Route) -> Option<Cause> {
     let matcher = &route.matcher;
+    if matcher.is_empty() && route.rewrite.regex.is_none() && route.cors.is_none() {
+        return None;
+    }
     let told = |at: &Cause, field: &str| Some(at.within(field).saying("This program cannot compile this regular expression."));
     let single = [
         ("uri.regex", matcher.uri.as_ref().map(|u| &u.kind)),
@@ -88,6 +94,9 @@ fn uri_fits(wanted: &UriMatch, path: &str, ignore_case: bool) -> bool {
 
 /// Whether every condition of a route holds; one that cannot be told counts as one that does (see [`unknown`]).
 pub fn fits(matcher: &Matcher, message: &Message) -> bool {
+    if matcher.is_empty() {
+        return true;
+    }
     let (path, query) = message.path.split_once('?').unwrap_or((&message.path, ""));
     let optional = |wanted: &Option<ValueMatch>, value: &str| wanted.as_ref().is_none_or(|w| may_fit(w, value));
     let header = |(name, wanted): &(String, ValueMatch)| message.header(name).is_some_and(|v| may_fit(wanted, v));
@@ -101,7 +110,7 @@ pub fn fits(matcher: &Matcher, message: &Message) -> bool {
         pairs.any(|(n, v)| n == name && may_fit(wanted, v))
     };
     matcher.uri.as_ref().is_none_or(|u| uri_fits(u, path, matcher.ignore_case))
-        && optional(&matcher.scheme, message.header("x-forwarded-proto").map_or("http", |v| v))
+        && (matcher.scheme.is_none() || optional(&matcher.scheme, message.header("x-forwarded-proto").map_or("http", |v| v)))
         && optional(&matcher.method, &message.method)
         && optional(&matcher.authority, &message.authority)
         && matcher.headers.iter().all(header)
