@@ -18,7 +18,7 @@ const MAX_ANSWER: usize = 4_096;
 /// What the API says where a value of this world is needed.
 pub async fn judge(reader: &Reader, world: &Snapshot, question: &Question, answer: Option<&str>) -> Result<Holds, Error> {
     let Some(answer) = answer.map(str::trim).filter(|answer| !answer.is_empty() && answer.len() <= MAX_ANSWER) else {
-        return Ok(holds(false, "an answer", "none yet", "The question waits for an answer."));
+        return Ok(holds(false, "an answer", "none yet", ""));
     };
     match &question.answer {
         Expected::Options(choices) => Ok(choice(choices, answer)),

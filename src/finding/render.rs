@@ -59,7 +59,7 @@ pub fn rows(finding: &Finding, columns: usize) -> Vec<Row> {
         _ => (),
     }
     if let Some(turn) = &finding.wrong_turn {
-        out.add("hint", &format!("{} ({})", turn.hint, turn.id), 3);
+        out.add("hint", &turn.hint, 3);
     }
     out.fit();
     out.rows

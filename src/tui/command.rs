@@ -7,6 +7,7 @@ use super::help;
 use super::keymap::{self, Command, ROWS, Row, Scope};
 use super::theme::Palette;
 use crate::base::text::nearest;
+use crate::k8s::templates;
 use crate::session::desk::{Candidate, Completions};
 
 /// What a line after `:` says.
@@ -98,6 +99,7 @@ fn operands(command: Option<Command>, start: &str) -> Vec<Candidate> {
         Some(Command::Theme) => std::iter::once(Candidate::new("auto", "as the terminal tells"))
             .chain(Palette::ALL.into_iter().map(|palette| Candidate::new(palette.name(), palette.about())))
             .collect(),
+        Some(Command::Template) => templates::kinds().iter().map(|kind| Candidate::new(*kind, "")).collect(),
         Some(Command::Help) => help::topics().map(|(name, title)| Candidate::new(name, title)).collect(),
         _ => Vec::new(),
     };

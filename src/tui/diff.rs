@@ -10,7 +10,7 @@ use super::scroll::Scroll;
 use super::theme::{Theme, Tone};
 use crate::base::text::{count, wrap};
 use crate::session::Session;
-use crate::session::desk::manifest::{Grade, Preview, Shift, Turn};
+use crate::session::desk::manifest::{Grade, OpenFile, Preview, Shift, Turn};
 use crate::session::desk::{Answer, AskId, Request};
 use crossterm::event::{KeyCode, KeyEvent};
 use lines::Part;
@@ -25,6 +25,8 @@ enum Of {
         name: String,
         text: String,
     },
+    /// A file of the lab's folder that is being read.
+    File(String),
     LastChange,
 }
 
@@ -42,6 +44,11 @@ impl Diff {
     /// What applying a saved manifest would change; Enter applies it.
     pub fn preview(name: &str, text: &str) -> Diff {
         Diff::new(Of::Manifest { name: name.into(), text: text.into() })
+    }
+
+    /// What applying a file of the lab's folder would change; it is read when the screen opens.
+    pub fn file(name: &str) -> Diff {
+        Diff::new(Of::File(name.into()))
     }
 
     /// What the last line that changed something changed.
@@ -107,7 +114,7 @@ impl Diff {
 impl Over for Diff {
     fn title(&self, _session: &Session) -> String {
         match (&self.of, &self.found) {
-            (Of::Manifest { name, .. }, _) => format!("before applying {name}"),
+            (Of::Manifest { name, .. } | Of::File(name), _) => format!("before applying {name}"),
             (Of::LastChange, Some(Ok(preview))) => format!("what changed: {}", preview.name.lines().next().unwrap_or("")),
             (Of::LastChange, _) => "what the last change changed".into(),
         }
@@ -127,6 +134,7 @@ impl Over for Diff {
     fn opened(&mut self, reach: &mut Reach<'_>) {
         let request = match &self.of {
             Of::Manifest { name, text } => Request::Preview { name: name.clone(), text: text.clone() },
+            Of::File(name) => Request::OpenFile { name: name.clone() },
             Of::LastChange => Request::LastChange,
         };
         self.asked = Some(reach.ask(request));
@@ -136,7 +144,7 @@ impl Over for Diff {
         match command {
             Some(Command::ApplyChange) if self.applies() => match &self.of {
                 Of::Manifest { name, .. } => Then::Run(format!("kubectl apply -f {}", quoted(name))),
-                Of::LastChange => Then::Stay,
+                Of::File(_) | Of::LastChange => Then::Stay,
             },
             Some(Command::ApplyChange) if self.found.is_none() => Then::Say("The server has not answered yet.".into()),
             Some(Command::ApplyChange) => Then::Say("There is nothing that could be applied.".into()),
@@ -151,12 +159,20 @@ impl Over for Diff {
         }
     }
 
-    fn answered(&mut self, id: AskId, answer: &Result<Answer, String>, _reach: &mut Reach<'_>) -> bool {
+    fn answered(&mut self, id: AskId, answer: &Result<Answer, String>, reach: &mut Reach<'_>) -> bool {
         if self.asked != Some(id) {
             return false;
         }
         self.asked = None;
         self.found = match answer {
+            Ok(Answer::OpenFile(OpenFile { name, text: Some(text), .. })) => {
+                self.of = Of::Manifest { name: name.clone(), text: text.clone() };
+                self.opened(reach);
+                None
+            }
+            Ok(Answer::OpenFile(OpenFile { name, .. })) => {
+                Some(Err(format!("There is no file {name} in the lab's folder; `ls` lists them.")))
+            }
             Ok(Answer::Preview(preview)) => {
                 self.texts = preview.objects.iter().map(lines::compared).collect();
                 Some(Ok(preview.clone()))

@@ -66,12 +66,22 @@ pub struct Editor {
     chord: bool,
     /// What is to happen once an answer came.
     next: Option<Then>,
+    /// The kind whose template goes in once the file is read.
+    put_in: Option<&'static str>,
 }
 
 impl Editor {
     /// A file of the lab's folder; it is read when the screen opens.
     pub fn file(name: &str) -> Editor {
         Editor::new(name, "", Origin::File)
+    }
+
+    /// A new file, or one that goes on, with a template put in once it is read.
+    pub fn template_of(kind: &'static str) -> Editor {
+        let name = format!("{}.yaml", kind.to_lowercase());
+        let mut editor = Editor::file(&name);
+        editor.put_in = Some(kind);
+        editor
     }
 
     /// A text that a command wants edited.
@@ -99,6 +109,7 @@ impl Editor {
             naming: None,
             chord: false,
             next: None,
+            put_in: None,
         }
     }
 
@@ -115,6 +126,15 @@ impl Editor {
     fn problem(&self) -> Option<&Problem> {
         let line = self.buffer.cursor().0 + 1;
         self.problems().iter().find(|p| p.line == line).or(self.problems().first())
+    }
+}
+
+/// A screen that goes without an answer leaves the text as it was: the command that waits is told so.
+impl Drop for Editor {
+    fn drop(&mut self) {
+        if let Origin::Command(Some(reply)) = std::mem::replace(&mut self.origin, Origin::File) {
+            reply.give(Ok(std::mem::take(&mut self.saved)));
+        }
     }
 }
 
@@ -152,6 +172,12 @@ impl Over for Editor {
 
     fn opened(&mut self, reach: &mut Reach<'_>) {
         self.open(reach);
+    }
+
+    fn holds(&self) -> Option<String> {
+        let what = &self.name;
+        self.is_changed()
+            .then(|| format!("{what} has changes that are not saved: Ctrl-S saves them, Esc asks what to do with them."))
     }
 
     fn key(&mut self, key: &KeyEvent, command: Option<Command>, reach: &mut Reach<'_>) -> Then {

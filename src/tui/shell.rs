@@ -116,6 +116,10 @@ impl Over for Shell {
         Then::Stay
     }
 
+    fn has_program(&self) -> bool {
+        true
+    }
+
     fn paste(&mut self, text: &str, reach: &mut Reach<'_>) -> Then {
         if text.len() > MAX_PASTE {
             return Then::Say("That is too much to paste at once; put it into a file.".into());

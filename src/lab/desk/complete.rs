@@ -1,6 +1,7 @@
 //! What could stand at the cursor of a line of the lab prompt. The line is read as far as the cursor; the world is asked for names, with
 //! a deadline: a slow cluster leaves candidates out, it never holds up typing.
 
+mod hosts;
 mod line;
 mod tools;
 
@@ -14,6 +15,8 @@ use std::time::Duration;
 
 /// How long the world may take.
 const DEADLINE: Duration = Duration::from_millis(300);
+/// How long it may take over hosts, without which there are others.
+const HOSTS: Duration = Duration::from_millis(200);
 
 /// What candidates are looked for with.
 pub struct Looker<'a> {
@@ -64,7 +67,7 @@ impl Looker<'_> {
         match words::find(name) {
             Some(Word::Kubectl) => self.kubectl(operands, &at.word).await,
             Some(Word::Istioctl) => self.istioctl(operands, &at.word).await,
-            Some(Word::Explain) => self.explain(operands, &at.word).await,
+            Some(Word::Explain | Word::Picture) => self.explain(operands, &at.word).await,
             Some(Word::GoTo) => Ok(Found::of(&at.word, self.steps())),
             Some(Word::Local(Local::Edit | Local::Remove | Local::Copy | Local::Tool)) => Ok(self.files(&at.word)),
             _ => Ok(Found::default()),
@@ -78,7 +81,7 @@ impl Looker<'_> {
                 let found = self.files(&question.start);
                 return Ok(Found { head: format!("{}{}", question.head, found.head), ..found });
             }
-            Wanted::Inner(inner) => return Ok(Found::of(word, tools::in_a_pod(inner))),
+            Wanted::Inner(inner) => return Ok(Found::of(word, self.in_a_pod(inner).await)),
             _ => kubectl::candidates(&self.prompt.kubectl, &question).await?,
         };
         Ok(Found { head: question.head, start: question.start, items })
@@ -94,12 +97,35 @@ impl Looker<'_> {
 
     /// `explain [FROM] URL`.
     async fn explain(&self, operands: &[String], word: &str) -> Result<Found, String> {
-        let mut items = tools::urls();
+        let mut items = tools::urls(&self.hosts().await);
         let has_from = operands.iter().any(|operand| !operand.starts_with('-'));
         if !has_from && !word.starts_with("http") {
             items.extend(self.names("pods", operands).await?);
         }
         Ok(Found::of(word, items))
+    }
+
+    /// A line that runs in a pod.
+    async fn in_a_pod(&self, inner: &[String]) -> Vec<(String, String)> {
+        match tools::in_a_pod(inner) {
+            tools::Inner::Words(words) => words,
+            tools::Inner::Urls => tools::urls(&self.hosts().await),
+            tools::Inner::Hosts => self.hosts().await,
+        }
+    }
+
+    /// Hosts that could be called: those of the outside world that the lab has, and those that ServiceEntries of this world name.
+    /// Without an answer of the cluster the former alone.
+    async fn hosts(&self) -> Vec<(String, String)> {
+        let mut hosts = tools::names();
+        let here = tokio::time::timeout(HOSTS, hosts::of_entries(&self.prompt.kubectl.client)).await.unwrap_or_default();
+        for (host, entry) in here {
+            match hosts.iter_mut().find(|(known, _)| *known == host) {
+                Some((_, about)) => *about = entry,
+                None => hosts.push((host, entry)),
+            }
+        }
+        hosts
     }
 
     /// Names as kubectl would list them.

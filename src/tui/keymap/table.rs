@@ -59,6 +59,15 @@ pub const ROWS: &[Row] = &[
     ),
     row(Command::Steps, "steps", &["F3"], &["l"], "steps", "the list of steps"),
     row(Command::OpenFile, "edit|open FILE", &["F9"], &["o"], "open file", "open the step's file in your editor"),
+    row(Command::Template, "template KIND", &[], &[], "template", "a manifest with blanks, in the editor (`:template Gateway`)"),
+    row(
+        Command::PreviewChange,
+        "preview FILE",
+        &[],
+        &[],
+        "preview",
+        "what applying a file would change and let through; Enter there applies it",
+    ),
     row(
         Command::Solution,
         "solution",

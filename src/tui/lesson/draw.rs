@@ -1,6 +1,7 @@
 //! Draws a lesson's screen.
 
 use super::output::Row;
+use super::search::Hit;
 use super::{LessonScreen, Side, bar, document, evidence, output, status, steps};
 use crate::base::text::clip;
 use crate::session::{StepRun, Task};
@@ -11,7 +12,6 @@ use crate::tui::over::Over;
 use crate::tui::theme::{Palette, Theme, Tone};
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
-use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Clear;
 
@@ -109,7 +109,12 @@ fn side(screen: &LessonScreen, area: Rect, side: Side, focus: Focus, theme: Them
             let title = format!("{stage}: {} step", session.step().kind.word());
             let document = document::document(session, columns, theme);
             links = document.links;
-            (title, document.lines, screen.view.text)
+            let marked = |(nth, line): (usize, Line<'static>)| match &screen.view.search {
+                Some(search) => search.mark(nth, line),
+                None => line,
+            };
+            let lines = document.lines.into_iter().enumerate().map(marked).collect();
+            (screen.search_title(Focus::Text).unwrap_or(title), lines, screen.view.text)
         }
         Side::Steps => {
             let marked = (focused || screen.is_covered()).then_some(screen.view.selected);
@@ -149,7 +154,7 @@ fn draw_output(screen: &LessonScreen, area: Rect, alone: bool, theme: Theme, fra
         (0, false) => "Output".to_string(),
         (n, _) => format!("Output: {n} more below (PageDown)"),
     };
-    let title = screen.search_title().unwrap_or(title);
+    let title = screen.search_title(Focus::Output).unwrap_or(title);
     let lines: Vec<Line<'static>> = shown.rows.into_iter().map(|row| marked(screen, row, theme)).collect();
     let focused = screen.view.focus == Focus::Output || program;
     frame::pane(frame, area, &Pane { title: &title, focused, lines: &lines, scroll: Default::default(), keys: None }, theme);
@@ -171,9 +176,9 @@ fn marked(screen: &LessonScreen, row: Row, theme: Theme) -> Line<'static> {
         if from >= to || from < done || !row.text.is_char_boundary(from) || !row.text.is_char_boundary(to) {
             continue;
         }
-        let present = if search.at == Some(row.line) { Modifier::UNDERLINED | Modifier::BOLD } else { Modifier::empty() };
+        let weight = search.weight(Hit::Output(row.line));
         spans.push(Span::styled(row.text[done..from].to_string(), style));
-        spans.push(Span::styled(row.text[from..to].to_string(), style.add_modifier(Modifier::REVERSED | present)));
+        spans.push(Span::styled(row.text[from..to].to_string(), style.add_modifier(weight)));
         done = to;
     }
     spans.push(Span::styled(row.text[done..].to_string(), style));

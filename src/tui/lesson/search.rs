@@ -1,17 +1,23 @@
-//! Searching the output. While the search is typed it owns the keyboard: Enter keeps the matches marked, Esc clears them.
+//! Searching the step's text and the output. While the search is typed it owns the keyboard: Enter keeps the matches marked, Esc clears them.
 
-use super::LessonScreen;
 use super::output::{self, Bottom};
-use crate::session::Transcript;
+use super::{LessonScreen, Side, document};
+use crate::session::{Session, Transcript};
 use crate::tui::frame;
 use crate::tui::keymap::{self, Command, Place};
-use crate::tui::layout::Focus;
+use crate::tui::layout::{self, Focus};
+use crate::tui::scroll::Scroll;
 use crate::tui::theme::Theme;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::layout::Size;
+use ratatui::style::Modifier;
+use ratatui::text::{Line, Span};
 use std::ops::Range;
 
 /// Characters of a search.
 const LONGEST: usize = 200;
+/// Rows of text above a match.
+const ABOVE: usize = 2;
 
 /// What is searched for.
 #[derive(Debug, Clone, Default)]
@@ -19,8 +25,17 @@ pub struct Search {
     pub text: String,
     /// It is still typed.
     pub open: bool,
-    /// The line of the present match, counted from the session's first.
-    pub at: Option<u64>,
+    /// The present match.
+    pub at: Option<Hit>,
+}
+
+/// A line that matches. What is in the text comes before what is in the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hit {
+    /// A row of the step's text, as it is wrapped now.
+    Text(usize),
+    /// A line of the output, counted from the session's first.
+    Output(u64),
 }
 
 impl Search {
@@ -38,12 +53,43 @@ impl Search {
         line.match_indices(&wanted).map(|(at, found)| at..at + found.len()).collect()
     }
 
-    /// The lines that match.
-    pub fn lines(&self, transcript: &Transcript) -> Vec<u64> {
+    /// The lines of the output that match.
+    fn lines(&self, transcript: &Transcript) -> impl Iterator<Item = Hit> {
         let open = transcript.open_line().map(|(line, _)| line);
         let lines = transcript.lines().chain(open.as_ref()).enumerate();
         let found = lines.filter(|(_, line)| !self.matches(&line.text).is_empty());
-        found.map(|(nth, _)| transcript.dropped() + nth as u64).collect()
+        let found: Vec<Hit> = found.map(|(nth, _)| Hit::Output(transcript.dropped() + nth as u64)).collect();
+        found.into_iter()
+    }
+
+    /// A row of text with its matches standing out: reversed, those of the present match underlined too.
+    pub fn mark(&self, nth: usize, line: Line<'static>) -> Line<'static> {
+        let found = self.matches(&line.to_string());
+        if found.is_empty() {
+            return line;
+        }
+        let more = self.weight(Hit::Text(nth));
+        let (mut spans, mut at) = (Vec::new(), 0);
+        for span in line.spans {
+            let end = at + span.content.len();
+            let edges = found.iter().flat_map(|range| [range.start, range.end]).filter(|edge| (at..end).contains(edge));
+            let edges: Vec<usize> = std::iter::once(at).chain(edges).chain([end]).collect();
+            for (from, to) in edges.iter().zip(&edges[1..]).filter(|(from, to)| from < to) {
+                let inside = found.iter().any(|range| range.contains(from));
+                let style = if inside { span.style.add_modifier(more) } else { span.style };
+                spans.push(Span::styled(span.content[from - at..to - at].to_string(), style));
+            }
+            at = end;
+        }
+        Line { spans, ..line }
+    }
+
+    /// How a match on a line stands out.
+    pub fn weight(&self, hit: Hit) -> Modifier {
+        match self.at == Some(hit) {
+            true => Modifier::REVERSED | Modifier::UNDERLINED | Modifier::BOLD,
+            false => Modifier::REVERSED,
+        }
     }
 }
 
@@ -108,16 +154,26 @@ impl LessonScreen {
             self.view.notice = Some("Nothing is searched for: / begins.".into());
             return;
         };
-        let lines = search.lines(self.session.transcript());
+        let hits = hits(&self.session, self.view.size, search);
         search.at = match (search.at, below) {
-            (Some(at), true) => lines.iter().find(|line| **line > at).or(lines.first()),
-            (Some(at), false) => lines.iter().rev().find(|line| **line < at).or(lines.last()),
-            (None, true) => lines.first(),
-            (None, false) => lines.last(),
+            (Some(at), true) => hits.iter().find(|hit| **hit > at).or(hits.first()),
+            (Some(at), false) => hits.iter().rev().find(|hit| **hit < at).or(hits.last()),
+            // The newest line of the output; where there is none, the text from its beginning.
+            (None, false) => hits.last().filter(|hit| matches!(hit, Hit::Output(_))).or(hits.first()),
+            (None, true) => hits.first(),
         }
         .copied();
-        if let Some(line) = search.at {
-            self.reveal(line);
+        match search.at {
+            Some(Hit::Text(row)) => {
+                self.view.side = Side::Text;
+                self.view.focus = Focus::Text;
+                self.view.text = Scroll(row.saturating_sub(ABOVE));
+            }
+            Some(Hit::Output(line)) => {
+                self.view.focus = Focus::Output;
+                self.reveal(line);
+            }
+            None => (),
         }
     }
 
@@ -134,19 +190,30 @@ impl LessonScreen {
         self.view.output = bottom;
     }
 
-    /// `Search: envoy, 3 of 17`.
-    pub(super) fn search_title(&self) -> Option<String> {
+    /// `/envoy  line 3 of 17`, for the pane with the present match; where there is none, for the output's.
+    pub(super) fn search_title(&self, of: Focus) -> Option<String> {
         let search = self.view.search.as_ref()?;
-        let lines = search.lines(self.session.transcript());
-        let count = match search.at.and_then(|at| lines.iter().position(|line| *line == at)) {
+        let place = if matches!(search.at, Some(Hit::Text(_))) { Focus::Text } else { Focus::Output };
+        if place != of {
+            return None;
+        }
+        let hits = hits(&self.session, self.view.size, search);
+        let count = match search.at.and_then(|at| hits.iter().position(|hit| *hit == at)) {
             _ if search.text.is_empty() => "type what to look for".to_string(),
-            _ if lines.is_empty() => "no line has it".to_string(),
-            Some(nth) => format!("line {} of {}", nth + 1, lines.len()),
-            None => format!("{} lines", lines.len()),
+            _ if hits.is_empty() => "no line has it".to_string(),
+            Some(nth) => format!("line {} of {}", nth + 1, hits.len()),
+            None => format!("{} lines", hits.len()),
         };
         let cursor = if search.open { "_" } else { "" };
         Some(format!("/{}{cursor}  {count}", search.text))
     }
+}
+
+/// Everything that matches: first in the text, then in the output.
+fn hits(session: &Session, size: Size, search: &Search) -> Vec<Hit> {
+    let rows = document::lines(session, usize::from(layout::text_width(size)), Theme::PLAIN);
+    let in_text = rows.iter().enumerate().filter(|(_, row)| !search.matches(&row.to_string()).is_empty());
+    in_text.map(|(nth, _)| Hit::Text(nth)).chain(search.lines(session.transcript())).collect()
 }
 
 #[cfg(test)]
@@ -164,5 +231,24 @@ mod tests {
         assert_eq!(found("größe", "die GRÖßE"), std::slice::from_ref(&(4..11)));
         assert_eq!(found("i", "İi"), std::slice::from_ref(&(2..3)), "a letter whose small form is longer stays as it is");
         assert!(found("", "x").is_empty());
+    }
+
+    #[test]
+    fn a_match_across_spans_keeps_their_styles() {
+        let bold = ratatui::style::Style::default().add_modifier(Modifier::BOLD);
+        let line = Line::from(vec![Span::raw("only hosts in "), Span::styled("Istio's", bold), Span::raw(" registry")]);
+        let search = Search { text: "in istio's r".into(), at: Some(Hit::Text(7)), open: false };
+        let marked = search.mark(8, line.clone());
+        let texts: Vec<&str> = marked.spans.iter().map(|span| span.content.as_ref()).collect();
+        assert_eq!(texts, ["only hosts ", "in ", "Istio's", " r", "egistry"]);
+        let reversed =
+            |line: &Line| line.spans.iter().map(|s| s.style.add_modifier.contains(Modifier::REVERSED)).collect::<Vec<_>>();
+        assert_eq!(reversed(&marked), [false, true, true, true, false]);
+        assert!(
+            marked.spans[2].style.add_modifier.contains(Modifier::BOLD)
+                && !marked.spans[1].style.add_modifier.contains(Modifier::UNDERLINED)
+        );
+        assert!(search.mark(7, line.clone()).spans[1].style.add_modifier.contains(Modifier::UNDERLINED));
+        assert_eq!(Search::default().mark(0, line.clone()), line);
     }
 }

@@ -1,15 +1,18 @@
 //! What is typed at the prompt beyond plain letters: completion, the search through the history, and the commands after `:`.
 
 use super::LessonScreen;
+use crate::k8s::templates;
 use crate::lesson::model::Expected;
 use crate::progress::Sure;
 use crate::session::desk::{Answer, AskId, Completions, Request};
 use crate::session::{Event, Wish};
 use crate::tui::browser::Browser;
 use crate::tui::command::{self, Said};
+use crate::tui::diff::Diff;
 use crate::tui::help::{Sheet, topic};
 use crate::tui::keymap::{self, Command, Place, Scope};
 use crate::tui::layout::Focus;
+use crate::tui::manifest::Editor;
 use crate::tui::prompt::complete::Completion;
 use crate::tui::prompt::search::Search;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -188,6 +191,8 @@ impl LessonScreen {
     fn command_with(&mut self, command: Command, operand: &str) {
         match (command, operand) {
             (Command::OpenFile, name) if !name.is_empty() => self.enter_line(&format!("edit {name}")),
+            (Command::Template, kind) => self.open_template(kind),
+            (Command::PreviewChange, name) => self.preview(name),
             (Command::Browse, kind) => self.lay(Box::new(Browser::new(kind))),
             (Command::Glossary, term) if !term.is_empty() => self.wished(Wish::Glossary(term.to_string())),
             (Command::Debrief, stage) if !stage.is_empty() => self.wished(Wish::Debrief(stage.to_string())),
@@ -203,6 +208,29 @@ impl LessonScreen {
                 self.tell(Event::Wish(wish));
             }
             _ => self.command(command, false),
+        }
+    }
+
+    /// A template in the editor; with more than a kind behind the word it is a line of the prompt (`template Gateway > web.yaml`).
+    fn open_template(&mut self, kind: &str) {
+        if kind.contains(['>', '|', ';', '&']) {
+            return self.enter_line(&format!("template {kind}"));
+        }
+        match templates::kinds().iter().copied().find(|known| known.eq_ignore_ascii_case(kind)) {
+            Some(kind) => self.lay(Box::new(Editor::template_of(kind))),
+            None => {
+                let kinds = templates::kinds().join(", ");
+                self.view.notice = Some(format!("`:template KIND` opens a manifest with blanks; the kinds are {kinds}."));
+            }
+        }
+    }
+
+    /// What applying a file of the lab's folder would change; without a name the step's first one.
+    fn preview(&mut self, name: &str) {
+        let name = if name.is_empty() { self.session.step().files.first().map_or("", String::as_str) } else { name };
+        match name {
+            "" => self.view.notice = Some("This step is about no file: `:preview FILE`. Nothing is applied by it.".into()),
+            name => self.lay(Box::new(Diff::file(name))),
         }
     }
 

@@ -237,7 +237,7 @@ impl Editor {
     }
 
     /// Puts a template in: as a document of its own where something is written already.
-    fn template(&mut self, kind: &str) -> Then {
+    pub(super) fn template(&mut self, kind: &str) -> Then {
         self.menu = Menu::None;
         let Some(text) = templates::find(kind) else { return Then::Stay };
         let empty = self.buffer.text().trim().is_empty();

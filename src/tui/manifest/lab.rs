@@ -92,6 +92,8 @@ impl Editor {
                     (Some(draft), _) => Menu::Draft { text: draft.clone() },
                     _ => Menu::None,
                 };
+                let put_in = self.put_in.take().filter(|_| file.draft.is_none());
+                self.next = put_in.map(|kind| self.template(kind));
             }
             Ok(_) => (),
             Err(sentence) => self.next = Some(Then::Leave(sentence.clone())),

@@ -335,3 +335,62 @@ fn nothing_is_applied_before_enter_nor_against_errors() {
     assert_eq!(play.ran(""), "kubectl apply -f se.yaml");
     assert!(play.lesson_screen().over.is_empty());
 }
+
+#[test]
+fn what_is_not_saved_is_not_lost_to_a_word_that_runs_a_line() {
+    let mut play = Play::editing(80, 24, Some("a: 1\n"));
+    play.keys("b<F1>:kubectl get pods<Enter>");
+    assert!(play.notice().contains("se.yaml has changes that are not saved"), "{}", play.notice());
+    assert!(play.session().running().is_none() && play.screen().contains("ba: 1"), "{}", play.screen());
+    play.keys("<C-s>");
+    play.reply(is_write, Ok(Answer::WriteFile(1)));
+    play.keys("<F1>:kubectl get pods<Enter>");
+    assert_eq!(play.ran(""), "kubectl get pods");
+    assert!(play.lesson_screen().over.is_empty());
+}
+
+#[test]
+fn a_command_whose_editor_goes_without_an_answer_gets_its_text_back() {
+    let mut play = Play::doing(80, 24);
+    let (answer, answers) = sync_channel(1);
+    let job = Job { name: "kubectl-edit.yaml".into(), text: "a: 1\n".into(), reply: Reply::Line(answer) };
+    assert!(play.app.handle(Message::Edit(job)).is_none());
+    play.keys("<F1>:glossary sidecar<Enter>");
+    assert_eq!(answers.try_recv().expect("answered").as_deref(), Ok("a: 1\n"));
+}
+
+#[test]
+fn a_template_is_opened_by_its_word() {
+    let mut play = Play::doing(80, 24);
+    play.keys(":template serviceentry<Enter>");
+    let file = OpenFile { name: "serviceentry.yaml".into(), text: None, draft: None };
+    let asked = play.reply(is_open, Ok(Answer::OpenFile(file)));
+    assert_eq!(asked, Request::OpenFile { name: "serviceentry.yaml".into() });
+    play.keys("wiki<C-s>");
+    let (_, request) = play.question(is_write).expect("it is written");
+    let Request::WriteFile { text, .. } = request else { panic!("{request:?}") };
+    assert!(text.contains("kind: ServiceEntry") && text.contains("name: wiki\n"), "{text}");
+    let mut play = Play::doing(80, 24);
+    play.keys(":template Pots<Enter>");
+    assert!(play.notice().contains("the kinds are") && play.notice().contains("ServiceEntry"), "{}", play.notice());
+    play.keys(":template Gateway > g.yaml<Enter>");
+    assert_eq!(play.ran(""), "template Gateway > g.yaml", "what goes on behind the kind is a line of the prompt");
+}
+
+#[test]
+fn a_file_is_previewed_by_its_word_and_then_applied() {
+    let mut play = Play::doing(80, 24);
+    play.keys(":preview se.yaml<Enter>");
+    let file = OpenFile { name: "se.yaml".into(), text: Some(ENTRY.into()), draft: None };
+    play.reply(is_open, Ok(Answer::OpenFile(file)));
+    let asked = play.reply(|r| matches!(r, Request::Preview { .. }), Ok(Answer::Preview(Box::new(change(false)))));
+    assert_eq!(asked, Request::Preview { name: "se.yaml".into(), text: ENTRY.into() });
+    play.keys("<Enter>");
+    assert_eq!(play.ran(""), "kubectl apply -f se.yaml");
+    play.keys(":preview<Enter>");
+    let none = OpenFile { name: "istio.yaml".into(), text: None, draft: None };
+    assert_eq!(play.reply(is_open, Ok(Answer::OpenFile(none))), Request::OpenFile { name: "istio.yaml".into() });
+    assert!(play.screen().contains("There is no file istio.yaml"), "{}", play.screen());
+    play.keys("<Enter>");
+    assert!(play.notice().contains("nothing that could be applied"), "{}", play.notice());
+}

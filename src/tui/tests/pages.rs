@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::session::desk::{Answer, Place, Request};
+use crate::tui::layout::Focus;
 
 impl Play {
     /// Answers the question where lines go.
@@ -54,9 +55,9 @@ fn a_search_owns_the_keyboard_and_its_matches_stand_out_without_colour() {
     }
     assert!(play.screen().contains("/quit_  no line has it"), "{}", play.screen());
     play.keys("<Backspace><Backspace><Backspace><Backspace>kubectl");
-    assert!(play.screen().contains("/kubectl_  line 2 of 2"), "{}", play.screen());
+    assert!(play.screen().contains("/kubectl_  line 4 of 4"), "{}", play.screen());
     play.keys("<Enter>,");
-    assert!(play.screen().contains("/kubectl  line 1 of 2"), "{}", play.screen());
+    assert!(play.screen().contains("/kubectl  line 3 of 4"), "{}", play.screen());
     play.app.theme = Theme::PLAIN;
     let reversed = |play: &Play| {
         let size = play.app.size;
@@ -69,8 +70,28 @@ fn a_search_owns_the_keyboard_and_its_matches_stand_out_without_colour() {
         cells.filter(is).map(|at| buffer[at].symbol().to_string()).collect::<String>()
     };
     assert_eq!(reversed(&play), "kubectlkubectl");
+    play.keys(",");
+    assert!(
+        play.screen().contains("/kubectl  line 2 of 4") && play.lesson_screen().view.focus == Focus::Text,
+        "{}",
+        play.screen()
+    );
+    play.keys(".");
+    assert!(play.lesson_screen().view.focus == Focus::Output);
     play.keys("<Esc>");
     assert_eq!(reversed(&play), "");
+}
+
+#[test]
+fn the_lessons_text_is_searched_where_the_output_has_nothing() {
+    for (width, height) in [(120, 40), (80, 24), (60, 20)] {
+        let mut play = failed(width, height);
+        play.keys("<Esc>/registered yet");
+        let screen = play.screen();
+        assert!(screen.contains("/registered yet_  line 1 of 1") && screen.contains("Nothing is registered yet"), "{screen}");
+        play.keys("<Enter>.,");
+        assert!(play.screen().contains("/registered yet  line 1 of 1"), "one is the next and the one before: {}", play.screen());
+    }
 }
 
 #[test]

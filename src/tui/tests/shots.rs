@@ -39,6 +39,7 @@ const SHOTS: &[Shot] = &[
     ("ask-skip", |w, h| failed(w, h).after("<A-S>")),
     ("ask-reset", |w, h| failed(w, h).after("<A-R>")),
     ("search", |w, h| failed(w, h).after("<Esc>/kubectl<Enter>")),
+    ("search-text", |w, h| failed(w, h).after("<Esc>/registered yet")),
     ("search-nothing", |w, h| failed(w, h).after("<Esc>/zzz")),
     ("history", |w, h| failed(w, h).after("<C-r>pods")),
     ("candidates", typing::candidates),
@@ -147,6 +148,16 @@ fn shell(width: u16, height: u16) -> Play {
     let shown = format!("{rows}$ ls --color\r\n\u{1b}[1;34mdir\u{1b}[0m  \u{1b}[32mrun.sh\u{1b}[0m  plain.yaml\r\n$ ");
     play.tell(Event::Shell(ShellNews::Output(shown.into_bytes())));
     play
+}
+
+#[test]
+fn control_z_is_the_shells_own() {
+    use crate::session::own_shell::ShellCall;
+    let mut play = shell(80, 24);
+    play.open.clear();
+    assert!(play.keys("<C-z>").is_none(), "the lab does not stop");
+    let sent = |e: &Effect| matches!(e, Effect::Shell(ShellCall::Input(bytes)) if bytes == b"\x1a");
+    assert!(play.open.iter().chain(&*play.effects.lock().expect("not poisoned")).any(sent));
 }
 
 fn all(width: u16, height: u16) {

@@ -22,6 +22,20 @@ async fn a_line_completes_from_the_table_the_world_and_the_folder() {
     files.write("more/deep.yaml", b"x").expect("written");
     let env: Arc<dyn Environment> = world.env.clone();
     let prompt = Prompt::new(env, files, None);
+    let definition = http::Request::post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions").body(
+        serde_json::to_vec(&serde_json::json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": "serviceentries.networking.istio.io"},
+            "spec": {"group": "networking.istio.io", "scope": "Namespaced", "names": {"kind": "ServiceEntry", "plural": "serviceentries"},
+                "versions": [{"name": "v1", "served": true, "storage": true,
+                    "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}]}})).expect("JSON"),
+    );
+    let client = world.env.client();
+    client.request::<serde_json::Value>(definition.expect("a request")).await.expect("defined");
+    let entry = serde_json::json!({"apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry", "metadata": {"name": "own"},
+        "spec": {"hosts": ["payments.example.com", "*.wild.example.com", "www.wikipedia.org"]}});
+    let path = "/apis/networking.istio.io/v1/namespaces/default/serviceentries";
+    let entry = http::Request::post(path).body(serde_json::to_vec(&entry).expect("JSON")).expect("a request");
+    client.request::<serde_json::Value>(entry).await.expect("created");
     let looker = Looker { prompt: &prompt, lesson: None };
     for (line, has, lacks) in [
         ("", "kubectl", ""),
@@ -56,6 +70,10 @@ async fn a_line_completes_from_the_table_the_world_and_the_folder() {
         ("istioctl install --set prof", "profile=demo", ""),
         ("explain https://www.wiki", "https://www.wikipedia.org/", "http://www.wikipedia.org/"),
         ("kubectl explain serv", "services", ""),
+        ("kubectl exec test -- curl https://pay", "https://payments.example.com/", "http://payments.example.com/"),
+        ("kubectl exec test -- nslookup pay", "payments.example.com", ""),
+        ("explain http://", "http://payments.example.com/", "http://*.wild.example.com/"),
+        ("picture http://pay", "http://payments.example.com/", ""),
     ] {
         let found = texts(&looker, line).await;
         assert!(found.iter().any(|text| text == has), "{line}: {found:?}");
@@ -70,6 +88,9 @@ async fn a_line_completes_from_the_table_the_world_and_the_folder() {
     ] {
         assert_eq!(texts(&looker, line).await, Vec::<String>::new(), "{line}");
     }
+    let found = looker.complete("explain http://www.wikipedia.or", usize::MAX).await;
+    let about: Vec<(&str, &str)> = found.candidates.iter().map(|c| (c.text.as_str(), c.note.as_str())).collect();
+    assert_eq!(about, [("http://www.wikipedia.org/", "ServiceEntry default/own")], "once, with the entry that names it");
     let found = looker.complete("kubectl get pods --namespace=ku", usize::MAX).await;
     assert_eq!(found.from, "kubectl get pods --namespace=".len());
 }

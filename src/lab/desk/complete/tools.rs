@@ -129,27 +129,37 @@ pub fn istioctl(before: &[String], word: &str) -> Istioctl {
     }
 }
 
-/// A line that runs in a pod: its program, then URLs.
-pub fn in_a_pod(inner: &[String]) -> Items {
+/// What the word of a line that runs in a pod is.
+pub enum Inner {
+    Words(Items),
+    Urls,
+    Hosts,
+}
+
+/// A line that runs in a pod: its program, then what it takes.
+pub fn in_a_pod(inner: &[String]) -> Inner {
     match inner.first().map(String::as_str) {
-        None => items(&[
+        None => Inner::Words(items(&[
             ("curl", "sends a request"),
             ("nslookup", "asks for a name"),
             ("sh", "a shell; needs -ti"),
             ("pilot-agent", "in istio-proxy: asks Envoy"),
-        ]),
-        Some("curl" | "wget") => urls(),
-        Some("nslookup") => names(),
-        Some(_) => Vec::new(),
+        ])),
+        Some("curl" | "wget") => Inner::Urls,
+        Some("nslookup") => Inner::Hosts,
+        Some(_) => Inner::Words(Vec::new()),
     }
 }
 
-fn names() -> Items {
+/// The hosts outside the mesh that this lab knows.
+pub fn names() -> Items {
     Outside::standard().names().into_iter().map(|(name, _)| (name, String::new())).collect()
 }
 
-/// URLs of the hosts outside the mesh that this lab knows.
-pub fn urls() -> Items {
-    let both = |name: String| [(format!("http://{name}/"), String::new()), (format!("https://{name}/"), String::new())];
-    names().into_iter().flat_map(|(name, _)| both(name)).collect()
+/// URLs of hosts, each with what is known of it.
+pub fn urls(hosts: &[(String, String)]) -> Items {
+    let both = |(name, about): &(String, String)| {
+        [(format!("http://{name}/"), about.clone()), (format!("https://{name}/"), about.clone())]
+    };
+    hosts.iter().flat_map(both).collect()
 }
