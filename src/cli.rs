@@ -102,6 +102,7 @@ fn dispatch(argv: &[String]) -> End {
         Command::Open(a) => open::run(&a),
         Command::Hint(a) => learn::hint(&a),
         Command::Check(a) => learn::check(&a),
+        Command::Cleanup(a) => cluster::cleanup(&a),
         Command::Reset(a) => learn::reset(&a),
         Command::Progress(a) => progress::run(&a),
         Command::Doctor(a) => doctor::run(&a),

@@ -39,6 +39,11 @@ const KINDS: &[(&str, &str, &str, &str)] = &[
 ];
 /// The kinds at the start of [`KINDS`] that every evaluation reads; the others only when a check names them.
 const ALWAYS: usize = 19;
+/// The kinds that every evaluation lists: group, version, plural.
+pub fn always() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    KINDS[..ALWAYS].iter().map(|(group, version, _, plural)| (*group, *version, *plural))
+}
+
 /// Lists read at the same time.
 const AT_ONCE: usize = 4;
 /// Bytes kept of each output of a command.

@@ -45,6 +45,8 @@ pub enum Command {
     Check(Check),
     /// Put the lab's world back to the start of the current step
     Reset(Reset),
+    /// Remove what lessons made on a cluster, and put back what they changed there
+    Cleanup(super::cluster_args::Cleanup),
     /// Show, export or import progress
     Progress(Progress),
     /// Say why a request would leave the mesh or be stopped

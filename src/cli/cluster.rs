@@ -1,10 +1,15 @@
 //! Lessons on a cluster from the command line: which one, what is said and asked before the first write, and cleaning up.
 
-use super::cluster_args::{Rules, Where};
-use super::{Trouble, print};
+use super::cluster_args::{Cleanup, Rules, Where};
+use super::{End, FAILED, GOOD, Trouble, print, runtime};
 use crate::base::paths::Paths;
+use crate::base::text::count;
+use crate::lab::env::Environment;
+use crate::lab::env::cluster::consent::terms;
 use crate::lab::env::cluster::sweep::Swept;
 use crate::lab::env::cluster::{Cluster, Options};
+use crate::lesson::model::Lesson;
+use std::io::IsTerminal;
 
 /// The cluster that `--env` names; `None` is the sandbox.
 pub(super) fn named(env: &str) -> Result<Option<&str>, Trouble> {
@@ -15,7 +20,7 @@ pub(super) fn named(env: &str) -> Result<Option<&str>, Trouble> {
     }
 }
 
-/// Opens the cluster that the flags name.
+/// Opens the cluster that the flags name, without a word about what will be done there.
 pub(super) async fn open(at: &Where) -> Result<Option<Cluster>, Trouble> {
     let Some(context) = named(&at.env)? else { return Ok(None) };
     let cluster = Cluster::open(&Paths::from_environment(), context, options(&at.rules)).await.map_err(Trouble::from)?;
@@ -27,21 +32,97 @@ fn options(rules: &Rules) -> Options {
     Options { within: rules.within, allow_mesh_config: rules.allow_mesh_config }
 }
 
+/// Says on standard error what the first `steps` steps of a lesson will do on the cluster, stops when something stands in the way, asks
+/// once, then places the control workloads. What is left of them when that fails is removed.
+pub(super) async fn begin(cluster: &Cluster, at: &Where, lesson: &Lesson, steps: usize) -> Result<(), Trouble> {
+    let terms = terms(cluster, lesson, steps).await.map_err(Trouble::from)?;
+    eprint!("{}", terms.text(cluster));
+    if !terms.obstacles.is_empty() {
+        let obstacles = terms.obstacles.join("\n");
+        return Err(Trouble::unavailable(format!("{obstacles}\nNothing was written.")));
+    }
+    if !at.rules.yes && !asked("Begin the lesson on this cluster?") {
+        return Err(Trouble::unavailable("Nothing was written. `--yes` answers this question beforehand."));
+    }
+    cluster.watch(&terms.plan).await.map_err(Trouble::from)?;
+    eprintln!("Placing the control workloads in namespace lab-control.");
+    if let Err(error) = cluster.place_controls().await {
+        let _ = cluster.remove_controls().await;
+        return Err(Trouble::from(error));
+    }
+    Ok(())
+}
+
+/// Asks on the terminal; without one nobody can say yes.
+fn asked(question: &str) -> bool {
+    if !std::io::stdin().is_terminal() {
+        eprintln!("egress-lab: {question} Nobody can be asked here.");
+        return false;
+    }
+    eprint!("{question} (y/N) ");
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).is_ok() && matches!(line.trim(), "y" | "Y" | "yes")
+}
+
 /// What a cleanup did, for people.
-pub(super) fn told(swept: &Swept) -> String {
-    let mut text = String::new();
-    let number = |n: usize| crate::base::text::count(n, "object");
-    text.push_str(&format!("removed {}, put back {}\n", number(swept.removed.len()), number(swept.put_back.len())));
-    swept.left.iter().for_each(|(what, why)| text.push_str(&format!("left: {what} {why}\n")));
+fn told(swept: &Swept) -> String {
+    let number = |n: usize| count(n, "object");
+    let mut text = format!("removed {}, put back {}\n", number(swept.removed.len()), number(swept.put_back.len()));
+    swept.left.iter().for_each(|(what, why)| text.push_str(&format!("left: {what}: {why}\n")));
     text
 }
 
-/// Cleans up after a run and says so on standard error, or on standard output where people read.
-pub(super) async fn clean(cluster: &Cluster, quiet: bool) -> Result<Swept, Trouble> {
+/// Cleans up after a run and says so: on standard error, since standard output may be a document. What came from elsewhere is listed.
+pub(super) async fn clean(cluster: &Cluster) -> Result<Swept, Trouble> {
+    let strangers = cluster.strangers().await.map_err(Trouble::from)?;
     let swept = cluster.cleanup().await.map_err(Trouble::from)?;
-    match quiet {
-        true => eprint!("{}", told(&swept)),
-        false => print(&told(&swept)),
+    eprint!("{}", told(&swept));
+    for stranger in strangers {
+        eprintln!("left: {}: it appeared meanwhile and was not made by this lab", stranger.place);
     }
     Ok(swept)
+}
+
+/// `egress-lab cleanup --env context:NAME`.
+pub(super) fn cleanup(a: &Cleanup) -> End {
+    let runtime = runtime()?;
+    let end = runtime.block_on(sweep(a));
+    runtime.shutdown_background();
+    end
+}
+
+async fn sweep(a: &Cleanup) -> End {
+    let rules = Rules { allow_mesh_config: true, yes: a.yes, within: None };
+    let Some(cluster) = open(&Where { env: a.env.clone(), rules }).await? else {
+        return Err(Trouble::usage("the sandbox needs no cleanup: `egress-lab reset` puts it back; say --env context:NAME"));
+    };
+    let (made, changed) = {
+        let record = cluster.record().lock().unwrap_or_else(|p| p.into_inner());
+        let made: Vec<String> = record.made().iter().map(|made| made.place.to_string()).collect();
+        (made, record.changed().keys().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    let doubtful = cluster.doubtful().await.map_err(Trouble::from)?;
+    let strangers = cluster.strangers().await.map_err(Trouble::from)?;
+    let others = [doubtful, strangers].concat();
+    made.iter().for_each(|made| print(&format!("remove    {made}\n")));
+    changed.iter().for_each(|changed| print(&format!("put back  {changed}\n")));
+    others.iter().for_each(|other| print(&format!("ask       {}: not known to be made by this lab\n", other.place)));
+    if made.is_empty() && changed.is_empty() && others.is_empty() {
+        print(&format!("Nothing of the lab is left on {}.\n", cluster.name()));
+        return Ok(GOOD);
+    }
+    if a.dry_run {
+        return Ok(GOOD);
+    }
+    if !a.yes && !asked(&format!("Remove {} and put back {}?", count(made.len(), "object"), count(changed.len(), "object"))) {
+        print("Nothing was changed.\n");
+        return Ok(FAILED);
+    }
+    // That the lab's own things may go does not say that others' may.
+    if !others.is_empty() && (a.others || (!a.yes && asked("Remove those that the lab is not known to have made, too?"))) {
+        cluster.adopt(others).map_err(Trouble::from)?;
+    }
+    let swept = cluster.cleanup().await.map_err(Trouble::from)?;
+    print(&told(&swept));
+    Ok(if swept.left.is_empty() { GOOD } else { FAILED })
 }

@@ -26,6 +26,23 @@ pub struct Rules {
     pub within: Option<u64>,
 }
 
+/// Cleaning up on a cluster.
+#[derive(Debug, Args)]
+pub struct Cleanup {
+    /// The cluster: context:NAME
+    #[arg(long, value_name = "ENV")]
+    pub env: String,
+    /// Only list what would be removed and put back
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Remove what the lab made without asking
+    #[arg(long, short = 'y')]
+    pub yes: bool,
+    /// Remove what appeared meanwhile where the lesson works, too, whoever made it
+    #[arg(long)]
+    pub others: bool,
+}
+
 /// Milliseconds of `20s`, `500ms`, `2m` or a bare number of seconds.
 fn duration(text: &str) -> Result<u64, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());

@@ -39,11 +39,13 @@ async fn report(a: &args::Run, lesson: &Arc<Lesson>, last: usize) -> Result<Repo
     let Some(on) = cluster::open(&a.at).await? else {
         return headless::run(lesson.clone(), (Seed(a.seed), &a.istio), last, told).await.map_err(Trouble::from);
     };
-    let report = match on.place_controls().await {
-        Ok(()) => headless::run_on(Arc::new(on.clone()), lesson.clone(), Seed::fresh(), last, told).await,
-        Err(error) => Err(error),
+    cluster::begin(&on, &a.at, lesson, last).await?;
+    let run = headless::run_on(Arc::new(on.clone()), lesson.clone(), Seed::fresh(), last, told);
+    let report = tokio::select! {
+        report = run => report,
+        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
     };
-    cluster::clean(&on, a.json).await?;
+    cluster::clean(&on).await?;
     report.map_err(Trouble::from)
 }
 

@@ -5,12 +5,17 @@
 //! up deletes what is recorded and nothing else, and puts back what was changed. There are no forks here: probes are sent in the
 //! cluster itself, and nothing is ever known to be settled.
 
+pub mod consent;
+pub mod facts;
 pub mod kinds;
 pub mod merge;
 pub mod path;
+pub mod plan;
 pub mod record;
+pub mod rights;
 pub mod scribe;
 pub mod state;
+pub mod strangers;
 pub mod sweep;
 
 use self::record::{Made, Record};
@@ -123,12 +128,65 @@ impl Cluster {
         &self.0.record
     }
 
+    /// Where that is written down.
+    pub fn record_path(&self) -> PathBuf {
+        self.0.record.lock().unwrap_or_else(|p| p.into_inner()).path().to_path_buf()
+    }
+
     fn sweeper(&self) -> Sweeper<'_> {
         Sweeper { client: &self.0.target.client, record: &self.0.record }
     }
 
     fn keeper(&self) -> Keeper<'_> {
         Keeper { client: &self.0.client, sweeper: self.sweeper(), record: &self.0.record }
+    }
+
+    /// Notes what is where the lesson will write, so that what comes from elsewhere can be told later.
+    ///
+    /// # Errors
+    /// The server cannot be read, or the record cannot be written.
+    pub async fn watch(&self, plan: &plan::Plan) -> anyhow::Result<()> {
+        // Kinds without a namespace are everybody's: what appears there says nothing about this lesson.
+        let places = plan.fresh.iter().chain(&plan.applied).chain(&plan.changed).filter(|place| !place.is_cluster_scoped());
+        strangers::note(&self.0.target.client, &self.0.record, places.map(|place| place.named(""))).await
+    }
+
+    /// What appeared since where lessons work, and was not made by the lab.
+    ///
+    /// # Errors
+    /// The server cannot be read.
+    pub async fn strangers(&self) -> anyhow::Result<Vec<Made>> {
+        strangers::found(&self.0.target.client, &self.0.record).await
+    }
+
+    /// Takes strangers for the lab's own from now on: somebody has said that they may go.
+    ///
+    /// # Errors
+    /// The record cannot be written.
+    pub fn adopt(&self, strangers: Vec<Made>) -> anyhow::Result<()> {
+        let mut record = self.0.record.lock().unwrap_or_else(|p| p.into_inner());
+        strangers.into_iter().try_for_each(|made| record.makes(made))
+    }
+
+    /// What requests whose answer was lost may have made and is there: to be asked about.
+    ///
+    /// # Errors
+    /// The server cannot be read, or the record cannot be written.
+    pub async fn doubtful(&self) -> anyhow::Result<Vec<Made>> {
+        let intended = self.0.record.lock().unwrap_or_else(|p| p.into_inner()).intended().to_vec();
+        let mut found = Vec::new();
+        for (place, _) in intended {
+            let there = if place.name.is_empty() { None } else { scribe::read(&self.0.target.client, &place).await? };
+            let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_string();
+            match there {
+                Some(object) if !self.is_ours(&text(&object["metadata"]["uid"])) => {
+                    let (kind, uid) = (text(&object["kind"]), text(&object["metadata"]["uid"]));
+                    found.push(Made { place, kind, uid, body: serde_json::Value::Null });
+                }
+                _ => self.0.record.lock().unwrap_or_else(|p| p.into_inner()).nothing(&place)?,
+            }
+        }
+        Ok(found)
     }
 
     /// Removes everything that is recorded and puts back what was changed.

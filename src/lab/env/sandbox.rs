@@ -289,6 +289,12 @@ impl Sandbox {
         Sandbox { istio: istio.into(), ..self }
     }
 
+    /// The same, its own client being wrapped (to watch what goes through it).
+    pub fn reached_through(self, wrap: impl FnOnce(kube::Client) -> kube::Client) -> Sandbox {
+        let client = wrap(self.client.clone());
+        Sandbox { client, ..self }
+    }
+
     /// The port, if it is served.
     pub fn port(&self) -> Option<u16> {
         self.server.as_ref().map(|server| server.address().port())

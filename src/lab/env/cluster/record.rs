@@ -6,7 +6,7 @@ use crate::base::clock::{Clock, SystemClock};
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -20,6 +20,8 @@ const MAX_BYTES: u64 = 256 << 20;
 enum Line {
     /// The cluster that the record is about: the uid of its namespace kube-system.
     Cluster(String),
+    /// What was in the collections that a lesson writes to, before its first write.
+    Baseline { collections: Vec<Place>, uids: Vec<String> },
     /// A request is about to go out that may make this.
     Intends { place: Place, at_ms: i64 },
     /// The request made nothing.
@@ -64,6 +66,8 @@ pub struct Record {
     /// In the order in which they were made.
     made: Vec<Made>,
     changed: BTreeMap<Place, Changed>,
+    /// Collections that lessons write to, and the uids of what was in them before.
+    baseline: (BTreeSet<Place>, BTreeSet<String>),
     /// Requests whose answer never came, with the time at which they went out.
     intended: Vec<(Place, i64)>,
 }
@@ -90,7 +94,8 @@ impl Record {
         if whole < text.len() {
             file.set_len(whole as u64).and_then(|()| file.sync_all())?;
         }
-        let mut record = Record { path, file, cluster: None, made: Vec::new(), changed: BTreeMap::new(), intended: Vec::new() };
+        let (made, changed, baseline, intended) = Default::default();
+        let mut record = Record { path, file, cluster: None, made, changed, baseline, intended };
         for (nth, line) in text[..whole].split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
             let line = serde_json::from_slice(line);
             let line = line.with_context(|| format!("line {} of {}", nth + 1, record.path.display()))?;
@@ -122,6 +127,19 @@ impl Record {
     /// Requests whose answer was lost: what they may have made, with the time at which they went out.
     pub fn intended(&self) -> &[(Place, i64)] {
         &self.intended
+    }
+
+    /// Collections that lessons write to, and the uids of what was in them before the first write.
+    pub fn baseline(&self) -> (&BTreeSet<Place>, &BTreeSet<String>) {
+        (&self.baseline.0, &self.baseline.1)
+    }
+
+    /// Notes what is in collections before the first write to them; those that are known are not looked at again.
+    ///
+    /// # Errors
+    /// As [`Record::begin`].
+    pub fn sees(&mut self, collections: Vec<Place>, uids: Vec<String>) -> anyhow::Result<()> {
+        self.note(Line::Baseline { collections, uids })
     }
 
     /// Whether an object was made by this lab.
@@ -209,6 +227,7 @@ impl Record {
     pub fn close_when_empty(&mut self) -> anyhow::Result<()> {
         if self.is_empty() {
             self.file.set_len(0).and_then(|()| self.file.sync_all())?;
+            self.baseline = Default::default();
             if let Some(cluster) = self.cluster.clone() {
                 self.note(Line::Cluster(cluster))?;
             }
@@ -225,7 +244,7 @@ impl Record {
         let aside = aside.context("the folder of the record is full of earlier ones")?;
         fs::copy(&self.path, &aside)?;
         self.file.set_len(0).and_then(|()| self.file.sync_all())?;
-        (self.cluster, self.made, self.changed, self.intended) = (None, Vec::new(), BTreeMap::new(), Vec::new());
+        (self.cluster, self.made, self.changed, self.baseline, self.intended) = Default::default();
         Ok(aside)
     }
 
@@ -246,6 +265,10 @@ impl Record {
         };
         match line {
             Line::Cluster(uid) => self.cluster = Some(uid),
+            Line::Baseline { collections, uids } => {
+                self.baseline.0.extend(collections);
+                self.baseline.1.extend(uids);
+            }
             Line::Intends { place, at_ms } => self.intended.push((place, at_ms)),
             Line::Nothing { place } => answered(&mut self.intended, &place),
             Line::Made { place, kind, uid, body } => {
