@@ -1,10 +1,12 @@
 //! The time-line of a sandbox: stepping back and forward, looking without leaving a trace, comparing, going back.
 
 use egress_lab::base::files::MemoryFiles;
+use egress_lab::base::paths::Paths;
 use egress_lab::base::seed::Seed;
+use egress_lab::lab::desk::timeline::{hands::Whose, marks::Marks};
 use egress_lab::lab::desk::{browse, timeline};
 use egress_lab::lab::env::Environment;
-use egress_lab::lab::env::sandbox::{Bend, Make, Sandbox};
+use egress_lab::lab::env::sandbox::{Bend, Make, Sandbox, Serve, serve_saved};
 use egress_lab::lab::prompt::{Prompt, Terminal};
 use egress_lab::session::desk::browse::{Subject, View, Which};
 use egress_lab::session::desk::timeline::{Sign, Verb};
@@ -185,4 +187,81 @@ async fn the_browser_reads_what_kubectl_reads_now_and_then() {
         assert!(!text.lines.is_empty() || matches!(view, View::Logs { .. }), "{view:?}: {text:?}");
         assert_eq!(text.containers, if matches!(view, View::Logs { .. }) { vec!["test"] } else { vec![] });
     }
+}
+
+/// What was bookmarked when a world was open is there when it is opened again: compared with, looked at, returned to.
+#[tokio::test]
+async fn bookmarks_outlive_the_session() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let home = tempfile::tempdir().unwrap();
+    let paths = Paths::under(home.path().join("state"));
+    let serve = || Serve { port: 0, seed: Seed(7), instant: true, real_time: false };
+    let open = || async {
+        // The world of before is let go of by its own thread.
+        let mut served = serve_saved(&paths, "w", serve()).await;
+        for _ in 0..200 {
+            if served.is_ok() {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            served = serve_saved(&paths, "w", serve()).await;
+        }
+        let env: Arc<dyn Environment> = Arc::new(served.unwrap().sandbox);
+        let (marks, notes) = Marks::kept_in(&paths.bookmarks("w"), &*env).await;
+        let mut prompt = Prompt::new(env, Arc::new(MemoryFiles::default()), None);
+        prompt.marks = marks;
+        (prompt, notes)
+    };
+    let value = "kubectl get configmap n -o jsonpath='{.data.v}'";
+    let (prompt, notes) = open().await;
+    assert_eq!(notes, Vec::<String>::new());
+    good(&prompt, "kubectl create configmap n --from-literal=v=0").await;
+    assert!(good(&prompt, "timeline mark start").await.starts_with("Bookmark start: revision"));
+    let marked = timeline::revision(&prompt, "start").await.unwrap();
+    good(&prompt, "kubectl patch configmap n --type=merge -p '{\"data\":{\"v\":\"1\"}}'").await;
+    let between = timeline::revision(&prompt, "now").await.unwrap();
+    good(&prompt, "kubectl patch configmap n --type=merge -p '{\"data\":{\"v\":\"2\"}}'").await;
+    drop(prompt);
+
+    std::fs::write(paths.bookmarks("w").join("broken.json"), b"{").unwrap();
+    let (prompt, notes) = open().await;
+    assert!(notes.len() == 1 && notes[0].contains("broken.json cannot be used"), "{notes:?}");
+    assert_eq!(timeline::revision(&prompt, "start").await.unwrap(), marked);
+    let listed = good(&prompt, "timeline").await;
+    assert!(listed.contains("start") && listed.contains("as it was when it got its bookmark"), "{listed}");
+    let told = good(&prompt, "timeline compare start now --objects").await;
+    assert!(told.contains("changed ConfigMap default/n") && told.contains("2"), "{told}");
+    assert_eq!(good(&prompt, &format!("timeline at start {value}")).await.trim(), "0");
+    let (code, said) = run(&prompt, &format!("timeline at {between} {value}")).await;
+    assert!(code == 1 && said.contains("no longer kept"), "what was not bookmarked is gone: {code} {said}");
+    good(&prompt, "timeline return start --yes").await;
+    assert_eq!(good(&prompt, value).await.trim(), "0");
+    good(&prompt, "kubectl patch configmap n --type=merge -p '{\"data\":{\"v\":\"3\"}}'").await;
+    good(&prompt, "timeline mark start").await;
+    drop(prompt);
+
+    let (prompt, notes) = open().await;
+    assert_eq!(notes.len(), 1, "the broken one: {notes:?}");
+    let start = timeline::revision(&prompt, "start").await.unwrap();
+    assert!(start > marked, "the name moved");
+    assert_eq!(timeline::revision(&prompt, "now").await.unwrap(), start, "nothing has happened since");
+    assert_eq!(good(&prompt, &format!("timeline at start {value}")).await.trim(), "3");
+}
+
+#[tokio::test]
+async fn what_the_lesson_sets_up_is_not_the_learners_doing() {
+    let (env, prompt) = lab();
+    let now = || async { env.revision().await.unwrap() };
+    good(&prompt, "kubectl create configmap mine --from-literal=v=0").await;
+    let before = now().await;
+    good(&prompt, "kubectl create configmap theirs --from-literal=v=0").await;
+    prompt.hands.note(before, now().await, Whose::SetUp);
+    good(&prompt, "kubectl create configmap again --from-literal=v=0").await;
+    let line = timeline::time_line(&prompt, 3, None).await.unwrap();
+    let told: Vec<(&str, bool)> = line.moments.iter().map(|m| (m.who.as_str(), m.own)).collect();
+    assert_eq!(told, [("you (kubectl-create)", true), ("the lesson (kubectl-create)", false), ("you (kubectl-create)", true)]);
+    let change = timeline::change(&prompt, "-1").await.unwrap();
+    assert!(change.lines[0].1.ends_with("by the lesson (kubectl-create)"), "{:?}", change.lines);
+    let undone = timeline::undone(&prompt, "-2").await.unwrap();
+    assert_eq!(undone.own, ["created ConfigMap default/again"]);
 }

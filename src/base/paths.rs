@@ -86,6 +86,11 @@ impl Paths {
         self.world(world).join("history")
     }
 
+    /// Bookmarks of a world's time-line.
+    pub fn bookmarks(&self, world: &str) -> PathBuf {
+        self.world(world).join("bookmarks")
+    }
+
     /// The settings file: in the platform's configuration folder (`~/.config/egress-lab`), or in `$EGRESS_LAB_HOME` if that is set.
     pub fn settings(&self) -> PathBuf {
         self.config.join("settings.toml")

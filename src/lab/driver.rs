@@ -7,6 +7,7 @@ use crate::check;
 use crate::finding::Ran;
 use crate::lab::actions::{self, OnError};
 use crate::lab::desk::Desk;
+use crate::lab::desk::timeline::hands::Whose;
 use crate::lab::env::Checkpoint;
 use crate::lab::ground::EnvGround;
 use crate::lab::own_shell::OwnShell;
@@ -276,6 +277,13 @@ impl Shared {
         )))
     }
 
+    /// What was changed since a revision is not the learner's own doing.
+    async fn note(&self, before: Option<u64>, whose: Whose) {
+        if let (Some(before), Some(now)) = (before, self.parts.prompt.env().revision().await) {
+            self.parts.prompt.hands.note(before, now, whose);
+        }
+    }
+
     /// Makes the step's start: its set-up actions, then a mark to come back to.
     async fn set_up(&self, step: usize) -> anyhow::Result<Option<String>> {
         let mut checkpoints = self.checkpoints.lock().await;
@@ -283,14 +291,19 @@ impl Shared {
             return Ok(None);
         }
         let (quiet, _) = mpsc::channel(1);
-        actions::apply(&self.parts.prompt, &self.parts.lesson.steps[step].setup, OnError::Stop, &quiet).await?;
+        let before = self.parts.prompt.env().revision().await;
+        let end = actions::apply(&self.parts.prompt, &self.parts.lesson.steps[step].setup, OnError::Stop, &quiet).await;
+        self.note(before, Whose::SetUp).await;
+        end?;
         checkpoints.insert(step, self.parts.prompt.env().checkpoint().await?);
         Ok(None)
     }
 
     async fn solve(self: &Arc<Self>, ticket: Ticket, step: usize) -> anyhow::Result<Option<String>> {
         let (out, printer) = self.printer(ticket);
+        let before = self.parts.prompt.env().revision().await;
         let end = actions::apply(&self.parts.prompt, &self.parts.lesson.steps[step].solution, OnError::Stop, &out).await;
+        self.note(before, Whose::Solution).await;
         drop(out);
         let _ = printer.await;
         Ok(end?.answers.remove(&self.parts.lesson.steps[step].id))

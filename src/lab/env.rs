@@ -67,6 +67,14 @@ pub trait Environment: Send + Sync {
     fn keep(&self, _revision: u64) -> BoxFuture<'_, anyhow::Result<u64>> {
         Box::pin(async { bail!(NO_PAST) })
     }
+    /// The whole state at a revision that is kept, for [`Environment::recall`].
+    fn saved_at(&self, _revision: u64) -> BoxFuture<'_, anyhow::Result<serde_json::Value>> {
+        Box::pin(async { bail!(NO_PAST) })
+    }
+    /// Keeps a revision again that [`Environment::saved_at`] gave when this world was open before.
+    fn recall(&self, _saved: serde_json::Value) -> BoxFuture<'_, anyhow::Result<()>> {
+        Box::pin(async { bail!(NO_PAST) })
+    }
     /// Everything that another sandbox needs to go on from here; `null` on a cluster.
     fn whole(&self) -> BoxFuture<'_, anyhow::Result<serde_json::Value>> {
         Box::pin(async { Ok(serde_json::Value::Null) })

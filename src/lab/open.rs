@@ -5,6 +5,7 @@ use crate::base::files::{Files, Folder, MemoryFiles};
 use crate::base::io::Editor;
 use crate::base::paths::Paths;
 use crate::base::seed::Seed;
+use crate::lab::desk::timeline::marks::Marks;
 use crate::lab::driver::{Driver, Parts};
 use crate::lab::env::Environment;
 use crate::lab::env::sandbox::{Refusal, Sandbox, Serve, Served, serve_new, serve_saved};
@@ -83,7 +84,12 @@ pub async fn open(paths: &Paths, wanted: Wanted) -> anyhow::Result<Opened> {
     }
     let options = Options { auto_advance: false, unsaved: journal.is_none(), from: wanted.from };
     let mut session = Session::new(wanted.lesson.clone(), &summary, options);
-    let mut prompt = Prompt::new(env, files.clone(), wanted.editor);
+    let mut prompt = Prompt::new(env.clone(), files.clone(), wanted.editor);
+    if files.location().is_some() {
+        let (marks, unread) = Marks::kept_in(&paths.bookmarks(&wanted.world), &*env).await;
+        prompt.marks = marks;
+        notes.extend(unread);
+    }
     prompt.own_shell = Some(own_shell::Place {
         folder: files.location(),
         kubeconfig: served.kubeconfig.clone(),

@@ -12,7 +12,7 @@ use crate::base::files::Files;
 use crate::base::io::{Editor, Input, Io, Stream};
 use crate::kubectl;
 use crate::lab::desk::complete::Looker;
-use crate::lab::desk::timeline::{self, marks::Marks};
+use crate::lab::desk::timeline::{self, hands::Hands, marks::Marks};
 use crate::lab::env::Environment;
 use crate::lab::own_shell;
 use crate::session::{ResetScope, Wish};
@@ -37,6 +37,8 @@ pub struct Prompt {
     pub editor: Option<Arc<dyn Editor>>,
     /// Bookmarks of the time-line.
     pub marks: Marks,
+    /// What the lab ran for the learner.
+    pub hands: Hands,
     /// The past that was looked at last.
     pub(in crate::lab) looked: Arc<tokio::sync::Mutex<Option<(u64, kube::Client)>>>,
     /// Where a shell of the learner's own would run; `None` where there is none.
@@ -154,8 +156,8 @@ impl Prompt {
             version: env.istio(),
             readiness: crate::istioctl::Readiness::default(),
         };
-        let (marks, looked) = (Marks::default(), Arc::default());
-        Prompt { kubectl, istioctl, files, editor, own_shell: None, marks, looked, env, last: Arc::default(), clock }
+        let (marks, hands, looked) = (Marks::default(), Hands::default(), Arc::default());
+        Prompt { kubectl, istioctl, files, editor, own_shell: None, marks, hands, looked, env, last: Arc::default(), clock }
     }
 
     /// The environment that lines act on.

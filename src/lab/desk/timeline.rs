@@ -1,5 +1,6 @@
 //! The time-line: what happened, what it was like at some moment, how two moments differ, and the way back.
 
+pub mod hands;
 pub mod lines;
 pub mod marks;
 pub mod text;
@@ -13,7 +14,7 @@ use crate::lab::explain::{CLIENT, diff};
 use crate::lab::prompt::Prompt;
 use crate::mesh::compare::{Change, compare};
 use crate::mesh::reach::Client;
-use crate::session::desk::timeline::{Compared, Moment, Past, Sign, TimeLine, Told, Undone};
+use crate::session::desk::timeline::{Compared, Moment, Part, Past, Sign, TimeLine, Told, Undone};
 use anyhow::{Context, bail};
 use marks::Mark;
 use std::collections::BTreeSet;
@@ -48,7 +49,7 @@ pub async fn time_line(prompt: &Prompt, last: usize, after: Option<u64>) -> anyh
         }
         tokio::time::sleep(std::time::Duration::from_millis(LOOK_MS)).await;
     }
-    let mut moments = env.moments(last).await?;
+    let mut moments = moments(prompt, last).await?;
     let marks = prompt.marks.all();
     match env.past() {
         Past::Kept => moments.iter_mut().for_each(|m| {
@@ -57,6 +58,13 @@ pub async fn time_line(prompt: &Prompt, last: usize, after: Option<u64>) -> anyh
         Past::MarksOnly(_) => moments = marks.iter().enumerate().map(|(n, mark)| as_moment(n, mark)).collect(),
     }
     Ok(TimeLine { past: env.past(), now: env.now().await, moments })
+}
+
+/// The newest changes, each with who made it.
+async fn moments(prompt: &Prompt, last: usize) -> anyhow::Result<Vec<Moment>> {
+    let mut moments = prompt.env().moments(last).await?;
+    moments.iter_mut().for_each(|moment| prompt.hands.sign(moment));
+    Ok(moments)
 }
 
 /// Where nothing else is kept, the bookmarks are the time-line; they are numbered from 1.
@@ -84,14 +92,17 @@ pub async fn change(prompt: &Prompt, point: &str) -> anyhow::Result<Told> {
     let happened = prompt.env().change(revision).await?;
     let mut moment = happened.moment;
     moment.mark = prompt.marks.at_revision(moment.revision);
+    prompt.hands.sign(&mut moment);
+    let revision = moment.revision;
     let mut told = Told { moment, parts: Vec::new(), unlisted: happened.unlisted, lines: Vec::new() };
     for one in &happened.parts {
-        if one.part.thing.kind.kind != "Event" && told.lines.len() < LINES {
-            let title = format!("{} {}, by {}", one.part.verb.word(), one.part.thing, one.part.who);
+        let part = Part { who: prompt.hands.named(revision, &one.part.who), ..one.part.clone() };
+        if part.thing.kind.kind != "Event" && told.lines.len() < LINES {
+            let title = format!("{} {}, by {}", part.verb.word(), part.thing, part.who);
             told.lines.push((Sign::Title, title));
             told.lines.extend(lines::difference(one.before.as_deref(), one.after.as_deref()));
         }
-        told.parts.push(one.part.clone());
+        told.parts.push(part);
     }
     cut(&mut told.lines);
     Ok(told)
@@ -195,7 +206,7 @@ pub async fn undone(prompt: &Prompt, to: &str) -> anyhow::Result<Undone> {
             _ => undone.changed.push(key),
         }
     }
-    let after: Vec<Moment> = prompt.env().moments(MOMENTS).await?.into_iter().filter(|m| m.revision > revision).collect();
+    let after: Vec<Moment> = moments(prompt, MOMENTS).await?.into_iter().filter(|m| m.revision > revision).collect();
     undone.all = after.len();
     undone.own = after.iter().rev().filter(|m| m.own).map(|m| m.what.clone()).collect();
     Ok(undone)
@@ -215,7 +226,7 @@ pub async fn go_back(prompt: &Prompt, to: &str) -> anyhow::Result<(u64, u64, u64
     Ok((revision, before, newest))
 }
 
-/// Gives a point a name; it is kept as long as the lab is open.
+/// Gives a point a name; it is kept with a saved world, on a cluster as long as the lab is open.
 ///
 /// # Errors
 /// No such point, or a name that means something else.
@@ -225,17 +236,25 @@ pub async fn mark(prompt: &Prompt, point: &str, name: &str) -> anyhow::Result<St
     let mark = match prompt.env().past() {
         Past::Kept => {
             let revision = prompt.env().keep(revision(prompt, point).await?).await?;
-            Mark { name: name.into(), revision: Some(revision), at, objects: None }
+            Mark { name: name.into(), revision: Some(revision), at, objects: None, recalled: false }
         }
         Past::MarksOnly(why) if point != "now" => bail!("{why}"),
         Past::MarksOnly(_) => {
             let objects = prompt.env().objects(None).await?.1;
-            Mark { name: name.into(), revision: None, at, objects: Some(objects) }
+            Mark { name: name.into(), revision: None, at, objects: Some(objects), recalled: false }
         }
     };
     let what = mark.revision.map_or("the present objects".to_string(), |r| format!("revision {r}"));
+    let revision = mark.revision;
     prompt.marks.put(mark)?;
-    Ok(format!("Bookmark {name}: {what}."))
+    let kept = match revision {
+        Some(revision) => prompt.marks.keep(&**prompt.env(), name, at, revision).await,
+        None => Ok(()),
+    };
+    Ok(match kept {
+        Ok(()) => format!("Bookmark {name}: {what}."),
+        Err(error) => format!("Bookmark {name}: {what}. It cannot be kept for the next time: {error:#}."),
+    })
 }
 
 /// The revision that a word names: a number, `now`, `-N` (N changes back), a bookmark.
@@ -246,7 +265,9 @@ pub async fn revision(prompt: &Prompt, word: &str) -> anyhow::Result<u64> {
     if let Some(mark) = prompt.marks.find(word) {
         return mark.revision.context("that bookmark is no revision of this world");
     }
-    let kept = prompt.env().kept(MOMENTS).await?;
+    let mut kept = prompt.env().kept(MOMENTS).await?;
+    // What was kept from the last time stands alone: between it and the beginning of this time nothing is known.
+    kept.retain(|revision| word.parse() == Ok(*revision) || !prompt.marks.is_recalled(*revision));
     let newest = *kept.last().context("nothing has happened yet")?;
     if word == "now" {
         return Ok(newest);

@@ -436,6 +436,23 @@ impl Environment for Sandbox {
         })
     }
 
+    fn saved_at(&self, revision: u64) -> BoxFuture<'_, anyhow::Result<serde_json::Value>> {
+        Box::pin(async move {
+            let saved = self.handle.with(move |world| world.save_at(revision)).await?;
+            Ok(serde_json::to_value(saved.with_context(|| format!("revision {revision} is no longer kept"))?)?)
+        })
+    }
+
+    fn recall(&self, saved: serde_json::Value) -> BoxFuture<'_, anyhow::Result<()>> {
+        Box::pin(async move {
+            let saved = serde_json::from_value(saved).context("it holds no state of a sandbox world")?;
+            match self.handle.with(move |world| world.recall(saved)).await? {
+                true => Ok(()),
+                false => bail!("it is not of this world's past"),
+            }
+        })
+    }
+
     fn whole(&self) -> BoxFuture<'_, anyhow::Result<serde_json::Value>> {
         Box::pin(async { Ok(serde_json::to_value(self.handle.with(|world| world.save()).await?)?) })
     }

@@ -5,6 +5,7 @@ use crate::k8s::tree::Tree;
 use crate::k8s::{Key, Object, Snapshot};
 use crate::sandbox::node::Node;
 use crate::sandbox::store::Store;
+use crate::sandbox::world::saved::{self, Saved};
 use crate::sandbox::world::{Config, Hand, Moment, Occasion, View, World};
 use crate::sandbox::{Changes, Pace};
 use serde_json::json;
@@ -78,6 +79,55 @@ impl World {
             self.pins.pop_first();
         }
         Some(at)
+    }
+
+    /// The whole world as it was at a kept revision; `None` when it is gone.
+    pub fn save_at(&self, revision: u64) -> Option<Saved> {
+        let settled = self.history.get(&revision)?;
+        let created = settled.created.iter().map(|(key, n)| {
+            let (group, kind, namespace, name) = saved::parts(key);
+            (group, kind, namespace, name, *n)
+        });
+        Some(Saved {
+            seed: self.seed.0,
+            revision,
+            now_ms: settled.now.0,
+            exchanges: settled.exchanges,
+            objects: settled.snapshot.all().map(|object| object.0.clone()).collect(),
+            created: created.collect(),
+            node: settled.node.save(),
+        })
+    }
+
+    /// Keeps an earlier revision again that [`World::save_at`] gave when this world was open before. False when it is none of this
+    /// world's past: of another seed, or later than what it was opened with.
+    pub fn recall(&mut self, kept: Saved) -> bool {
+        if kept.seed == self.seed.0 && self.history.contains_key(&kept.revision) {
+            // Nothing has changed since: the world was opened as it was then.
+            self.pins.insert(kept.revision);
+            return true;
+        }
+        let begun = self.history.iter().find(|(_, settled)| settled.moment.occasion != Occasion::Kept);
+        if kept.seed != self.seed.0 || begun.is_none_or(|(begun, _)| kept.revision > *begun) {
+            return false;
+        }
+        let (revision, at) = (kept.revision, Time(kept.now_ms));
+        let mut node = Node::new(self.seed, self.pace);
+        node.restore(&kept.node, at, at);
+        let (occasion, changes) = (Occasion::Kept, Vec::new());
+        let created =
+            kept.created.into_iter().map(|(group, kind, ns, name, n)| (Arc::new(saved::key(&group, &kind, ns, name)), n));
+        let settled = Settled {
+            snapshot: kept.objects.into_iter().map(Object).collect(),
+            moment: Arc::new(Moment { revision, at, occasion, asked: Some(Hand::Lab), changes, unlisted: 0 }),
+            node,
+            now: at,
+            exchanges: kept.exchanges,
+            created: created.collect(),
+        };
+        self.history.insert(revision, settled);
+        self.pins.insert(revision);
+        true
     }
 
     /// Lets a pinned revision go.

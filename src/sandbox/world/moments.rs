@@ -37,6 +37,8 @@ pub enum Occasion {
     Return { to: u64 },
     /// A state that was built elsewhere was written forward.
     Adopted,
+    /// A state that was kept when this world was open before; what led to it is not known any more.
+    Kept,
     /// Nothing but time: a transition, a timer, a schedule.
     Time,
 }

@@ -130,10 +130,10 @@ impl World {
     }
 }
 
-fn parts(key: &Key) -> (String, String, String, String) {
+pub(super) fn parts(key: &Key) -> (String, String, String, String) {
     (key.kind.group.clone(), key.kind.kind.clone(), key.namespace.clone(), key.name.clone())
 }
 
-fn key(group: &str, kind: &str, namespace: String, name: String) -> Key {
+pub(super) fn key(group: &str, kind: &str, namespace: String, name: String) -> Key {
     Key { kind: crate::k8s::Kind::new(group, kind), namespace, name }
 }

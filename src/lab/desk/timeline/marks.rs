@@ -1,14 +1,22 @@
-//! Bookmarks of points in time, kept as long as the lab is open.
+//! Bookmarks of points in time. Those of a saved world are kept with it, one file each: the whole state, so that it can be compared with,
+//! looked at and returned to when the world is opened again.
 
 use crate::base::clock::Time;
 use crate::k8s::Snapshot;
+use crate::lab::env::Environment;
 use anyhow::bail;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 /// How many are kept.
 const LIMIT: usize = 50;
 /// Characters of a name.
 const NAME: usize = 40;
+/// Bytes of a file.
+const MOST_BYTES: u64 = 64 << 20;
+/// How the names of files end.
+const END: &str = "json";
 
 /// A point with a name.
 #[derive(Debug, Clone)]
@@ -18,16 +26,32 @@ pub struct Mark {
     pub at: Time,
     /// The objects, where the environment keeps no revisions.
     pub objects: Option<Snapshot>,
+    /// It was made when the world was open before.
+    pub recalled: bool,
+}
+
+/// A bookmark's file.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    name: String,
+    at_ms: i64,
+    revision: u64,
+    /// As [`Environment::saved_at`] gave it.
+    world: serde_json::Value,
 }
 
 /// The bookmarks of a prompt. Copies share them.
 #[derive(Debug, Clone, Default)]
-pub struct Marks(Arc<Mutex<Vec<Mark>>>);
+pub struct Marks {
+    all: Arc<Mutex<Vec<Mark>>>,
+    /// Where they are kept; `None`: nowhere.
+    folder: Option<PathBuf>,
+}
 
 impl Marks {
     /// All, oldest first.
     pub fn all(&self) -> Vec<Mark> {
-        self.0.lock().unwrap_or_else(|p| p.into_inner()).clone()
+        self.all.lock().unwrap_or_else(|p| p.into_inner()).clone()
     }
 
     /// The one of this name.
@@ -45,13 +69,66 @@ impl Marks {
     /// # Errors
     /// There are too many.
     pub fn put(&self, mark: Mark) -> anyhow::Result<()> {
-        let mut marks = self.0.lock().unwrap_or_else(|p| p.into_inner());
+        let mut marks = self.all.lock().unwrap_or_else(|p| p.into_inner());
         marks.retain(|there| there.name != mark.name);
         if marks.len() >= LIMIT {
             bail!("there are {LIMIT} bookmarks already; `timeline mark NAME` with a name of before moves that one");
         }
         marks.push(mark);
         Ok(())
+    }
+}
+
+impl Marks {
+    /// The bookmarks that are kept in a folder; the environment keeps their revisions again. And what is to be said about those that
+    /// cannot be read.
+    pub async fn kept_in(folder: &Path, env: &dyn Environment) -> (Marks, Vec<String>) {
+        let marks = Marks { all: Arc::default(), folder: Some(folder.to_path_buf()) };
+        let mut files: Vec<PathBuf> =
+            std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+        files.retain(|file| file.extension().is_some_and(|end| end == END));
+        files.sort();
+        let mut notes = Vec::new();
+        for file in files.iter().take(LIMIT) {
+            if let Err(error) = marks.recall(file, env).await {
+                notes.push(format!("the bookmark in {} cannot be used: {error:#}", file.display()));
+            }
+        }
+        marks.all.lock().unwrap_or_else(|p| p.into_inner()).sort_by_key(|mark| mark.revision);
+        (marks, notes)
+    }
+
+    async fn recall(&self, file: &Path, env: &dyn Environment) -> anyhow::Result<()> {
+        if std::fs::metadata(file)?.len() > MOST_BYTES {
+            bail!("it is larger than {MOST_BYTES} bytes");
+        }
+        let kept: Kept = serde_json::from_slice(&std::fs::read(file)?)?;
+        check_name(&kept.name)?;
+        env.recall(kept.world).await?;
+        // What it was opened with is of this time, too.
+        let recalled = env.kept(1).await?.last().copied() != Some(kept.revision);
+        let (name, revision) = (kept.name, Some(kept.revision));
+        self.put(Mark { name, revision, at: Time(kept.at_ms), objects: None, recalled })
+    }
+
+    /// Keeps a bookmark of a revision for the next time, where there is a place for it.
+    ///
+    /// # Errors
+    /// The state is gone, or the file cannot be written.
+    pub async fn keep(&self, env: &dyn Environment, name: &str, at: Time, revision: u64) -> anyhow::Result<()> {
+        let Some(folder) = &self.folder else { return Ok(()) };
+        let kept = Kept { name: name.into(), at_ms: at.0, revision, world: env.saved_at(revision).await? };
+        let bytes = serde_json::to_vec(&kept)?;
+        crate::base::files::make_private(folder)?;
+        let file = folder.join(format!("{name}.{END}"));
+        let new = folder.join(format!("{name}.new"));
+        std::fs::write(&new, bytes)?;
+        Ok(std::fs::rename(new, file)?)
+    }
+
+    /// Whether a revision is known from the last time only.
+    pub fn is_recalled(&self, revision: u64) -> bool {
+        self.all().iter().any(|mark| mark.recalled && mark.revision == Some(revision))
     }
 }
 
@@ -85,7 +162,7 @@ mod tests {
     #[test]
     fn a_mark_of_the_same_name_moves_and_there_is_a_limit() {
         let marks = Marks::default();
-        let mark = |name: &str, n| Mark { name: name.into(), revision: Some(n), at: Time(0), objects: None };
+        let mark = |name: &str, n| Mark { name: name.into(), revision: Some(n), at: Time(0), objects: None, recalled: false };
         marks.put(mark("a", 1)).unwrap();
         marks.put(mark("a", 2)).unwrap();
         assert_eq!((marks.all().len(), marks.at_revision(2).as_deref(), marks.at_revision(1)), (1, Some("a"), None));

@@ -22,12 +22,13 @@ pub(super) fn moment(kept: &Kept) -> Moment {
         }
         Occasion::Port => "bytes through a port-forward".into(),
         Occasion::Return { to } => format!("returned to revision {to}"),
+        Occasion::Kept => "as it was when it got its bookmark, the last time or before".to_string(),
         Occasion::Adopted => "took over a state that was made elsewhere".into(),
         Occasion::Call | Occasion::Time => first.clone().or_else(|| event_text(kept)).unwrap_or_else(|| "time passed".into()),
     };
     let named = matches!(kept.occasion, Occasion::Call | Occasion::Time) && first.is_some();
     let more = shown.len().saturating_sub(usize::from(named)) + kept.unlisted;
-    let own = kept.asked.is_some() && kept.occasion != Occasion::Begun;
+    let own = kept.asked.is_some() && !matches!(kept.occasion, Occasion::Begun | Occasion::Kept);
     Moment { revision: kept.revision, at: kept.at, who: who(kept), own, what, more, mark: None }
 }
 
