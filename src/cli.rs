@@ -12,6 +12,7 @@ mod lessons;
 mod man;
 mod notes;
 mod open;
+mod origin;
 mod run;
 mod sandbox;
 mod screen;
@@ -112,6 +113,7 @@ fn dispatch(argv: &[String]) -> End {
         Command::Kubectl { argv } => tools::run(tools::Tool::Kubectl, &argv),
         Command::Istioctl { argv } => tools::run(tools::Tool::Istioctl, &argv),
         Command::Sandbox(a) => sandbox::run(&a),
+        Command::Origin(a) => origin::run(&a),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut <Cli as clap::CommandFactory>::command(), "egress-lab", &mut std::io::stdout());
             Ok(GOOD)

@@ -3,6 +3,7 @@
 pub mod tools;
 pub mod env;
 pub mod kind;
+pub mod origin;
 pub mod objects;
 pub mod start;
 pub mod target;

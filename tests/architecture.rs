@@ -65,7 +65,10 @@ const CRATES: &[(&str, &[&str])] = &[
     ("hyper", &["sandbox/serve", "lab"]),
     ("rustls", &["sandbox/serve", "lab", "main", "cli"]),
     ("tokio_rustls", &["sandbox/serve", "lab"]),
-    ("rcgen", &["sandbox/serve"]),
+    // The lab's outside world on a cluster has a CA of its own.
+    ("rcgen", &["sandbox/serve", "lab/origin"]),
+    ("h2", &["lab/origin"]),
+    ("httparse", &["lab/origin"]),
     ("tokio", &["sandbox/serve", "kubectl", "istioctl", "check", "lab", "author", "cli"]),
     ("clap", &["cli"]),
     ("anyhow", &["cli", "lab", "author", "main"]),

@@ -1,6 +1,7 @@
 //! The command line as clap reads it. Doc comments are the help texts.
 
 use super::explain_args::Explain;
+use super::origin::Origin;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -65,6 +66,8 @@ pub enum Command {
     },
     /// Serve a sandbox cluster for your own kubectl, in the foreground
     Sandbox(Sandbox),
+    /// Serve the lab's outside world for a cluster, in the foreground
+    Origin(Origin),
     /// Look at this machine: terminal, folders, tools, a self-test of the sandbox
     Doctor(Doctor),
     /// Print the settings in force, where each comes from, and the settings file's name

@@ -35,6 +35,9 @@ pub struct Port {
     /// What plain HTTP gets on a TLS port.
     #[serde(default)]
     pub plain: Plain,
+    /// Whether TLS here asks for a certificate of the client, and takes none but those of the lab's own CA.
+    #[serde(default)]
+    pub client_certificate: bool,
     #[serde(default)]
     pub answers: Vec<Answer>,
     /// A program that computes its answers, in place of `answers`.
