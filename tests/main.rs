@@ -9,6 +9,7 @@ mod injection;
 mod kubectl;
 mod mistakes;
 mod mutants;
+mod origin;
 mod own_shell;
 mod probe;
 mod program;

@@ -286,7 +286,10 @@ mod tests {
         make_in(good.path());
         let ca = fs::read_to_string(good.path().join("ca.crt")).unwrap();
         let (read, made) = of(&[("ca.crt", &ca)]);
-        assert!(read.contains("neither ca.key nor servers/wikimedia.crt") && made.contains("ca.key is missing"), "{read}\n{made}");
+        assert!(
+            read.contains("neither ca.key nor servers/wikimedia.crt") && made.contains("ca.key is missing"),
+            "{read}\n{made}"
+        );
         let (read, made) = of(&[("ca.crt", "nonsense"), ("ca.key", "nonsense")]);
         assert!(read.contains("ca.crt") && made.contains("could not be made"), "{read}\n{made}");
     }

@@ -147,7 +147,9 @@ mod tests {
         let head = good("HEAD /a?b HTTP/1.1\r\nHost: www.wikipedia.org:80\r\nUser-Agent: curl/8.1.2\r\n\r\nrest");
         assert_eq!((&*head.method, &*head.authority, &*head.path), ("HEAD", "www.wikipedia.org:80", "/a?b"));
         assert_eq!((head.version, head.body, head.keep, head.waits), (HttpVersion::Http11, Body::Length(0), true, false));
-        let head = good("POST http://example.com?x HTTP/1.1\r\nHost: other\r\nTransfer-Encoding: Chunked\r\nConnection: a, Close\r\n\r\n");
+        let head = good(
+            "POST http://example.com?x HTTP/1.1\r\nHost: other\r\nTransfer-Encoding: Chunked\r\nConnection: a, Close\r\n\r\n",
+        );
         assert_eq!((&*head.authority, &*head.path, head.body, head.keep), ("example.com", "/?x", Body::Chunked, false));
         let head = good("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nContent-Length: 5\r\nExpect: 100-Continue\r\n\r\n");
         assert_eq!((head.body, head.waits), (Body::Length(5), true));

@@ -20,7 +20,7 @@ const LINE: usize = 4 << 10;
 /// Trailers of a chunked body.
 const TRAILERS: usize = 32;
 /// What is still read of a request that was refused, and for how long.
-const PARTING: (usize, Duration) = (4 << 20, Duration::from_secs(2));
+pub const PARTING: (usize, Duration) = (4 << 20, Duration::from_secs(2));
 
 /// Where HTTP/1 is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,7 +153,13 @@ where
 {
     match body {
         Body::Length(length) if length > most => Err(413),
-        Body::Length(length) => if matches!(reader.skip(length).await, Ok(true)) { Ok(()) } else { Err(400) },
+        Body::Length(length) => {
+            if matches!(reader.skip(length).await, Ok(true)) {
+                Ok(())
+            } else {
+                Err(400)
+            }
+        }
         Body::Chunked => leave_out_chunks(reader, most).await,
     }
 }

@@ -127,7 +127,8 @@ mod tests {
     #[test]
     fn a_line_is_one_line_whatever_was_sent() {
         let line = entry(&["GET", "www.wikipedia.org", "/"], "curl/8.1.2").line();
-        let wanted = r#"2026-01-01T09:00:00.000Z wikimedia 172.18.0.2:40112 tls+h2 "GET www.wikipedia.org /" 200 354 24ms "curl/8.1.2""#;
+        let wanted =
+            r#"2026-01-01T09:00:00.000Z wikimedia 172.18.0.2:40112 tls+h2 "GET www.wikipedia.org /" 200 354 24ms "curl/8.1.2""#;
         assert_eq!(line, wanted);
         let long = "y".repeat(100_000);
         let hostile = entry(&["GET", "a\r\nb\u{1b}[2J", &long], "\"quoted\" \u{9b}31m").line();
