@@ -10,6 +10,7 @@ pub mod controls;
 pub mod ctx;
 pub mod curl;
 pub mod decode;
+pub mod early;
 pub mod evaluate;
 pub mod expect;
 pub mod objects;
@@ -23,7 +24,8 @@ pub use ctx::{Ctx, Ground, Patience, all_met};
 pub use evaluate::{Work, checks_of, evaluate};
 
 use crate::finding::{Finding, Ran};
-use crate::lesson::model::{Lesson, Step, Take};
+use crate::lesson::model::{Expected, Lesson, Step, Take};
+use early::Early;
 
 /// Looks at a step until it is met, the world has settled, or its time is over; the newest findings.
 ///
@@ -38,22 +40,48 @@ pub async fn judge(
 ) -> Result<Vec<Finding>, String> {
     let mut waited = 0;
     let controls = evaluate::needs_controls(step);
+    let mut early = Early::default();
     loop {
         let ctx = ground.look(controls).await?;
         let Patience { within, poll, most, settled } = ctx.patience;
         let longest = step.checks.iter().map(|check| u64::from(check.within) * 1000).max().unwrap_or(0);
-        let within = within.max(longest.min(most));
+        let within = waits(step, within.max(longest.min(most)));
         let asks_only = answer.is_none() && step.question.is_some();
-        let last = settled || asks_only || waited >= within;
+        let over = settled || asks_only || waited >= within;
+        let in_force = !over && early.in_force(ground, step).await;
+        let last = over || (in_force && early.has_before());
         let findings = evaluate(&ctx, Work { lesson, step, answer, ran }, last).await;
-        if last || all_met(&findings) {
-            return Ok(findings);
+        if over || all_met(&findings) || (in_force && early.agrees(&findings)) {
+            early.end(ground).await;
+            return Ok(compared(ground, findings).await);
         }
-        // A poll of 0 would look for ever.
-        let pause = poll.max(50);
+        early.saw(ground, &findings, in_force).await;
+        let pause = early.pause(poll);
         ground.wait(pause).await;
         waited += pause;
     }
+}
+
+/// A question is about what is there already: only log lines may come a moment late.
+const QUESTION_MS: u64 = 3_000;
+
+/// How long a step is worth waiting for, in milliseconds.
+fn waits(step: &Step, within: u64) -> u64 {
+    match step.question.as_ref().filter(|_| step.checks.is_empty()).map(|question| &question.answer) {
+        None => within,
+        Some(Expected::Options(_)) => 0,
+        Some(Expected::Entry { .. }) => within.min(QUESTION_MS),
+    }
+}
+
+/// The findings, each in which prediction and observation differ with where that is kept.
+async fn compared(ground: &dyn Ground, mut findings: Vec<Finding>) -> Vec<Finding> {
+    for finding in findings.iter_mut().filter(|finding| finding.disagreement().is_some()) {
+        if let Some(sentence) = ground.disagreed(finding).await {
+            finding.message = format!("{} {sentence}", finding.message).trim().to_string();
+        }
+    }
+    findings
 }
 
 /// The values of this world that a question's answer may be taken from (none for [`Take::Output`], which only a driver can run).

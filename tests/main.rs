@@ -2,6 +2,7 @@
 
 mod agreement;
 mod architecture;
+mod cluster;
 mod corpus;
 mod faulty;
 mod hostile;

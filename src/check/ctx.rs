@@ -3,6 +3,7 @@
 use crate::base::clock::Time;
 use crate::base::seed::Seed;
 use crate::finding::Finding;
+use crate::lesson::model::Workload;
 use crate::outside::Outside;
 use futures::future::BoxFuture;
 
@@ -49,6 +50,22 @@ pub trait Ground: Send + Sync {
     fn look(&self, controls: bool) -> BoxFuture<'_, Result<Ctx, String>>;
     /// Waits for `ms` of the environment's time.
     fn wait(&self, ms: u64) -> BoxFuture<'_, ()>;
+    /// Applies a marker after everything that was written so far; `None` where that is of no use (see [`super::early`]).
+    fn mark(&self) -> BoxFuture<'_, Option<u64>> {
+        Box::pin(async { None })
+    }
+    /// Whether the proxies of these workloads, and the gateways, have a marker.
+    fn in_force<'a>(&'a self, _mark: u64, _from: &'a [&'a Workload]) -> BoxFuture<'a, bool> {
+        Box::pin(async { false })
+    }
+    /// Takes a marker away again.
+    fn unmark(&self, _mark: u64) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
+    /// Keeps what was seen and what the model said, where they differ; what to tell people about it.
+    fn disagreed<'a>(&'a self, _finding: &'a Finding) -> BoxFuture<'a, Option<String>> {
+        Box::pin(async { None })
+    }
 }
 
 /// Whether every finding is met (and there is at least one).

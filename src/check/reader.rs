@@ -143,6 +143,27 @@ impl Reader {
         tokio::time::timeout(MAX_EXEC, run).await.unwrap_or_else(|_| Err(Error::Slow(format!("{namespace}/{pod}"))))
     }
 
+    /// Whether what a command in a container prints holds a text, however much it prints.
+    ///
+    /// # Errors
+    /// As [`Reader::exec`].
+    pub async fn exec_says(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: &str,
+        argv: &[String],
+        text: &str,
+    ) -> Result<bool, Error> {
+        let params = AttachParams::default().container(container).stdin(false).stdout(true).stderr(false);
+        let pods = Api::<Pod>::namespaced(self.client.clone(), namespace);
+        let look = async {
+            let mut process = pods.exec(pod, argv, &params).await?;
+            Ok(says(process.stdout(), text.as_bytes()).await)
+        };
+        tokio::time::timeout(MAX_EXEC, look).await.unwrap_or_else(|_| Err(Error::Slow(format!("{namespace}/{pod}"))))
+    }
+
     async fn exec_to_end(&self, namespace: &str, pod: &str, container: &str, argv: &[String]) -> Result<Executed, Error> {
         let params = AttachParams::default().container(container).stdin(false).stdout(true).stderr(true);
         let pods = Api::<Pod>::namespaced(self.client.clone(), namespace);
@@ -179,6 +200,20 @@ async fn drain(stream: Option<impl AsyncRead + Unpin>) -> String {
         kept.extend_from_slice(&piece[..n.min(room)]);
     }
     String::from_utf8_lossy(&kept).into_owned()
+}
+
+/// Whether a stream holds a text; the end of each piece is kept, since the text may lie across two.
+async fn says(stream: Option<impl AsyncRead + Unpin>, text: &[u8]) -> bool {
+    let Some(mut stream) = stream else { return false };
+    let (mut kept, mut piece) = (Vec::new(), vec![0; 32 << 10]);
+    while let Ok(n @ 1..) = stream.read(&mut piece).await {
+        kept.extend_from_slice(&piece[..n]);
+        if kept.windows(text.len()).any(|window| window == text) {
+            return true;
+        }
+        kept.drain(..kept.len().saturating_sub(text.len()));
+    }
+    false
 }
 
 /// The exit code in the status that ends an exec: 0 for Success, else the cause `ExitCode`.

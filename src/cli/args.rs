@@ -146,9 +146,8 @@ pub struct Learn {
     /// For an audience: any key types the step's next command; `notes --follow` in a second terminal has the speaker notes
     #[arg(long, conflicts_with = "plain")]
     pub present: bool,
-    /// Where the lesson runs: sandbox or context:NAME
-    #[arg(long, default_value = "sandbox", value_name = "ENV")]
-    pub env: String,
+    #[command(flatten)]
+    pub at: super::cluster_args::Where,
     /// Build the state before this step first
     #[arg(long, value_name = "STEP")]
     pub from: Option<String>,
@@ -168,13 +167,13 @@ pub struct Learn {
 impl Default for Learn {
     /// What `learn` without any flag means.
     fn default() -> Learn {
-        let (env, world) = ("sandbox".into(), "default".into());
+        let (at, world) = (super::cluster_args::Where::default(), "default".into());
         let from_dir = From::default();
         Learn {
             lesson: None,
             look: LookArgs::default(),
             present: false,
-            env,
+            at,
             from: None,
             world,
             real_time: false,
@@ -287,10 +286,20 @@ pub struct At {
     pub from_dir: From,
 }
 
+/// A cluster instead of the saved world.
+#[derive(Debug, Args)]
+pub struct Elsewhere {
+    /// Where the lesson is open: sandbox or context:NAME
+    #[arg(long, default_value = "sandbox", value_name = "ENV")]
+    pub env: String,
+}
+
 #[derive(Debug, Args)]
 pub struct Check {
     #[command(flatten)]
     pub at: At,
+    #[command(flatten)]
+    pub elsewhere: Elsewhere,
     /// The answer to the step's question
     #[arg(long, value_name = "TEXT")]
     pub answer: Option<String>,

@@ -3,13 +3,17 @@
 use super::cluster_args::{Cleanup, Rules, Where};
 use super::{End, FAILED, GOOD, Trouble, print, runtime};
 use crate::base::paths::Paths;
+use crate::base::seed::Seed;
 use crate::base::text::count;
+use crate::finding::Finding;
 use crate::lab::env::Environment;
 use crate::lab::env::cluster::consent::terms;
 use crate::lab::env::cluster::sweep::Swept;
 use crate::lab::env::cluster::{Cluster, Options};
+use crate::lab::ground::EnvGround;
 use crate::lesson::model::Lesson;
 use std::io::IsTerminal;
+use std::sync::Arc;
 
 /// The cluster that `--env` names; `None` is the sandbox.
 pub(super) fn named(env: &str) -> Result<Option<&str>, Trouble> {
@@ -51,6 +55,43 @@ pub(super) async fn begin(cluster: &Cluster, at: &Where, lesson: &Lesson, steps:
         return Err(Trouble::from(error));
     }
     Ok(())
+}
+
+/// Opens the cluster of the flags for a learner, all of the lesson being asked about.
+pub(super) async fn offered(at: &Where, lesson: &Lesson) -> Result<Option<Cluster>, Trouble> {
+    let Some(cluster) = open(at).await? else { return Ok(None) };
+    begin(&cluster, at, lesson, lesson.steps.len()).await?;
+    Ok(Some(cluster))
+}
+
+/// At the end of a learner's session: the control workloads go, the lesson's own objects stay, so that it can be gone on with.
+pub(super) async fn left(cluster: Option<Cluster>, end: End) -> End {
+    let Some(cluster) = cluster else { return end };
+    let swept = cluster.remove_controls().await.map_err(Trouble::from)?;
+    swept.left.iter().for_each(|(what, why)| eprintln!("left: {what}: {why}"));
+    let strangers = cluster.strangers().await.map_err(Trouble::from)?;
+    let record = cluster.record().lock().unwrap_or_else(|p| p.into_inner());
+    let (made, changed, name) = (record.made().len(), record.changed().len(), cluster.name());
+    eprintln!("The control workloads are removed.");
+    if made + changed + strangers.len() > 0 {
+        let (made, changed) = (count(made, "object"), count(changed, "object"));
+        eprintln!("On {name} the lesson has {made} of its own and has changed {changed} of others; so you can go on later.");
+        strangers.iter().for_each(|s| eprintln!("not made by the lab: {}", s.place));
+        eprintln!("`egress-lab cleanup --env {name}` removes and puts back, and asks about what the lab did not make.");
+    }
+    end
+}
+
+/// Judges a step of a lesson that is open on a cluster, from another terminal. Writes nothing.
+pub(super) async fn judged(
+    context: &str,
+    (lesson, step): (&Lesson, usize),
+    answer: Option<&str>,
+) -> Result<Vec<Finding>, Trouble> {
+    let paths = Paths::from_environment();
+    let cluster = Cluster::visit(&paths, context, options(&Rules::default())).await.map_err(Trouble::from)?;
+    let ground = EnvGround { env: Arc::new(cluster), seed: Seed::fresh(), mends: true };
+    crate::check::judge(&ground, lesson, &lesson.steps[step], answer, &[]).await.map_err(Trouble::unavailable)
 }
 
 /// Asks on the terminal; without one nobody can say yes.

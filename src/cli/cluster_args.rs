@@ -12,6 +12,13 @@ pub struct Where {
     pub rules: Rules,
 }
 
+impl Default for Where {
+    /// What no flag at all means.
+    fn default() -> Where {
+        Where { env: "sandbox".into(), rules: Rules::default() }
+    }
+}
+
 /// What a lesson may do on a cluster.
 #[derive(Debug, Args, Clone, Default)]
 pub struct Rules {

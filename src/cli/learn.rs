@@ -1,11 +1,12 @@
 //! `egress-lab learn`, and the commands that look at the lab's world from another terminal: `hint`, `check`, `reset`.
 
 use super::settings::Settings;
-use super::{End, FAILED, GOOD, INTERRUPTED, Trouble, USAGE, args, lessons, print, runtime};
+use super::{End, FAILED, GOOD, INTERRUPTED, Trouble, USAGE, args, cluster, lessons, print, runtime};
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::io::{Editor, Stream};
 use crate::base::paths::Paths;
 use crate::finding::render;
+use crate::lab::env::cluster::Cluster;
 use crate::lab::open::{self, Opened, Wanted};
 use crate::lab::plain::{self, Console};
 use crate::lab::share::Shared;
@@ -20,8 +21,8 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 pub(super) fn run(a: &args::Learn) -> End {
-    if a.env != "sandbox" {
-        return Err(Trouble::unavailable(format!("{} (--env {})", crate::base::not_simulated("lessons on a cluster"), a.env)));
+    if cluster::named(&a.at.env)?.is_some() && a.open.is_some() {
+        return Err(Trouble::usage("what somebody shared goes on in a sandbox: leave out --env"));
     }
     let settings = Settings::read(&a.look)?;
     let why = match settings.plain() {
@@ -41,9 +42,11 @@ pub(super) fn run(a: &args::Learn) -> End {
     };
     let from = a.from.as_deref().map(|step| lessons::step_index(&lesson, step)).transpose()?;
     let runtime = runtime()?;
+    let on = runtime.block_on(cluster::offered(&a.at, &lesson))?;
     let world = shared.as_ref().map_or_else(|| a.world.clone(), |(_, _, world)| world.clone());
     let shared = shared.map(|(shared, _, _)| shared);
-    let end = runtime.block_on(take_plain(a, &settings, (lesson, from), (world, shared)));
+    let end = runtime.block_on(take_plain((a, &settings), (lesson, from), (world, shared), on.clone()));
+    let end = runtime.block_on(cluster::left(on, end));
     runtime.shutdown_timeout(std::time::Duration::from_millis(300));
     end
 }
@@ -70,10 +73,10 @@ pub(super) fn choose(a: &args::Learn) -> Result<Arc<Lesson>, Trouble> {
 }
 
 async fn take_plain(
-    a: &args::Learn,
-    settings: &Settings,
+    (a, settings): (&args::Learn, &Settings),
     (lesson, from): (Arc<Lesson>, Option<usize>),
     (world, shared): (String, Option<Arc<Shared>>),
+    cluster: Option<Cluster>,
 ) -> End {
     let paths = Paths::from_environment();
     // Line by line there is no screen to edit on: `own` is as good as `auto`.
@@ -90,6 +93,7 @@ async fn take_plain(
         istio: settings.istio().into(),
         editor: own.map(|editor| Arc::new(editor) as Arc<dyn Editor>),
         terminal: None,
+        cluster,
     };
     let Opened { session, driver, events, notes, .. } = open::open(&paths, wanted).await?;
     notes.iter().for_each(|note| eprintln!("egress-lab: {note}"));
@@ -202,10 +206,17 @@ pub(super) fn hint(a: &args::At) -> End {
 pub(super) fn check(a: &args::Check) -> End {
     let (lesson, step, _) = resumed(&a.at)?;
     let runtime = runtime()?;
-    let findings =
-        runtime.block_on(crate::lab::visit::check(&Paths::from_environment(), &a.at.world, &lesson, step, a.answer.as_deref()));
+    let answer = a.answer.as_deref();
+    let findings = match cluster::named(&a.elsewhere.env)? {
+        Some(context) => runtime.block_on(cluster::judged(context, (&lesson, step), answer)),
+        None => {
+            let findings =
+                runtime.block_on(crate::lab::visit::check(&Paths::from_environment(), &a.at.world, &lesson, step, answer));
+            findings.map_err(Trouble::from)
+        }
+    };
     runtime.shutdown_background();
-    let findings = findings.map_err(Trouble::from)?;
+    let findings = findings?;
     match a.json {
         true => print(&format!("{}\n", serde_json::to_string_pretty(&findings).unwrap_or_default())),
         false => {

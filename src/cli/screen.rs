@@ -2,9 +2,11 @@
 
 use super::notes::Presenting;
 use super::settings::Settings;
-use super::{End, GOOD, Trouble, args, lessons, runtime};
+use super::{End, GOOD, Trouble, args, cluster, lessons, runtime};
 use crate::base::paths::Paths;
 use crate::lab::driver::Driver;
+use crate::lab::env::Environment;
+use crate::lab::env::cluster::Cluster;
 use crate::lab::open::{self, Opened, Wanted};
 use crate::lab::prompt::words::{self, Word};
 use crate::lab::prompt::{is_complete, reads_input};
@@ -43,6 +45,14 @@ pub(super) fn run(a: &args::Learn, settings: &Settings) -> End {
     };
     let progress = Summary::of(&Journal::read(&Paths::from_environment().journal()).unwrap_or_default());
     let runtime = runtime()?;
+    // Asked on the plain terminal, before the screen is taken.
+    let on = match (cluster::named(&a.at.env)?, lesson) {
+        (None, _) => None,
+        (Some(_), Some(nth)) => runtime.block_on(cluster::offered(&a.at, &all[nth]))?.map(|on| (nth, on)),
+        (Some(_), None) => {
+            return Err(Trouble::usage("on a cluster say which lesson: egress-lab learn LESSON --env context:NAME"));
+        }
+    };
     let (inbox, messages) = tui::inbox();
     signals(runtime.handle(), &inbox);
     let world = shared.as_ref().map_or_else(|| a.world.clone(), |(_, _, world)| world.clone());
@@ -54,6 +64,7 @@ pub(super) fn run(a: &args::Learn, settings: &Settings) -> End {
         real_time: a.real_time,
         shared: shared.map(|(shared, ..)| shared),
         present: a.present,
+        cluster: on.clone(),
     };
     let release = versions::find(settings.istio()).unwrap_or_else(versions::default_release);
     let editor = settings.editor();
@@ -62,7 +73,10 @@ pub(super) fn run(a: &args::Learn, settings: &Settings) -> End {
         lessons: all,
         progress,
         lesson,
-        environment: format!("sandbox, Istio {}", release.line),
+        environment: match &on {
+            Some((_, cluster)) => cluster.name(),
+            None => format!("sandbox, Istio {}", release.line),
+        },
         open: Box::new(move |nth, size, inbox| lab.open(nth, first.take(), size, inbox)),
         rules: Rules { is_complete, reads, wish, words: words::names, own_editor: editor.is_own() },
         present: a.present,
@@ -71,7 +85,9 @@ pub(super) fn run(a: &args::Learn, settings: &Settings) -> End {
         editor,
     };
     let ended = tui::run(inbox, &messages, start).map_err(Trouble::unavailable);
+    let left = runtime.block_on(cluster::left(on.map(|(_, cluster)| cluster), Ok(GOOD)));
     runtime.shutdown_timeout(LAST);
+    left?;
     Ok(match ended? {
         Ended::Left => GOOD,
         Ended::TerminalGone => 128 + 1,
@@ -89,6 +105,8 @@ struct Lab {
     present: bool,
     /// What somebody shared; its lesson begins there.
     shared: Option<Arc<Shared>>,
+    /// The cluster, and the lesson that its owner was asked about.
+    cluster: Option<(usize, Cluster)>,
 }
 
 impl Lab {
@@ -97,6 +115,12 @@ impl Lab {
         let (world, istio) = (self.world.clone(), self.istio.clone());
         let (real_time, present) = (self.real_time, self.present);
         let shared = self.shared.clone().filter(|shared| shared.lesson == lesson.id);
+        let cluster = match &self.cluster {
+            Some((asked, _)) if *asked != nth => {
+                return inbox.opened(Err("On a cluster one lesson is asked about at a time: leave, and name this one.".into()));
+            }
+            on => on.as_ref().map(|(_, cluster)| cluster.clone()),
+        };
         let wanted = move |inbox: &Inbox| Wanted {
             lesson: lesson.clone(),
             world: world.clone(),
@@ -106,6 +130,7 @@ impl Lab {
             shared: shared.clone(),
             editor: Some(Arc::new(ScreenEditor(inbox.clone()))),
             terminal: Some(size),
+            cluster: cluster.clone(),
         };
         self.handle.spawn(async move {
             match patiently(|| wanted(&inbox)).await {

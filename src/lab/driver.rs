@@ -203,7 +203,7 @@ impl Driver {
             let events = shared.events.clone();
             let tell = Arc::new(move |news| events.blocking_send(Event::Shell(news)).is_ok());
             let place =
-                shared.parts.prompt.own_shell.as_ref().ok_or("This lab keeps its files in memory; no shell can be opened.")?;
+                shared.parts.prompt.own_shell.as_ref().ok_or("No shell can be opened here: the lab keeps its files in memory, or the lesson is on a cluster, which your own terminal reaches.")?;
             OwnShell::open(place, (cols, rows), tell)
         };
         match (call, &self.own_shell) {

@@ -2,7 +2,9 @@
 
 use crate::base::seed::Seed;
 use crate::check::{Ctx, Ground, Patience};
+use crate::finding::Finding;
 use crate::lab::env::Environment;
+use crate::lesson::model::Workload;
 use crate::outside::Outside;
 use futures::future::BoxFuture;
 use std::sync::Arc;
@@ -35,5 +37,21 @@ impl Ground for EnvGround {
 
     fn wait(&self, ms: u64) -> BoxFuture<'_, ()> {
         self.env.wait(ms)
+    }
+
+    fn mark(&self) -> BoxFuture<'_, Option<u64>> {
+        self.env.mark()
+    }
+
+    fn in_force<'a>(&'a self, mark: u64, from: &'a [&'a Workload]) -> BoxFuture<'a, bool> {
+        self.env.in_force(mark, from)
+    }
+
+    fn unmark(&self, mark: u64) -> BoxFuture<'_, ()> {
+        self.env.unmark(mark)
+    }
+
+    fn disagreed<'a>(&'a self, finding: &'a Finding) -> BoxFuture<'a, Option<String>> {
+        self.env.disagreed(finding)
     }
 }

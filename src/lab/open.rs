@@ -8,6 +8,7 @@ use crate::base::seed::Seed;
 use crate::lab::desk::timeline::marks::Marks;
 use crate::lab::driver::{Driver, Parts};
 use crate::lab::env::Environment;
+use crate::lab::env::cluster::Cluster;
 use crate::lab::env::sandbox::{Refusal, Sandbox, Serve, Served, serve_new, serve_saved};
 use crate::lab::own_shell;
 use crate::lab::prompt::Prompt;
@@ -35,6 +36,8 @@ pub struct Wanted {
     pub editor: Option<Arc<dyn Editor>>,
     /// Columns and rows of the output.
     pub terminal: Option<(u16, u16)>,
+    /// Take it on this cluster, whose owner has been asked; `None` is the sandbox.
+    pub cluster: Option<Cluster>,
 }
 
 /// A lesson that is open. Dropping it ends the server and closes the world's folder.
@@ -61,6 +64,41 @@ pub fn journal(paths: &Paths) -> Result<Journal, String> {
 /// # Errors
 /// Another process holds the world, no port can be had, the lesson's start cannot be made.
 pub async fn open(paths: &Paths, wanted: Wanted) -> anyhow::Result<Opened> {
+    match wanted.cluster.clone() {
+        Some(cluster) => on_cluster(paths, wanted, cluster).await,
+        None => in_sandbox(paths, wanted).await,
+    }
+}
+
+/// On a cluster: the lab's folder lies beside the record of what is made there.
+async fn on_cluster(paths: &Paths, wanted: Wanted, cluster: Cluster) -> anyhow::Result<Opened> {
+    let mut notes = Vec::new();
+    let folder = paths.cluster(&cluster.name());
+    let files = lab_folder(&folder.join("files"), &mut notes);
+    let journal = journal(paths).map_err(|note| notes.push(note)).ok();
+    let summary = journal.as_ref().map(Journal::summary).unwrap_or_default();
+    cluster.place_controls().await?;
+    match wanted.from {
+        Some(step) => {
+            cluster.rebuild(&wanted.lesson, step).await?;
+            start::starter_files(&wanted.lesson, &*files)?;
+        }
+        None => start::prepare(&cluster.client(), &wanted.lesson, &*files).await?,
+    }
+    let options = Options { auto_advance: false, unsaved: journal.is_none(), from: wanted.from };
+    let mut session = Session::new(wanted.lesson.clone(), &summary, options);
+    let prompt = Prompt::new(Arc::new(cluster.clone()), files.clone(), wanted.editor);
+    let clock = Arc::new(SystemClock);
+    let parts = Parts { lesson: wanted.lesson, prompt, seed: Seed::fresh(), journal, clock, terminal: wanted.terminal };
+    let (mut driver, events) = Driver::new(parts);
+    let history = folder.join("history");
+    session.remember(&crate::lab::history::load(&history));
+    driver.keep_history(history);
+    let kubeconfig = cluster.target().files().first().cloned().unwrap_or_default();
+    Ok(Opened { session, driver, events, notes, kubeconfig, files })
+}
+
+async fn in_sandbox(paths: &Paths, wanted: Wanted) -> anyhow::Result<Opened> {
     let mut notes = Vec::new();
     let (served, files) = world(paths, &wanted, &mut notes).await?;
     // What somebody shared is not noted in one's own progress.
@@ -141,12 +179,17 @@ async fn world(paths: &Paths, wanted: &Wanted, notes: &mut Vec<String>) -> anyho
     if served.moved {
         notes.push(format!("the port of last time is taken; the sandbox is at {} now", served.url));
     }
-    let files: Arc<dyn Files> = match Folder::open(&paths.files(&wanted.world)) {
+    let files = lab_folder(&paths.files(&wanted.world), notes);
+    Ok((served, files))
+}
+
+/// The lab's folder, or files in memory where it cannot be had.
+fn lab_folder(path: &std::path::Path, notes: &mut Vec<String>) -> Arc<dyn Files> {
+    match Folder::open(path) {
         Ok(folder) => Arc::new(folder),
         Err(error) => {
             notes.push(format!("the lab's folder cannot be used ({error}); files are kept in memory only"));
             Arc::new(MemoryFiles::default())
         }
-    };
-    Ok((served, files))
+    }
 }

@@ -46,6 +46,11 @@ impl Target {
         if after.changed { save::save(&self.files, &self.config, after) } else { Ok(()) }
     }
 
+    /// The kubeconfig files that were read.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
     /// What istioctl works with.
     pub fn istioctl(&self) -> istioctl::Context {
         istioctl::Context {

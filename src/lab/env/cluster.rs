@@ -8,10 +8,12 @@
 pub mod consent;
 pub mod facts;
 pub mod kinds;
+pub mod marker;
 pub mod merge;
 pub mod path;
 pub mod plan;
 pub mod record;
+pub mod report;
 pub mod rights;
 pub mod scribe;
 pub mod state;
@@ -26,12 +28,13 @@ use crate::base::clock::{Clock, SystemClock, Time};
 use crate::base::files::{Files, MemoryFiles};
 use crate::base::paths::Paths;
 use crate::check::{Patience, controls};
+use crate::finding::Finding;
 use crate::lab::actions::{self, OnError};
 use crate::lab::env::{Checkpoint, Environment, Probe};
 use crate::lab::prompt::Prompt;
 use crate::lab::start;
 use crate::lab::target::{Target, named_context};
-use crate::lesson::model::{Fault, Lesson};
+use crate::lesson::model::{Fault, Lesson, Workload};
 use anyhow::{Context, bail};
 use futures::future::BoxFuture;
 use std::path::PathBuf;
@@ -63,6 +66,8 @@ struct Inner {
     record: Arc<Mutex<Record>>,
     /// What was put aside, or is left of an earlier run: sentences for people.
     notes: Vec<String>,
+    /// Where disagreements of observation and model are kept.
+    reports: PathBuf,
     options: Options,
     marks: tokio::sync::Mutex<Vec<Arc<Mark>>>,
     controls: tokio::sync::Mutex<bool>,
@@ -101,11 +106,36 @@ impl Cluster {
             let made = crate::base::text::count(record.made().len(), "object");
             notes.push(format!("an earlier run left {made} on {name}; they are known and go with the next cleanup"));
         }
+        Ok(Cluster::with(name.into(), target, record, options, notes))
+    }
+
+    /// Looks at the cluster of a context on which another process may have a lesson open: what is made there is known, nothing can be
+    /// written.
+    ///
+    /// # Errors
+    /// As [`Cluster::open`].
+    pub async fn visit(paths: &Paths, context: &str, options: Options) -> anyhow::Result<Cluster> {
+        let name = format!("context:{context}");
+        let target = named_context(context).await?;
+        let record = Record::look(&paths.cluster(&name))?;
+        let here = identity(&target.client).await.with_context(|| format!("asking the cluster of {name}"))?;
+        if record.cluster().is_none_or(|known| known != here) {
+            bail!("no lesson was begun on {name}: `egress-lab learn LESSON --env {name}` begins one");
+        }
+        let has_controls = record.made().iter().any(is_control);
+        let cluster = Cluster::with(name, target, record, options, Vec::new());
+        // Whoever has the lesson open has placed them; where nobody has, placing them is refused and says why.
+        *cluster.0.controls.lock().await = has_controls;
+        Ok(cluster)
+    }
+
+    fn with(name: String, target: Target, record: Record, options: Options, notes: Vec<String>) -> Cluster {
+        let reports = record.path().with_file_name("reports");
         let record = Arc::new(Mutex::new(record));
         let rules = Rules { mesh_wide: options.allow_mesh_config };
         let client = Scribe::client(target.client.clone(), record.clone(), rules);
         let (marks, controls) = (tokio::sync::Mutex::default(), tokio::sync::Mutex::default());
-        Ok(Cluster(Arc::new(Inner { name: name.into(), target, client, record, notes, options, marks, controls })))
+        Cluster(Arc::new(Inner { name, target, client, record, notes, reports, options, marks, controls }))
     }
 
     /// What people should know before they begin.
@@ -329,6 +359,35 @@ impl Environment for Cluster {
             None => Patience::CLUSTER,
             Some(within) => Patience { within, poll: (within / 4).clamp(50, 1_000), most: within, settled: false },
         }
+    }
+
+    fn mark(&self) -> BoxFuture<'_, Option<u64>> {
+        Box::pin(async {
+            let mark = SystemClock.now().0.unsigned_abs();
+            // Without it checks wait for their time.
+            marker::apply(&self.0.client, mark).await.ok().map(|()| mark)
+        })
+    }
+
+    fn in_force<'a>(&'a self, mark: u64, from: &'a [&'a Workload]) -> BoxFuture<'a, bool> {
+        Box::pin(async move { marker::in_force(&self.0.target.client, mark, from).await.unwrap_or(false) })
+    }
+
+    fn unmark(&self, mark: u64) -> BoxFuture<'_, ()> {
+        // What stays behind is in the record and goes with the control workloads.
+        Box::pin(async move { drop(marker::remove(&self.0.client, mark).await) })
+    }
+
+    fn disagreed<'a>(&'a self, finding: &'a Finding) -> BoxFuture<'a, Option<String>> {
+        Box::pin(async move {
+            let kept = report::write(&self.0.reports, &self.0.target.client, &self.0.name, finding).await;
+            match kept {
+                Ok(path) => {
+                    path.map(|path| format!("What was seen and what the model says differ; both are in {}.", path.display()))
+                }
+                Err(error) => Some(format!("What was seen and what the model says differ; that could not be kept: {error:#}.")),
+            }
+        })
     }
 
     fn is_ours(&self, uid: &str) -> bool {

@@ -61,7 +61,8 @@ pub struct Changed {
 /// The open record of one cluster. Holds a lock: one run at a time.
 pub struct Record {
     path: PathBuf,
-    file: File,
+    /// `None`: somebody else has it open.
+    file: Option<File>,
     cluster: Option<String>,
     /// In the order in which they were made.
     made: Vec<Made>,
@@ -85,18 +86,31 @@ impl Record {
         if let Err(fs::TryLockError::WouldBlock) = file.try_lock() {
             bail!("another run of egress-lab works on this cluster ({} is locked); end it first", path.display());
         }
-        let mut text = Vec::new();
-        if file.metadata()?.len() > MAX_BYTES {
-            bail!("{} is larger than {MAX_BYTES} bytes: `egress-lab cleanup` cannot read it", path.display());
+        let (whole, length) = self::read(&mut file, &path)?;
+        if whole.len() < length {
+            file.set_len(whole.len() as u64).and_then(|()| file.sync_all())?;
         }
-        file.read_to_end(&mut text)?;
-        let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        if whole < text.len() {
-            file.set_len(whole as u64).and_then(|()| file.sync_all())?;
-        }
+        Record::of(path, Some(file), &whole)
+    }
+
+    /// Reads the record in this folder beside whoever has it open; it cannot be written. Empty when there is none.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn look(folder: &Path) -> anyhow::Result<Record> {
+        let path = folder.join("record.jsonl");
+        let whole = match File::open(&path) {
+            Ok(mut file) => self::read(&mut file, &path)?.0,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
+        };
+        Record::of(path, None, &whole)
+    }
+
+    fn of(path: PathBuf, file: Option<File>, whole: &[u8]) -> anyhow::Result<Record> {
         let (made, changed, baseline, intended) = Default::default();
         let mut record = Record { path, file, cluster: None, made, changed, baseline, intended };
-        for (nth, line) in text[..whole].split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
+        for (nth, line) in whole.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
             let line = serde_json::from_slice(line);
             let line = line.with_context(|| format!("line {} of {}", nth + 1, record.path.display()))?;
             record.take(line);
@@ -226,7 +240,7 @@ impl Record {
     /// The disk refuses.
     pub fn close_when_empty(&mut self) -> anyhow::Result<()> {
         if self.is_empty() {
-            self.file.set_len(0).and_then(|()| self.file.sync_all())?;
+            self.empty()?;
             self.baseline = Default::default();
             if let Some(cluster) = self.cluster.clone() {
                 self.note(Line::Cluster(cluster))?;
@@ -243,15 +257,21 @@ impl Record {
         let aside = (1..1000).map(|nth| self.path.with_file_name(format!("record-{nth}.jsonl"))).find(|path| !path.exists());
         let aside = aside.context("the folder of the record is full of earlier ones")?;
         fs::copy(&self.path, &aside)?;
-        self.file.set_len(0).and_then(|()| self.file.sync_all())?;
+        self.empty()?;
         (self.cluster, self.made, self.changed, self.baseline, self.intended) = Default::default();
         Ok(aside)
+    }
+
+    fn empty(&self) -> anyhow::Result<()> {
+        let file = self.file.as_ref().with_context(|| held(&self.path))?;
+        Ok(file.set_len(0).and_then(|()| file.sync_all())?)
     }
 
     fn note(&mut self, line: Line) -> anyhow::Result<()> {
         let mut text = serde_json::to_vec(&line)?;
         text.push(b'\n');
-        let written = self.file.write_all(&text).and_then(|()| self.file.sync_data());
+        let file = self.file.as_mut().with_context(|| held(&self.path))?;
+        let written = file.write_all(&text).and_then(|()| file.sync_data());
         written.with_context(|| format!("what the lab makes cannot be noted in {}", self.path.display()))?;
         self.take(line);
         Ok(())
@@ -289,6 +309,22 @@ impl Record {
             Line::PutBack { place } => drop(self.changed.remove(&place)),
         }
     }
+}
+
+/// The whole lines of a record, and how long it is.
+fn read(file: &mut File, path: &Path) -> anyhow::Result<(Vec<u8>, usize)> {
+    if file.metadata()?.len() > MAX_BYTES {
+        bail!("{} is larger than {MAX_BYTES} bytes and cannot be read", path.display());
+    }
+    let mut text = Vec::new();
+    file.read_to_end(&mut text)?;
+    let length = text.len();
+    text.truncate(text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1));
+    Ok((text, length))
+}
+
+fn held(path: &Path) -> String {
+    format!("the lesson is not open in this process: {} was only read", path.display())
 }
 
 #[cfg(test)]
