@@ -121,7 +121,7 @@ pub fn snapshot() -> Snapshot {
 }
 
 /// Objects of each kind, not as they were.
-pub fn changed() -> [(&'static str, Object); 8] {
+pub fn changed() -> [(&'static str, Object); 9] {
     let mut entry_80 = entry(4_711);
     entry_80["spec"]["ports"][0]["protocol"] = json!("TCP");
     let mut entry_host = entry(4_711);
@@ -137,6 +137,8 @@ pub fn changed() -> [(&'static str, Object); 8] {
     service["spec"]["ports"][0]["port"] = json!(8_001);
     let policy = json!({"apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy", "metadata": meta(&team(3), "deny"),
         "spec": {"action": "DENY", "rules": [{"to": [{"operation": {"methods": ["DELETE"]}}]}]}});
+    let peers = json!({"apiVersion": "security.istio.io/v1", "kind": "PeerAuthentication", "metadata": meta(&team(3), "own"),
+        "spec": {"mtls": {"mode": "STRICT"}}});
     [
         ("a ServiceEntry", entry_80),
         ("a VirtualService", rule_42),
@@ -145,7 +147,8 @@ pub fn changed() -> [(&'static str, Object); 8] {
         ("a rule of the gateway", through),
         ("a pod", pod),
         ("a Service", service),
-        ("a policy", policy),
+        ("an AuthorizationPolicy", policy),
+        ("a PeerAuthentication", peers),
     ]
     .map(|(name, object)| (name, Object(object)))
 }

@@ -171,13 +171,15 @@ impl Model {
         let known = self.inner.base.get().filter(|_| !changed.is_empty() && *options == self.inner.options);
         let change = Change { old: &self.inner.snapshot, new: snapshot, keys: changed, options };
         let mut next = Inner::of(snapshot, options, self.inner.parts);
-        if let Some((old, base)) = known.and_then(|old| Some((old, old.changed(&change)?))) {
-            if let Some(touched) = Touched::of(old, &base, &change) {
-                next.derived = self.inner.derived.after(touched);
-                next.behind = self.inner.behind.clone();
+        if let Some((old, (base, replaced))) = known.and_then(|old| Some((old, old.changed(&change)?))) {
+            let moved = changed.iter().any(|key| matches!(key.kind.kind.as_str(), "Pod" | "Service"));
+            if let Some(touched) = Touched::of(old, &base, &change, &replaced) {
+                next.derived = self.inner.derived.after(touched, &base);
+                if !moved {
+                    next.behind = self.inner.behind.clone();
+                }
             }
             next.base = OnceLock::from(base);
-            let moved = changed.iter().any(|key| matches!(key.kind.kind.as_str(), "Pod" | "Service"));
             if !moved {
                 next.addresses = self.inner.addresses.clone();
             }

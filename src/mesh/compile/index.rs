@@ -98,7 +98,8 @@ fn eyes(export: &Option<Vec<String>>, default: &[String], owner: &str) -> Vec<Op
     all
 }
 
-fn own_addresses(service: &Service) -> Vec<IpAddr> {
+/// The addresses that are looked for to find a service, networks by the address that names them.
+pub fn own_addresses(service: &Service) -> Vec<IpAddr> {
     let mut all: Vec<IpAddr> = service.vips.iter().map(|(ip, _)| *ip).collect();
     if service.from == From::Kubernetes && service.vips.is_empty() {
         all.extend(service.ports.iter().flat_map(|p| &p.endpoints).filter_map(|e| match e.host {

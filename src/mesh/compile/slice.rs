@@ -10,7 +10,7 @@ use super::registry::{Resolution, Service};
 use super::rules::{VirtualService, covers, overlaps};
 use super::scope::{Base, Identity, Offer, export_rank, sidecar_scope};
 use super::standing::Viewer;
-use super::touched::Reads;
+use super::touched::{LEADING, Reads};
 use crate::base::shared::Text;
 use crate::base::spread::Spread;
 use crate::k8s::Snapshot;
@@ -333,8 +333,8 @@ pub fn for_gateway<'a>(viewer: Viewer<'a>, snapshot: &Snapshot, question: &'a Qu
         let bound: Vec<_> = bound.into_iter().filter(visible).collect();
         // Without names the first rules take everything; a server without any rule answers otherwise than one with some.
         picked.rules(bound.iter().copied().filter(|vs| !vs.tcp.is_empty()));
-        picked.rules(bound.iter().copied().filter(|vs| !vs.http.is_empty()).take(4));
-        picked.rules(bound.iter().copied().filter(|vs| !vs.tls.is_empty()).take(4));
+        picked.rules(bound.iter().copied().filter(|vs| !vs.http.is_empty()).take(LEADING));
+        picked.rules(bound.iter().copied().filter(|vs| !vs.tls.is_empty()).take(LEADING));
         picked.fits()?;
     }
     // Server names that rules share keep chains of each other out.

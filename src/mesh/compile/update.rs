@@ -58,6 +58,13 @@ pub fn touches(key: &Key, options: &Options) -> Touches {
     }
 }
 
+/// The services that one object gave before and gives now, where they are not the same.
+#[derive(Debug)]
+pub struct Replaced {
+    pub old: Vec<Arc<Service>>,
+    pub new: Vec<Arc<Service>>,
+}
+
 /// From one moment to the next.
 pub struct Change<'a> {
     pub old: &'a Snapshot,
@@ -67,26 +74,29 @@ pub struct Change<'a> {
 }
 
 impl Base {
-    /// The mesh's objects after a change; `None` when all of them are to be read again.
-    pub fn changed(&self, change: &Change<'_>) -> Option<Base> {
+    /// The mesh's objects after a change, and the services that it replaced; `None` when all objects are to be read again.
+    pub fn changed(&self, change: &Change<'_>) -> Option<(Base, Vec<Replaced>)> {
         // Routes of the Gateway API depend on Services, ServiceEntries and namespaces; discovery selectors on namespaces.
         let apart = !self.config.discovery_selectors.is_empty();
         if apart || gateway_api::any(change.old) || gateway_api::any(change.new) {
             return None;
         }
         let mut base = self.clone();
+        let mut replaced = Vec::new();
         let mut namespaces = BTreeSet::new();
         for key in change.keys.iter().collect::<BTreeSet<_>>() {
             match touches(key, change.options) {
                 Touches::Nothing | Touches::Proxies => {}
                 Touches::Everything => return None,
                 Touches::Endpoints => drop(namespaces.insert(key.namespace.as_str())),
-                Touches::Entry => base.replace_services(change.old.get(key), change.new.get(key), change.new),
+                Touches::Entry => replaced.extend(base.replace_services(change.old.get(key), change.new.get(key), change.new)),
                 Touches::Rule => base.replace_rule(change.old.get(key), change.new.get(key)),
                 Touches::Destination => base.replace_destination(change.old.get(key), change.new.get(key)),
                 Touches::Gateway => base.replace_gateway(change.old.get(key), change.new.get(key)),
                 Touches::Policy => {
                     base.policies = Arc::new(Policies::read(change.new, &base.root, &base.config));
+                    let selects = key.kind.group.ends_with("istio.io");
+                    change.new.get(key).filter(|_| selects).into_iter().for_each(|o| base.selected.object(o));
                 }
                 Touches::Sidecar => {
                     base.sidecars = change.new.list("networking.istio.io", "Sidecar").cloned().collect();
@@ -94,12 +104,12 @@ impl Base {
                 }
             }
         }
-        namespaces.into_iter().for_each(|namespace| base.read_namespace(change, namespace));
-        Some(base)
+        namespaces.into_iter().for_each(|namespace| base.read_namespace(change, namespace, &mut replaced));
+        Some((base, replaced))
     }
 
     /// The services of a namespace whose endpoints come from other objects.
-    fn read_namespace(&mut self, change: &Change<'_>, namespace: &str) {
+    fn read_namespace(&mut self, change: &Change<'_>, namespace: &str, replaced: &mut Vec<Replaced>) {
         let (old, new) = (change.old, change.new);
         let keys = |snapshot: &Snapshot| {
             let services = snapshot.list_in("", "Service", namespace).map(|o| o.key());
@@ -109,11 +119,17 @@ impl Base {
         };
         let all: BTreeSet<Key> = keys(old).into_iter().chain(keys(new)).collect();
         for key in all {
-            self.replace_services(old.get(&key), new.get(&key), new);
+            replaced.extend(self.replace_services(old.get(&key), new.get(&key), new));
         }
     }
 
-    fn replace_services(&mut self, old: Option<&Arc<Object>>, new: Option<&Arc<Object>>, snapshot: &Snapshot) {
+    /// `None` where the services are what they were.
+    fn replace_services(
+        &mut self,
+        old: Option<&Arc<Object>>,
+        new: Option<&Arc<Object>>,
+        snapshot: &Snapshot,
+    ) -> Option<Replaced> {
         // By what is held already: an entry that is new may have been taken in before its namespace is read.
         let had: Vec<Arc<Service>> = match old.or(new) {
             Some(object) => self.index.of_object(&object.key().to_string()).into_iter().cloned().collect(),
@@ -121,18 +137,19 @@ impl Base {
         };
         let has: Vec<Service> = new.map(|o| registry::of(o, snapshot)).unwrap_or_default();
         if had.len() == has.len() && had.iter().zip(&has).all(|(a, b)| **a == *b) {
-            return;
+            return None;
         }
         let default = self.config.default_service_export.clone();
         for service in &had {
             self.services.remove(service);
             self.index.remove_service(service, &default);
         }
-        for service in has {
-            let service = Arc::new(service);
+        let has: Vec<Arc<Service>> = has.into_iter().map(Arc::new).collect();
+        for service in &has {
             self.services.add(service.clone());
-            self.index.add_service(&service, &default);
+            self.index.add_service(service, &default);
         }
+        Some(Replaced { old: had, new: has })
     }
 
     fn replace_rule(&mut self, old: Option<&Arc<Object>>, new: Option<&Arc<Object>>) {

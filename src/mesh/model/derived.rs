@@ -7,11 +7,12 @@ use crate::mesh::capture;
 use crate::mesh::compile::scope::{Base, Identity, Offer};
 use crate::mesh::compile::slice::{self, Heads, Question};
 use crate::mesh::compile::standing::{Standing, Viewer};
-use crate::mesh::compile::touched::{Reads, Touched};
+use crate::mesh::compile::touched::{Guards, Reads, Touched};
 use crate::mesh::compile::{gateway, sidecar};
 use crate::mesh::proxy::{Proxy, Route};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Parts that are kept at most; then all are dropped.
@@ -60,7 +61,56 @@ struct Part {
 struct Pods {
     /// By the address of a pod's object, so that nobody's labels are read twice.
     known: Mutex<HashMap<usize, Arc<Resident>, Spread>>,
-    numbers: Mutex<HashMap<Identity, Arc<Who>>>,
+    numbers: Arc<Mutex<HashMap<Identity, Arc<Who>>>>,
+    /// The next number. Models that come from one another share it: no number means two workloads.
+    next: Arc<AtomicUsize>,
+}
+
+impl Pods {
+    /// The same after a change. Notes whose guards are others.
+    fn after(self: &Arc<Pods>, touched: &mut Touched, base: &Base) -> Arc<Pods> {
+        let mut others: HashMap<usize, Arc<Who>> = HashMap::new();
+        if touched.guards != Guards::None {
+            let numbers = locked(&self.numbers);
+            for who in numbers.values().filter(|who| touched.guards.may_be(&who.id.namespace)) {
+                let standing = Standing::of(base, &who.id);
+                if standing.guard != who.standing.guard {
+                    others.insert(who.number, Arc::new(Who { id: who.id.clone(), number: who.number, standing }));
+                }
+            }
+        }
+        touched.guarded.extend(others.keys());
+        if others.is_empty() && touched.pods.is_empty() {
+            return self.clone();
+        }
+        let numbers = match others.is_empty() {
+            true => self.numbers.clone(),
+            false => {
+                let now = |(id, who): (&Identity, &Arc<Who>)| (id.clone(), others.get(&who.number).unwrap_or(who).clone());
+                Arc::new(Mutex::new(locked(&self.numbers).iter().map(now).collect()))
+            }
+        };
+        let known = locked(&self.known);
+        let stays = |who: &Resident| !touched.pods.iter().any(|key| *key.name == *who.name && *key.namespace == *who.namespace);
+        let now = |known: &Arc<Resident>| match others.get(&known.who.number) {
+            Some(who) => Arc::new(Resident { who: who.clone(), ..Resident::clone(known) }),
+            None => known.clone(),
+        };
+        let known = known.iter().filter(|(_, who)| stays(who)).map(|(address, known)| (*address, now(known))).collect();
+        Arc::new(Pods { known: Mutex::new(known), numbers, next: self.next.clone() })
+    }
+
+    /// Who a workload is; `standing` is asked for one that nobody asked for before.
+    fn who(&self, id: Identity, standing: impl FnOnce(&Identity) -> Standing) -> Arc<Who> {
+        let mut numbers = locked(&self.numbers);
+        if let Some(who) = numbers.get(&id) {
+            return who.clone();
+        }
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let who = Arc::new(Who { standing: standing(&id), id: id.clone(), number });
+        numbers.insert(id, who.clone());
+        who
+    }
 }
 
 type Kept = Mutex<HashMap<(usize, Question), Arc<Part>, Spread>>;
@@ -76,7 +126,7 @@ struct Earlier {
 impl Earlier {
     fn may_be_another(&self, part: &Part, question: &Question) -> bool {
         let Some(reads) = &part.reads else { return true };
-        self.since.iter().any(|touched| touched.may_touch(&part.who.id, question, reads))
+        self.since.iter().any(|touched| touched.may_touch((&part.who.id, part.who.number), question, reads))
     }
 }
 
@@ -104,8 +154,9 @@ fn kept<K: Hash + Eq, V: Clone, S: BuildHasher>(map: &Mutex<HashMap<K, V, S>>, k
 }
 
 impl Derived {
-    /// What remains true after a change.
-    pub fn after(&self, touched: Touched) -> Derived {
+    /// What remains true after a change; `base` is what is there now.
+    pub fn after(&self, mut touched: Touched, base: &Base) -> Derived {
+        let pods = self.pods.after(&mut touched, base);
         let touched = Arc::new(touched);
         let mut earlier: Vec<Earlier> = Vec::with_capacity(LINKS);
         if !locked(&self.parts).is_empty() {
@@ -118,7 +169,7 @@ impl Derived {
             heads.as_ref().is_some_and(|heads| !touched.may_touch_heads(*port, heads))
         };
         let heads = locked(&self.heads).iter().filter(right).map(|(key, heads)| (*key, heads.clone())).collect();
-        Derived { proxies: Mutex::default(), heads: Mutex::new(heads), parts: Arc::default(), earlier, pods: self.pods.clone() }
+        Derived { proxies: Mutex::default(), heads: Mutex::new(heads), parts: Arc::default(), earlier, pods }
     }
 
     /// A part of an earlier moment that is still right.
@@ -138,7 +189,10 @@ impl Derived {
             }
         }
         let count = stale.len();
-        stale.into_iter().for_each(|(key, who)| drop(self.derived(base, snapshot, key, who)));
+        for (key, who) in stale {
+            let who = self.pods.who(who.id.clone(), |id| Standing::of(base, id));
+            drop(self.derived(base, snapshot, key, who));
+        }
         Some(count)
     }
 
@@ -169,15 +223,7 @@ impl Derived {
         if let Some(known) = locked(&self.pods.known).get(&address) {
             return known.clone();
         }
-        let id = base.selected.narrow(&capture::identity(pod));
-        let mut numbers = locked(&self.pods.numbers);
-        let number = numbers.len();
-        let who = match numbers.get(&id) {
-            Some(who) => who.clone(),
-            None => Arc::new(Who { standing: Standing::of(base, &id), id: id.clone(), number }),
-        };
-        numbers.entry(id).or_insert_with(|| who.clone());
-        drop(numbers);
+        let who = self.pods.who(base.selected.narrow(&capture::identity(pod)), |id| Standing::of(base, id));
         let there = snapshot.find("", "Pod", pod.namespace(), pod.name());
         let known = Arc::new(Resident::read(pod, there, who));
         // What is known holds the mesh's own pod, and with it the address that it is found by.

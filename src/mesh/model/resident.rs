@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 /// A pod as the requests meet it that leave it, enter it or pass it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Resident {
     /// The pod that the mesh knows by this name, or the one that was asked about.
     pub pod: Arc<Object>,

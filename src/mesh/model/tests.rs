@@ -2,6 +2,7 @@
 //! part of a proxy answers a request as the whole does; the order of the input does not matter.
 
 mod hostile;
+mod kept;
 mod meshes;
 mod shapes;
 
@@ -12,7 +13,7 @@ use crate::k8s::{Key, Object, Snapshot};
 use crate::mesh::{Inputs, Model, Options, Trace, follow};
 use crate::outside::Outside;
 use crate::outside::wire::{HttpVersion, Request, Scheme};
-use meshes::{Step, change, narrow_change, world};
+use meshes::{Step, change, narrow_change, narrow_world, world};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -102,7 +103,7 @@ fn parts_outlive_the_change_of_an_object_that_has_nothing_to_do_with_them() {
     let (mut runner, options) = (proptest::test_runner::TestRunner::deterministic(), Options::default());
     let (mut kept, mut all) = (0, 0);
     for _ in 0..100 {
-        let mut snapshot = world();
+        let mut snapshot = narrow_world();
         let steps = vec(narrow_change(), 10..20).new_tree(&mut runner).expect("a tree").current();
         steps.iter().for_each(|step| drop(take(&mut snapshot, step)));
         let model = Model::compile(&snapshot, &options).with_parts(Parts::Always);
@@ -221,7 +222,7 @@ proptest! {
 
     #[test]
     fn what_is_kept_of_parts_is_what_would_be_derived(start in vec(narrow_change(), 0..12), batches in vec(vec(narrow_change(), 1..3), 1..8)) {
-        let mut snapshot = world();
+        let mut snapshot = narrow_world();
         start.iter().for_each(|step| drop(take(&mut snapshot, step)));
         let mut parts = Model::compile(&snapshot, &Options::default()).with_parts(Parts::Always);
         for batch in &batches {

@@ -33,6 +33,8 @@ fn pod(namespace: &str, name: &str, labels: Value, ip: &str, args: Option<&str>)
     let mut containers =
         vec![json!({"name": "app", "image": "docker.io/kennethreitz/httpbin", "ports": [{"containerPort": 80}]})];
     containers.extend(args.map(|kind| json!({"name": "istio-proxy", "image": "p", "args": ["proxy", kind]})));
+    let mut labels = labels;
+    set(&mut labels, "security.istio.io/tlsMode", args.filter(|kind| *kind == "sidecar").map(|_| json!("istio")));
     json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": namespace, "labels": labels},
         "spec": {"containers": containers}, "status": {"phase": "Running", "podIP": ip}})
 }
@@ -328,13 +330,8 @@ fn other() -> impl Strategy<Value = Step> {
         });
     let namespace = (select(&NAMESPACES[..]), any::<bool>())
         .prop_map(|(ns, on)| Step::Put(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ns, "labels": {"on": if on { "1" } else { "0" }}}})));
-    let client = (select(&NAMESPACES[..]), labels(), select(&["10.244.0.4", "10.244.0.9"][..]), any::<bool>())
-        .prop_map(|(ns, labels, ip, mesh)| Step::Put(pod(ns, "more", labels, ip, mesh.then_some("sidecar"))));
-    let policy = (select(&["DENY", "ALLOW"][..]), select(&NAMESPACES[..]))
-        .prop_map(|(action, ns)| Step::Put(json!({"apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy", "metadata": {"name": "p", "namespace": ns},
-            "spec": {"action": action, "rules": [{"to": [{"operation": {"paths": ["/x"]}}]}]}})));
-    let no_client = select(&NAMESPACES[..]).prop_map(|ns| Step::Delete(Object(pod(ns, "more", json!({}), "", None)).key()));
-    prop_oneof![2 => map, 1 => namespace, 2 => client, 1 => no_client, 1 => policy]
+    let policy = object("AuthorizationPolicy", SECURITY, &["p"], denial().boxed());
+    prop_oneof![2 => map, 1 => namespace, 3 => client(), 1 => policy]
 }
 
 /// A write or a deletion of one object.
@@ -353,16 +350,66 @@ pub fn change() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A write or a deletion of an object that only some hosts depend on: no addresses, server names that the hosts cover, for half of
-/// the names a host of their own.
+/// [`world`] with a gateway for everything, and with policies that select by the labels that pods have here: others that do so later
+/// change nothing about who is told apart.
+pub fn narrow_world() -> Snapshot {
+    let server = |port: u16, protocol: &str, tls: Option<&str>| {
+        let mut server = json!({"port": {"number": port, "name": format!("p{port}"), "protocol": protocol}, "hosts": ["*"]});
+        set(&mut server, "tls", tls.map(|mode| json!({"mode": mode})));
+        server
+    };
+    let servers = [server(80, "HTTP", None), server(443, "TLS", Some("PASSTHROUGH")), server(9000, "TCP", None)];
+    let gateway = json!({"apiVersion": NETWORKING, "kind": "Gateway", "metadata": meta("istio-system", "b", 1),
+        "spec": {"selector": {"istio": "egw"}, "servers": servers}});
+    let policy = json!({"apiVersion": SECURITY, "kind": "AuthorizationPolicy", "metadata": meta("default", "none", 1),
+        "spec": {"action": "DENY", "selector": {"matchLabels": {"app": "none", "v": "none"}}, "rules": [{}]}});
+    let mut world = world();
+    [gateway, policy].into_iter().for_each(|object| world.put(std::sync::Arc::new(Object(object))));
+    world
+}
+
+const SECURITY: &str = "security.istio.io/v1";
+
+/// A write or a deletion of an object that only some hosts, pods or addresses depend on: server names that the hosts cover, for half
+/// of the names a host of their own.
 pub fn narrow_change() -> impl Strategy<Value = Step> {
     const NAMES: &[&str] = &["a", "d", "e", "f", "g"];
+    const POLICIES: &[&str] = &["p", "q"];
     let any = prop_oneof![
         4 => object("ServiceEntry", NETWORKING, NAMES, entry().boxed()),
         4 => object("VirtualService", NETWORKING, NAMES, rule().boxed()),
         2 => object("DestinationRule", NETWORKING, NAMES, destination_rule().boxed()),
+        2 => object("Service", "v1", &["web", "db", "head", "egw"], service().boxed()),
+        1 => object("AuthorizationPolicy", SECURITY, POLICIES, denial().boxed()),
+        1 => object("PeerAuthentication", SECURITY, POLICIES, peers().boxed()),
+        1 => slice(),
+        2 => client(),
     ];
     any.prop_map(narrowed)
+}
+
+fn denial() -> impl Strategy<Value = Value> {
+    (select(&["DENY", "ALLOW"][..]), option::of(labels())).prop_map(|(action, labels)| {
+        let mut spec = json!({"action": action, "rules": [{"to": [{"operation": {"paths": ["/x"]}}]}]});
+        set(&mut spec, "selector", labels.map(|labels| json!({"matchLabels": labels})));
+        spec
+    })
+}
+
+fn peers() -> impl Strategy<Value = Value> {
+    (select(&["STRICT", "DISABLE", "PERMISSIVE"][..]), option::weighted(0.3, labels())).prop_map(|(mode, labels)| {
+        let mut spec = json!({"mtls": {"mode": mode}});
+        set(&mut spec, "selector", labels.map(|labels| json!({"matchLabels": labels})));
+        spec
+    })
+}
+
+/// A pod that comes, goes, or has other labels, another address, a proxy or none.
+fn client() -> impl Strategy<Value = Step> {
+    let put = (select(&NAMESPACES[..]), labels(), select(&["10.244.0.4", "10.244.0.9"][..]), any::<bool>())
+        .prop_map(|(ns, labels, ip, mesh)| Step::Put(pod(ns, "more", labels, ip, mesh.then_some("sidecar"))));
+    let gone = select(&NAMESPACES[..]).prop_map(|ns| Step::Delete(Object(pod(ns, "more", json!({}), "", None)).key()));
+    prop_oneof![2 => put, 1 => gone]
 }
 
 fn narrowed(step: Step) -> Step {
@@ -373,9 +420,6 @@ fn narrowed(step: Step) -> Step {
     let spec = &mut object["spec"];
     if let (Some(own), true) = (own, entry) {
         spec["hosts"] = json!([HOSTS[(own * NAMESPACES.len() + far) % 6]]);
-    }
-    if let Some(spec) = spec.as_object_mut() {
-        spec.remove("addresses");
     }
     let hosts = spec["hosts"].clone();
     for kind in ["tls", "tcp"] {
