@@ -48,11 +48,15 @@ impl Refusal {
         let text = |value: &Value| value.as_str().unwrap_or("").to_string();
         let causes =
             causes.iter().map(|c| (text(&c["field"]), text(&c["message"]))).filter(|(f, m)| !f.is_empty() || !m.is_empty());
-        let message = error.message();
+        // The text has no file of its own that a sentence could name.
+        let message = error.message().replace(&format!(" from {SOURCE:?}"), "");
         let unreachable = message.starts_with("Unable to connect to the server") || message.contains("connection refused");
         Refusal { causes: causes.collect(), reason: error.reason().to_string(), unreachable, message }
     }
 }
+
+/// What stands for the file of an object in kubectl's sentences.
+const SOURCE: &str = "FILE";
 
 /// Asks what applying an object would make, with strict validation. Changes nothing.
 pub async fn trial(ctx: &Context, files: &Arc<dyn Files>, object: &Value) -> Trial {
@@ -67,7 +71,7 @@ pub async fn trial(ctx: &Context, files: &Arc<dyn Files>, object: &Value) -> Tri
 
 async fn ask(s: &mut Session<'_>, object: &Value, trial: &mut Trial) -> Result<Value, Error> {
     let parsed = Parsed::default();
-    let (mut items, errors) = manifest::place(s, vec![("FILE".to_string(), object.clone())]).await?;
+    let (mut items, errors) = manifest::place(s, vec![(SOURCE.to_string(), object.clone())]).await?;
     Error::all(errors)?;
     let Some(item) = items.pop() else { return Err(Error::plain("no objects passed to apply")) };
     trial.namespace = item.namespace.clone();

@@ -76,7 +76,8 @@ impl Diff {
         };
         let errors = preview.problems.iter().filter(|p| p.grade != Grade::Unsure).count();
         if errors > 0 {
-            return (format!("{} stand against it; nothing is applied. Esc goes back.", count(errors, "error")), Tone::Bad);
+            let stand = if errors == 1 { "stands" } else { "stand" };
+            return (format!("{} {stand} against it; nothing is applied. Esc goes back.", count(errors, "error")), Tone::Bad);
         }
         let turned = |turn: Turn| preview.objects.iter().filter(|o| o.turn == turn).count();
         let moved = |shift: Shift| preview.moved.iter().filter(|m| m.shift == shift).count();

@@ -93,8 +93,10 @@ fn kinds(screen: &Browser, area: Rect, theme: Theme, frame: &mut Frame<'_>) {
     let shown = screen.kinds_shown();
     let longest =
         |of: fn(&KindRow) -> &str, least: usize| shown.iter().map(|k| width(of(k))).chain([least]).max().unwrap_or(least);
-    let name = longest(|k| &k.resource, 4).min(usize::from(area.width).saturating_sub(28).max(20));
     let short = longest(|k| &k.short, 5);
+    // Mark, short name, count, `of the cluster`, and what is between them.
+    let rest = 2 + 2 + short + 2 + 5 + 2 + 14;
+    let name = longest(|k| &k.resource, 4).min(usize::from(area.width).saturating_sub(rest).max(20));
     let row = |kind: &&KindRow| {
         let resource = clip(&kind.resource, name, theme.ascii);
         let count = kind.count.map_or("-".to_string(), |count| count.to_string());

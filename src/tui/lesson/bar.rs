@@ -16,7 +16,9 @@ pub fn sides(screen: &LessonScreen, title: Option<&str>, columns: usize) -> (Str
         None => (session.lesson().title.as_str(), format!("  {step}")),
     };
     let more = if tail.is_empty() { String::new() } else { format!("{tail}  {} done", session.done()) };
-    let wanted = width(title).min(TITLE) + width(&tail);
+    // What lies over the lesson is named in full where it can be: it says what one is about to do.
+    let least = if tail.is_empty() { columns / 2 } else { TITLE };
+    let wanted = width(title).min(least) + width(&tail);
     let right = right(screen, columns.saturating_sub(wanted + 5));
     let room = columns.saturating_sub(width(&right) + 5);
     let tail = if width(title) + width(&more) <= room { more } else { tail };

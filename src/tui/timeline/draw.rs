@@ -4,7 +4,7 @@ use super::pages;
 use super::{Detail, TimeLineScreen, Typing};
 use crate::base::clock::Time;
 use crate::base::duration;
-use crate::base::text::{clip, width, wrap};
+use crate::base::text::{clip, count, width, wrap};
 use crate::session::desk::timeline::{Moment, Past};
 use crate::tui::frame::{self, Pane};
 use crate::tui::scroll::Scroll;
@@ -79,8 +79,8 @@ fn list_pane(screen: &TimeLineScreen, area: Rect, lines: Vec<Line<'static>>, top
     let own = if screen.own { ", your own" } else { "" };
     let filter = if screen.filter.is_empty() { String::new() } else { format!(", filter {}", screen.filter) };
     let title = match shown == all {
-        true => format!("{all} changes, the newest first{own}"),
-        false => format!("{shown} of {all} changes{own}{filter}"),
+        true => format!("{}, the newest first{own}", count(all, "change")),
+        false => format!("{shown} of {}{own}{filter}", count(all, "change")),
     };
     frame::pane(frame, area, &Pane { title: &title, focused: true, lines: &lines, scroll: Scroll(top), keys: None }, theme);
 }
