@@ -43,6 +43,7 @@ fn sizes_change_two_hundred_times_while_output_streams_and_keys_are_pressed() {
         "kubectl run chatter --image=busybox --restart=Never -- sh -c 'while true; do echo line after line; sleep 0.1; done'\r",
     );
     screen.shows("pod/chatter created");
+    screen.rests(&["Ctrl-C ends it"]);
     screen.press("kubectl wait --for=condition=Ready pod/chatter --timeout=20s\r");
     screen.shows("condition met");
     screen.rests(&["Ctrl-C ends it"]);
