@@ -3,6 +3,7 @@
 mod agreement;
 mod architecture;
 mod cluster;
+mod cluster_prove;
 mod corpus;
 mod faulty;
 mod hostile;

@@ -19,6 +19,10 @@ pub trait Bench: Send + Sync {
     }
     /// Hears what is being proven: one line for each proof.
     fn told(&self, _line: &str) {}
+    /// What the environment would not do since this was asked last, in words: then a failure is not the lesson's.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
 }
 
 /// How much is proven where every proof costs time.

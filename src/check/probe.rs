@@ -4,7 +4,7 @@ use super::accesslog::Entry;
 use super::ctx::Ctx;
 use super::curl::{self, Answer, MAX_REDIRECTS, Target};
 use super::decode::{Decoded, GatewayLine, Sighting, decode};
-use super::reader::{Error, MAX_LOG_LINES, Reader};
+use super::reader::{Error, Executed, MAX_LOG_LINES, Reader};
 use super::workload::{self, GatewayPod, Source};
 use crate::base::outcome::Outcome;
 use crate::base::shared::Text;
@@ -21,6 +21,9 @@ use std::time::Duration;
 const LOG_LOOKS: usize = 6;
 /// Between two of them.
 const LOG_PAUSE: Duration = Duration::from_millis(400);
+
+/// A request is sent so often where the connection to the cluster is lost under it.
+const ASKED: usize = 4;
 
 /// Why a probe has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -112,12 +115,9 @@ impl<'a> Prober<'a> {
         target: &Target,
         probed: &mut Probed,
     ) -> Result<Option<String>, Refused> {
-        self.sent += 1;
-        let agent = format!("egress-lab/{}", &self.ctx.seed.uuid(&["probe", &self.sent.to_string()])[..13]);
         let url = target.url();
-        self.mark(source).await?;
-        let (namespace, pod) = (source.pod.namespace(), source.pod.name());
-        let ran = self.reader.exec(namespace, pod, &source.container, &curl::argv(probe, &url, &agent)).await?;
+        let (agent, ran) = self.ask(source, probe, &url).await?;
+        let pod = source.pod.name();
         if matches!(ran.exit_code, 126 | 127) {
             return Err(Refused::NotReady(format!("Container {} of pod {pod} has no curl to ask with.", source.container)));
         }
@@ -148,6 +148,28 @@ impl<'a> Prober<'a> {
         let observation = record(source, &sighting, decoded, &predicted);
         probed.exchanges.push(Exchanged { url, observation, prediction: Some(predicted) });
         Ok(location)
+    }
+
+    /// Sends the request. Where the connection to the cluster is lost under it, another one of another name is sent: what came of the
+    /// first nobody knows.
+    async fn ask(&mut self, source: &Source, probe: &ProbeRequest, url: &str) -> Result<(String, Executed), Error> {
+        let (namespace, pod) = (source.pod.namespace(), source.pod.name());
+        let mut tries = 1;
+        loop {
+            self.sent += 1;
+            let agent = format!("egress-lab/{}", &self.ctx.seed.uuid(&["probe", &self.sent.to_string()])[..13]);
+            self.mark(source).await?;
+            let argv = curl::argv(probe, url, &agent);
+            match self.reader.exec(namespace, pod, &source.container, &argv).await {
+                Err(error) if error.is_lost() && tries < ASKED => {
+                    tries += 1;
+                    // Its log lines may still come; they are not to be taken for the next one's.
+                    tokio::time::sleep(LOG_PAUSE).await;
+                    self.seen.clear();
+                }
+                ran => return Ok((agent, ran?)),
+            }
+        }
     }
 
     /// Remembers where the logs end before a request, so that new lines can be told from old.

@@ -66,6 +66,20 @@ pub enum Error {
     Request(#[from] http::Error),
 }
 
+impl Error {
+    /// Whether a connection was lost, rather than anything refused or none to be had.
+    pub fn is_lost(&self) -> bool {
+        match self {
+            Error::Api(error @ (kube::Error::HyperError(_) | kube::Error::Service(_))) => {
+                let chain = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+                !chain.into_iter().any(|error| error.to_string().contains("(Connect)"))
+            }
+            Error::NoStatus(_) => true,
+            _ => false,
+        }
+    }
+}
+
 /// How a command in a pod ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Executed {

@@ -249,6 +249,11 @@ pub struct Prove {
     #[arg(long, value_name = "VERSION", default_value = "", hide_default_value = true)]
     pub istio: String,
     #[command(flatten)]
+    pub at: super::cluster_args::Where,
+    /// On a cluster: every mutant, accepted answer and removal, where one mutant for each step is the rule
+    #[arg(long)]
+    pub all: bool,
+    #[command(flatten)]
     pub from_dir: From,
 }
 

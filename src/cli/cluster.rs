@@ -29,7 +29,22 @@ pub(super) async fn open(at: &Where) -> Result<Option<Cluster>, Trouble> {
     let Some(context) = named(&at.env)? else { return Ok(None) };
     let cluster = Cluster::open(&Paths::from_environment(), context, options(&at.rules)).await.map_err(Trouble::from)?;
     cluster.notes().iter().for_each(|note| eprintln!("egress-lab: {note}"));
+    tell(cluster.target().tidings.listen());
     Ok(Some(cluster))
+}
+
+/// Says on standard error what the API server makes people wait for.
+fn tell(mut tidings: tokio::sync::broadcast::Receiver<String>) {
+    tokio::spawn(async move {
+        use tokio::sync::broadcast::error::RecvError::Lagged;
+        loop {
+            match tidings.recv().await {
+                Ok(sentence) => eprintln!("egress-lab: {sentence}"),
+                Err(Lagged(missed)) => eprintln!("egress-lab: ({missed} more like this)"),
+                Err(_) => return,
+            }
+        }
+    });
 }
 
 fn options(rules: &Rules) -> Options {

@@ -1,8 +1,11 @@
 //! `egress-lab run` and `prove`: lessons without a learner.
 
 use super::{End, FAILED, GOOD, Trouble, args, cluster, lessons, print, runtime};
+use crate::author::bench::InTurn;
 use crate::author::prove;
 use crate::author::worlds::Sandboxes;
+use crate::author::worlds::cluster::OnCluster;
+use crate::base::clock::Stopwatch;
 use crate::base::seed::Seed;
 use crate::lab::headless::{self, Report, StepRun};
 use crate::lesson::model::Lesson;
@@ -81,13 +84,28 @@ pub(super) fn prove(a: &args::Prove) -> End {
     }
     release(&a.istio)?;
     let runtime = runtime()?;
-    let bench = Sandboxes { istio: a.istio.clone(), ..Sandboxes::default() };
-    let report = runtime.block_on(prove::prove_steps(&bench, &wanted, &a.step));
+    let report = runtime.block_on(proven(a, &wanted));
     runtime.shutdown_background();
+    let report = report?;
     match (a.json, a.junit) {
         (true, _) => print(&format!("{}\n", serde_json::to_string_pretty(&report).unwrap_or_default())),
         (_, true) => print(&report.junit()),
         _ => print(&report.text()),
     }
-    Ok(if report.failures.is_empty() { GOOD } else { FAILED })
+    Ok(if report.failures.is_empty() { GOOD } else { report.exit_code() })
+}
+
+/// Proves in the environment that the flags name, and leaves a cluster as it was.
+async fn proven(a: &args::Prove, lessons: &[Arc<Lesson>]) -> Result<prove::Report, Trouble> {
+    let Some(on) = cluster::open(&a.at).await? else {
+        let bench = Sandboxes { istio: a.istio.clone(), ..Sandboxes::default() };
+        return Ok(prove::prove_steps(&bench, lessons, &a.step).await);
+    };
+    let watch = Stopwatch::start();
+    // Standard output is the report's.
+    let told = move |line: &str| eprintln!("{:>6.1} s  {line}", watch.elapsed_ms() as f64 / 1_000.0);
+    let bench = OnCluster::new(on.clone(), InTurn { all: a.all }, Box::new(told));
+    let report = prove::prove_steps(&bench, lessons, &a.step).await;
+    cluster::clean(&on, true).await?;
+    Ok(report)
 }

@@ -297,7 +297,7 @@ async fn join(s: &mut Session<'_>, p: &Parsed, mut pod: Value, name: &str) -> Re
         match changes.next(s, None).await? {
             Seen::Event(kind, _) if kind == "DELETED" => return Err(Error::plain(format!("pods {pod_name:?} was deleted"))),
             Seen::Event(_, object) => pod = object,
-            Seen::Ended | Seen::TimedOut => watch = None,
+            Seen::Ended | Seen::Stale(_) | Seen::TimedOut => watch = None,
         }
     }
     let tty = p.on("tty") && s.io.tty.is_some();

@@ -238,7 +238,7 @@ pub async fn wait_gone(
             match watch.next(s, deadline.as_mut()).await? {
                 Seen::Event(kind, object) if kind == "DELETED" || other(&object) => return Ok(()),
                 Seen::Event(..) => (),
-                Seen::Ended => break,
+                Seen::Ended | Seen::Stale(_) => break,
                 Seen::TimedOut => {
                     return Err(Error::plain(format!("timed out waiting for the condition on {}/{name}", resource.plural)));
                 }

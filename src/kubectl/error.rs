@@ -70,6 +70,11 @@ impl Error {
         matches!(self, Error::Status(status) if status["reason"] == "NotFound" || status["code"] == 404)
     }
 
+    /// Whether a version is no longer kept.
+    pub fn is_stale(&self) -> bool {
+        matches!(self, Error::Status(status) if status["code"] == 410)
+    }
+
     /// The message without kubectl's `Error from server` in front.
     pub fn message(&self) -> String {
         match self {

@@ -149,6 +149,8 @@ fn typed(mut item: Value, resource: &Resource) -> Value {
 pub struct Watch {
     stream: Bytes,
     buffer: Vec<u8>,
+    /// It was refused as it was opened.
+    stale: Option<Error>,
 }
 
 /// One step of a watch.
@@ -157,6 +159,8 @@ pub enum Seen {
     /// `ADDED`, `MODIFIED`, `DELETED` and the object (or a Table of one row).
     Event(String, Value),
     Ended,
+    /// The version it began from is no longer kept (410): who waits looks anew.
+    Stale(Error),
     TimedOut,
 }
 
@@ -177,7 +181,13 @@ pub async fn watch(
         .query("fieldSelector", &filter.fields)
         .query("resourceVersion", version)
         .query("watch", "true");
-    Ok(Watch { stream: s.stream(ask).await?, buffer: Vec::new() })
+    match s.stream(ask).await {
+        Ok(stream) => Ok(Watch { stream, buffer: Vec::new(), stale: None }),
+        Err(error) if error.is_stale() => {
+            Ok(Watch { stream: Box::pin(futures::stream::empty()), buffer: Vec::new(), stale: Some(error) })
+        }
+        Err(error) => Err(error),
+    }
 }
 
 impl Watch {
@@ -186,13 +196,19 @@ impl Watch {
     /// # Errors
     /// An error event, a broken connection, Ctrl-C.
     pub async fn next(&mut self, s: &mut Session<'_>, mut deadline: Option<&mut BoxFuture<'static, ()>>) -> Result<Seen> {
+        if let Some(error) = self.stale.take() {
+            return Ok(Seen::Stale(error));
+        }
         loop {
             if let Some(end) = self.buffer.iter().position(|b| *b == b'\n') {
                 let line: Vec<u8> = self.buffer.drain(..=end).collect();
                 let Ok(mut event) = serde_json::from_slice::<Value>(&line) else { continue };
                 match event["type"].as_str().unwrap_or("").to_string() {
                     kind if kind == "BOOKMARK" => continue,
-                    kind if kind == "ERROR" => return Err(Error::Status(Box::new(event["object"].take()))),
+                    kind if kind == "ERROR" => {
+                        let error = Error::Status(Box::new(event["object"].take()));
+                        return if error.is_stale() { Ok(Seen::Stale(error)) } else { Err(error) };
+                    }
                     kind => return Ok(Seen::Event(kind, event["object"].take())),
                 }
             }

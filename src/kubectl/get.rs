@@ -232,6 +232,7 @@ async fn watch(s: &mut Session<'_>, p: &Parsed, output: &Output, targets: &Targe
     loop {
         match watch.next(s, None).await? {
             Seen::Event(kind, object) => print_event(s, p, output, &mut printer, &kind, object).await?,
+            Seen::Stale(error) => return Err(error),
             Seen::Ended | Seen::TimedOut => return Ok(0),
         }
     }

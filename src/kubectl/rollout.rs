@@ -79,7 +79,7 @@ async fn follow(s: &mut Session<'_>, p: &Parsed, target: &Target, limit: Option<
                 Seen::Event(kind, _) if kind == "DELETED" => return Err(Error::plain("object has been deleted")),
                 Seen::Event(_, object) if told(s, &object)? => return Ok(()),
                 Seen::Event(..) => (),
-                Seen::Ended => break,
+                Seen::Ended | Seen::Stale(_) => break,
                 Seen::TimedOut => return Err(Error::plain("timed out waiting for the condition")),
             }
         }

@@ -330,7 +330,7 @@ async fn until(
                 }
                 Seen::Event(_, object) if wanted(&object) => return Ok(object),
                 Seen::Event(..) => (),
-                Seen::Ended | Seen::TimedOut => break,
+                Seen::Ended | Seen::Stale(_) | Seen::TimedOut => break,
             }
         }
         let namespace = s.namespace.clone();

@@ -184,7 +184,7 @@ async fn until(
                 },
                 Seen::Event(_, object) if met(goal, &object)? => return Ok(true),
                 Seen::Event(..) => (),
-                Seen::Ended => break,
+                Seen::Ended | Seen::Stale(_) => break,
                 Seen::TimedOut => return Err(late()),
             }
         }

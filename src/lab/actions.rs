@@ -5,6 +5,7 @@ use crate::finding::Ran;
 use crate::kubectl::Restrictions;
 use crate::lab::objects::{api_of, replace, resource, scoped};
 use crate::lab::prompt::{Piece, Prompt, Terminal};
+use crate::lab::retry::is_lost;
 use crate::lesson::model::{Action, Answer, Fault, Take};
 use anyhow::{Context, bail};
 use kube::Api;
@@ -14,6 +15,8 @@ use tokio::sync::mpsc;
 
 /// Output that may wait for a reader of one line.
 const QUEUE: usize = 256;
+/// A line whose connection is lost is run so often.
+const LINE_TRIES: usize = 4;
 
 /// What actions left behind besides the changed world.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -42,7 +45,7 @@ pub async fn apply(prompt: &Prompt, actions: &[Action], on_error: OnError, out: 
     for action in actions {
         match action {
             Action::Line(text) => {
-                let ran = line(prompt, text, out).await;
+                let ran = line_again(prompt, text, out).await;
                 if ran.exit_code != 0 && on_error == OnError::Stop && !ends_badly_by_design(text) {
                     bail!("`{}` ended with {}: {}", first_line(text), ran.exit_code, last_words(&ran.output));
                 }
@@ -74,6 +77,18 @@ fn ends_badly_by_design(line: &str) -> bool {
 
 fn last_words(output: &str) -> &str {
     output.trim().lines().last().unwrap_or("no output")
+}
+
+/// Runs a line of lesson content; once more where the connection to the cluster was lost under it. People decide that for themselves.
+async fn line_again(prompt: &Prompt, text: &str, out: &mpsc::Sender<Piece>) -> Ran {
+    let mut ran = line(prompt, text, out).await;
+    for _ in 1..LINE_TRIES {
+        if ran.exit_code == 0 || !is_lost(&ran.output) {
+            break;
+        }
+        ran = line(prompt, text, out).await;
+    }
+    ran
 }
 
 /// Runs one line of lesson content, under the restrictions for lessons, and passes its output on.

@@ -14,7 +14,11 @@ pub async fn prove_lesson(bench: &dyn Bench, lesson: &Arc<Lesson>, only: &[Strin
     let answers = answers_of_another_run(bench, lesson).await;
     let world = match bench.start(lesson, SEEDS.0).await {
         Ok(world) => world,
-        Err(reason) => return vec![StepProofs::unbuilt(lesson, 0, &reason)],
+        Err(reason) => {
+            let mut proofs = StepProofs::new(lesson, 0);
+            proofs.stop(&reason, bench.trouble());
+            return vec![proofs];
+        }
     };
     let mut done = Vec::new();
     for nth in 0..=last {
@@ -33,7 +37,7 @@ pub async fn prove_lesson(bench: &dyn Bench, lesson: &Arc<Lesson>, only: &[Strin
             false => turn.pass_by().await,
         };
         if let Err(reason) = &ended {
-            turn.proofs.cannot_go_on(reason);
+            turn.proofs.stop(reason, bench.trouble());
         }
         if ended.is_err() || wanted(&lesson.steps[nth]) {
             done.push(turn.proofs);

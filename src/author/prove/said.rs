@@ -52,14 +52,18 @@ impl StepProofs {
     /// A step of which no proof could be made.
     pub fn unbuilt(lesson: &Arc<Lesson>, nth: usize, reason: &str) -> StepProofs {
         let mut proofs = StepProofs::new(lesson, nth);
-        proofs.cannot_go_on(reason);
+        proofs.stop(reason, None);
         proofs
     }
 
-    /// The world could not be brought where a proof begins.
-    pub fn cannot_go_on(&mut self, reason: &str) {
+    /// The world could not be brought where a proof begins; `trouble` of the environment, if that is why.
+    pub fn stop(&mut self, reason: &str, trouble: Option<String>) {
         self.report.solution = Held::Fail;
-        self.fail("build", format!("the step's start or solution cannot be built: {reason}"));
+        let because = trouble.as_ref().map(|trouble| format!(" ({trouble})")).unwrap_or_default();
+        self.fail("build", format!("the step's start or solution cannot be built: {reason}{because}"));
+        if let Some(failure) = self.failures.last_mut() {
+            failure.environment = trouble.is_some();
+        }
     }
 
     fn step(&self) -> &Step {
