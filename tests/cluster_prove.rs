@@ -120,3 +120,39 @@ async fn a_bad_day_of_the_api_server_is_nobodys_mistake() {
         seen.requests, seen.refused, seen.streams_cut, seen.watches_cut
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_allowed_is_named_before_anything_is_written() {
+    let home = std::sync::Arc::new(Home::new());
+    let served = Served::start(&home, &["--instant"], 2);
+    let forbidden = vec![("create", "serviceentries.networking.istio.io"), ("create", "pods/exec")];
+    let proxy = Faulty::before(served.kubeconfig(), Faults { forbidden, ..Faults::default() }).await;
+    let flags = ["--env", "context:faulty", "--allow-mesh-config", "--yes", "--within", "2s"];
+    for command in [&["run", LESSON][..], &["prove", LESSON]] {
+        let args: Vec<&str> = command.iter().copied().chain(flags).collect();
+        let output = on(&home, &proxy.kubeconfig(), &args, 120).await;
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(4), "{command:?}: {told}");
+        for words in ["create serviceentries.networking.istio.io", "create pods/exec", "Nothing was written."] {
+            assert!(told.contains(words), "{command:?}: no {words:?} in {told}");
+        }
+    }
+    assert_eq!(proxy.seen().writes, Vec::<String>::new());
+    assert!(proxy.seen().requests > 10, "{:?}", proxy.seen());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_does_not_come_back_is_an_environment_fault() {
+    use crate::faulty::{Fault, Planned};
+    let home = std::sync::Arc::new(Home::new());
+    let served = Served::start(&home, &["--instant"], 2);
+    // Every creation of a pod is refused for good: nothing of the lesson can be judged by that.
+    let planned = vec![Planned { verb: "create", resource: "pods", fault: Fault::Webhook, times: u32::MAX }];
+    let proxy = Faulty::before(served.kubeconfig(), Faults { planned, ..Faults::default() }).await;
+    let args = ["run", LESSON, "--env", "context:faulty", "--allow-mesh-config", "--yes", "--to", "run-test-pod"];
+    let output = on(&home, &proxy.kubeconfig(), &args, 120).await;
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(4), "{}\n{told}", text(&output.stdout));
+    assert!(told.contains("webhook namespace.sidecar-injector.istio.io is not ready, try 2 of 8"), "{told}");
+    assert!(told.contains("failed calling webhook"), "{told}");
+}

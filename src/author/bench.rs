@@ -64,6 +64,11 @@ pub trait World: Send + Sync {
     fn mark(&self) -> BoxFuture<'_, Result<u64, String>>;
     /// Brings a marked state back.
     fn reset(&self, mark: u64) -> BoxFuture<'_, Result<(), String>>;
+    /// Builds the marked state, the start of the step of this index, anew from the solutions before it, where a reset does not bring it
+    /// back: a pod without a sidecar, say, in a namespace that has since been labelled.
+    fn rebuild(&self, _step: usize, _mark: u64) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async { Err("this world is not built anew".to_string()) })
+    }
     /// The state in a form that can be compared: one text for each object, without versions and the times of managed fields.
     fn state(&self) -> BoxFuture<'_, Result<BTreeMap<String, String>, String>>;
 }

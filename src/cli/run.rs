@@ -1,12 +1,13 @@
 //! `egress-lab run` and `prove`: lessons without a learner.
 
-use super::{End, FAILED, GOOD, Trouble, args, cluster, lessons, print, runtime};
+use super::{End, FAILED, GOOD, INTERRUPTED, Trouble, UNAVAILABLE, args, cluster, lessons, print, runtime};
 use crate::author::bench::InTurn;
 use crate::author::prove;
 use crate::author::worlds::Sandboxes;
 use crate::author::worlds::cluster::OnCluster;
 use crate::base::clock::Stopwatch;
 use crate::base::seed::Seed;
+use crate::finding::Verdict;
 use crate::lab::headless::{self, Report, StepRun};
 use crate::lesson::model::Lesson;
 use crate::mesh::versions;
@@ -22,25 +23,37 @@ pub(super) fn run(a: &args::Run) -> End {
     let runtime = runtime()?;
     let report = runtime.block_on(report(a, &lesson, last));
     runtime.shutdown_background();
-    let report = report?;
+    let (report, trouble) = report?;
     if a.json {
         print(&format!("{}\n", serde_json::to_string_pretty(&report).unwrap_or_default()));
     } else {
         let passed = report.steps.iter().filter(|s| s.passed).count();
         print(&format!("{passed} of {} steps passed in {} ms\n", report.steps.len(), report.elapsed_ms));
     }
-    Ok(if report.passed { GOOD } else { FAILED })
+    Ok(match (report.passed, trouble) {
+        (true, _) => GOOD,
+        (false, true) => UNAVAILABLE,
+        (false, false) => FAILED,
+    })
 }
 
-/// Runs in the environment that the flags name, and leaves a cluster as it was.
-async fn report(a: &args::Run, lesson: &Arc<Lesson>, last: usize) -> Result<Report, Trouble> {
+/// Whether a step that did not pass says that it was not judged: a control or the environment failed.
+fn is_unjudged(step: &StepRun) -> bool {
+    !step.passed && step.findings.iter().any(|finding| finding.verdict == Verdict::EnvironmentFault)
+}
+
+/// Runs in the environment that the flags name, and leaves a cluster as it was; also whether what did not pass was the environment's
+/// fault.
+async fn report(a: &args::Run, lesson: &Arc<Lesson>, last: usize) -> Result<(Report, bool), Trouble> {
     let told = |step: &StepRun| {
         if !a.json {
             print(&line(lesson, step));
         }
     };
     let Some(on) = cluster::open(&a.at).await? else {
-        return headless::run(lesson.clone(), (Seed(a.seed), &a.istio), last, told).await.map_err(Trouble::from);
+        let report = headless::run(lesson.clone(), (Seed(a.seed), &a.istio), last, told).await.map_err(Trouble::from)?;
+        let trouble = report.steps.iter().any(is_unjudged);
+        return Ok((report, trouble));
     };
     cluster::begin(&on, &a.at, lesson, last).await?;
     let run = headless::run_on(Arc::new(on.clone()), lesson.clone(), Seed::fresh(), last, told);
@@ -48,8 +61,12 @@ async fn report(a: &args::Run, lesson: &Arc<Lesson>, last: usize) -> Result<Repo
         report = run => report,
         _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
     };
+    // What the API server would not do ended the run, where nothing was found wrong.
+    let remained = on.target().tidings.remained() > 0;
     cluster::clean(&on).await?;
-    report.map_err(Trouble::from)
+    let report = report.map_err(Trouble::from)?;
+    let trouble = report.steps.iter().any(|step| is_unjudged(step) || (remained && step.error.is_some()));
+    Ok((report, trouble))
 }
 
 /// Whether a release can be imitated.
@@ -104,8 +121,14 @@ async fn proven(a: &args::Prove, lessons: &[Arc<Lesson>]) -> Result<prove::Repor
     let watch = Stopwatch::start();
     // Standard output is the report's.
     let told = move |line: &str| eprintln!("{:>6.1} s  {line}", watch.elapsed_ms() as f64 / 1_000.0);
+    for lesson in lessons {
+        cluster::begin(&on, &a.at, lesson, prove::built(lesson, &a.step)).await?;
+    }
     let bench = OnCluster::new(on.clone(), InTurn { all: a.all }, Box::new(told));
-    let report = prove::prove_steps(&bench, lessons, &a.step).await;
-    cluster::clean(&on, true).await?;
-    Ok(report)
+    let report = tokio::select! {
+        report = prove::prove_steps(&bench, lessons, &a.step) => Ok(report),
+        _ = tokio::signal::ctrl_c() => Err(Trouble { code: INTERRUPTED, sentence: "interrupted".into() }),
+    };
+    cluster::clean(&on).await?;
+    report
 }

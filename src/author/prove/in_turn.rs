@@ -1,7 +1,7 @@
 //! Proofs on a world that cannot be forked: one after the other, and back to the step's start after each one that leaves something.
 
 use super::said::{StepProofs, is_judged_untouched};
-use super::{SEEDS, answers_of_another_run, is_proven};
+use super::{SEEDS, answers_of_another_run, built, is_proven};
 use crate::author::bench::{Applied, Bench, InTurn, Manner, World};
 use crate::finding::Finding;
 use crate::lesson::model::{Action, Lesson, Step};
@@ -10,7 +10,10 @@ use std::sync::Arc;
 /// Proves the steps of these ids (all when there is none); the solutions of the others are only applied.
 pub async fn prove_lesson(bench: &dyn Bench, lesson: &Arc<Lesson>, only: &[String], how: InTurn) -> Vec<StepProofs> {
     let wanted = |step: &Step| is_proven(step) && (only.is_empty() || only.contains(&step.id));
-    let Some(last) = lesson.steps.iter().rposition(wanted) else { return Vec::new() };
+    let last = built(lesson, only);
+    if last == 0 {
+        return Vec::new();
+    }
     let answers = answers_of_another_run(bench, lesson).await;
     let world = match bench.start(lesson, SEEDS.0).await {
         Ok(world) => world,
@@ -21,7 +24,7 @@ pub async fn prove_lesson(bench: &dyn Bench, lesson: &Arc<Lesson>, only: &[Strin
         }
     };
     let mut done = Vec::new();
-    for nth in 0..=last {
+    for nth in 0..last {
         let mut turn = Turn {
             bench,
             world: &*world,
@@ -168,7 +171,10 @@ impl<'a> Turn<'a> {
 
     /// Back to the step's start; the first time it is compared with what it was.
     async fn back(&mut self) -> Result<(), String> {
-        self.world.reset(self.start.mark).await?;
+        if let Err(reason) = self.world.reset(self.start.mark).await {
+            self.told(&format!("the step's start is built anew, since {reason}"));
+            self.world.rebuild(self.nth, self.start.mark).await.map_err(|anew| format!("{reason}; {anew}"))?;
+        }
         if !self.start.compared {
             self.start.compared = true;
             let there = self.world.state().await;

@@ -2,7 +2,7 @@
 //! there. Broken copies of a sound lesson must fail with the step and the proof named.
 
 use super::*;
-use crate::author::bench::{Applied, Manner};
+use crate::author::bench::{Applied, InTurn, Manner};
 use crate::finding::{Evidence, Finding, Ran, Verdict};
 use crate::k8s::Kind;
 use crate::lesson::field::{FieldPath, Pattern};
@@ -15,9 +15,12 @@ use std::sync::Mutex;
 
 type Words = BTreeSet<String>;
 
+#[derive(Default)]
 struct ToyBench {
     /// Resets leave this word behind.
     leaves: Option<&'static str>,
+    /// Its worlds are never forked.
+    how: Option<InTurn>,
 }
 
 struct Toy {
@@ -43,6 +46,10 @@ impl Bench for ToyBench {
 
     fn spawn(&self, work: BoxFuture<'static, ()>) {
         tokio::spawn(work);
+    }
+
+    fn in_turn(&self) -> Option<InTurn> {
+        self.how
     }
 }
 
@@ -214,7 +221,11 @@ fn sound() -> Lesson {
 }
 
 async fn proven(lesson: Lesson) -> Report {
-    prove(&ToyBench { leaves: None }, &[Arc::new(lesson)]).await
+    prove(&ToyBench::default(), &[Arc::new(lesson)]).await
+}
+
+async fn proven_in_turn(lesson: Lesson, all: bool) -> Report {
+    prove(&ToyBench { how: Some(InTurn { all }), ..ToyBench::default() }, &[Arc::new(lesson)]).await
 }
 
 fn failed(report: &Report) -> Vec<(&str, &str)> {
@@ -235,11 +246,44 @@ async fn a_sound_lesson_is_proven_and_twice_the_same() {
     assert_eq!(make["kind"], "do");
     assert_eq!((&make["untouched"], &make["solution"], &make["reset"]), (&"pass".into(), &"pass".into(), &"pass".into()));
     assert_eq!(make["accepted"], serde_json::json!([{"id": "other-order", "passed": true}]));
+    let seen = serde_json::json!([
+        {"check": "one", "verdict": "met", "outcome": null, "cause": null},
+        {"check": "two", "verdict": "not-yet", "outcome": null, "cause": null}
+    ]);
     assert_eq!(
         make["mutants"][0],
-        serde_json::json!({"id": "half", "caught": true, "check": "two", "message": "two is missing"})
+        serde_json::json!({"id": "half", "caught": true, "check": "two", "message": "two is missing", "seen": seen})
     );
     assert_eq!(make["removals"][0], serde_json::json!({"part": "Word one", "caught_by": "one"}));
+}
+
+#[tokio::test]
+async fn proofs_in_turn_say_what_proofs_on_forks_say() {
+    let (mut forks, mut turns) = (proven(sound()).await, proven_in_turn(sound(), true).await);
+    (forks.elapsed_ms, turns.elapsed_ms) = (0, 0);
+    assert_eq!(forks, turns);
+    let few = proven_in_turn(sound(), false).await;
+    assert_eq!(few.failures, []);
+    let make = &few.lessons[0].steps[0];
+    assert_eq!((make.mutants.len(), make.accepted.len(), make.removals.len()), (1, 0, 0));
+    assert_eq!(make.reset, Held::Pass);
+    assert_eq!(few.lessons[0].steps[2].mutants[0].id, "answer of another run");
+}
+
+#[tokio::test]
+async fn an_environment_that_fails_is_not_the_lessons_fault() {
+    let mut report = proven(sound()).await;
+    let failure = |environment| Failure {
+        lesson: "toy".into(),
+        step: "make".into(),
+        proof: "solution".into(),
+        message: String::new(),
+        environment,
+    };
+    report.failures = vec![failure(true)];
+    assert_eq!(report.exit_code(), 4);
+    report.failures.push(failure(false));
+    assert_eq!(report.exit_code(), 1);
 }
 
 #[tokio::test]
@@ -276,18 +320,22 @@ async fn broken_copies_are_named_by_step_and_proof() {
     for (name, break_it, expected) in cases {
         let mut lesson = sound();
         break_it(&mut lesson);
-        let report = proven(lesson).await;
-        assert_eq!(report.exit_code(), 1, "{name}");
-        let seen = failed(&report);
-        assert!(expected.iter().all(|wanted| seen.contains(wanted)), "{name}: {seen:?}");
+        for report in [proven(lesson.clone()).await, proven_in_turn(lesson, true).await] {
+            assert_eq!(report.exit_code(), 1, "{name}");
+            let seen = failed(&report);
+            assert!(expected.iter().all(|wanted| seen.contains(wanted)), "{name}: {seen:?}");
+        }
     }
 }
 
 #[tokio::test]
 async fn a_reset_that_leaves_something_behind_is_told() {
-    let report = prove(&ToyBench { leaves: Some("dirt") }, &[Arc::new(sound())]).await;
-    assert!(failed(&report).contains(&("make", "reset")));
-    assert!(report.failures[0].message.contains("dirt"), "{:?}", report.failures);
+    for how in [None, Some(InTurn { all: true })] {
+        let report = prove(&ToyBench { leaves: Some("dirt"), how }, &[Arc::new(sound())]).await;
+        assert!(failed(&report).contains(&("make", "reset")), "{how:?}");
+        let reset = report.failures.iter().find(|failure| failure.proof == "reset").unwrap();
+        assert!(reset.message.contains("dirt"), "{how:?} {:?}", report.failures);
+    }
 }
 
 #[tokio::test]
@@ -307,7 +355,7 @@ async fn reports_for_people_and_for_ci_name_what_failed() {
 
 #[tokio::test]
 async fn nothing_to_prove_is_not_a_proof() {
-    assert_eq!(prove(&ToyBench { leaves: None }, &[]).await.exit_code(), 1);
+    assert_eq!(prove(&ToyBench::default(), &[]).await.exit_code(), 1);
 }
 
 #[test]

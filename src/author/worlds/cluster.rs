@@ -88,6 +88,16 @@ impl Turns {
     fn now(&self) -> Arc<Standing> {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+
+    /// Takes the files of a mark.
+    fn files_of(&self, mark: u64) -> Result<(), String> {
+        let now = self.now();
+        let files = self.marked.lock().unwrap_or_else(PoisonError::into_inner).get(&mark).map(MemoryFiles::fork);
+        let files = Arc::new(files.ok_or("that state was never marked")?);
+        let back = Standing::new(now.env.clone(), files, now.lesson.clone(), now.seed);
+        *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(back);
+        Ok(())
+    }
 }
 
 impl World for Turns {
@@ -118,13 +128,16 @@ impl World for Turns {
 
     fn reset(&self, mark: u64) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(async move {
+            self.now().env.reset(&Checkpoint(mark)).await.map_err(text)?;
+            self.files_of(mark)
+        })
+    }
+
+    fn rebuild(&self, step: usize, mark: u64) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async move {
             let now = self.now();
-            now.env.reset(&Checkpoint(mark)).await.map_err(text)?;
-            let files = self.marked.lock().unwrap_or_else(PoisonError::into_inner).get(&mark).map(MemoryFiles::fork);
-            let files = Arc::new(files.ok_or("that state was never marked")?);
-            let back = Standing::new(now.env.clone(), files, now.lesson.clone(), now.seed);
-            *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(back);
-            Ok(())
+            now.env.rebuild(&now.lesson, step).await.map_err(text)?;
+            self.files_of(mark)
         })
     }
 
