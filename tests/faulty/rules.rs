@@ -143,6 +143,10 @@ impl Rules {
     pub fn denies(&self, review: &Value) -> bool {
         let asked = &review["spec"]["resourceAttributes"];
         let text = |key: &str| asked[key].as_str().unwrap_or("").to_string();
+        // Whoever may not do one thing may not do everything.
+        if [text("verb"), text("resource"), text("group")].iter().any(|word| word == "*") {
+            return !self.faults.forbidden.is_empty();
+        }
         let sub = Some(text("subresource")).filter(|s| !s.is_empty()).map(|s| format!("/{s}")).unwrap_or_default();
         let group = Some(text("group")).filter(|g| !g.is_empty()).map(|g| format!(".{g}")).unwrap_or_default();
         self.is_forbidden(&text("verb"), &format!("{}{sub}{group}", text("resource")))

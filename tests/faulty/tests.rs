@@ -140,7 +140,8 @@ async fn a_command_in_a_pod_is_never_run_twice_unseen() {
         let ran = ran.is_ok_and(|ran| ran.stdout.contains("hello from example.com"));
         assert_eq!(ran, works, "{fault:?}");
         let log = Api::<Pod>::namespaced(day.inside.clone(), "default").logs("test", &Default::default()).await.unwrap();
-        assert_eq!(log.lines().count(), 1, "{fault:?}: {log}");
+        // Whose connection is cut as it begins may not run at all.
+        assert!(log.lines().count() <= 1 && (!works || log.lines().count() == 1), "{fault:?}: {log}");
     }
 }
 
