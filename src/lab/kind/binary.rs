@@ -24,8 +24,8 @@ impl fmt::Display for Arch {
 pub enum Needs {
     /// Nothing: it is linked statically.
     Nothing,
+    /// The GNU C library, at the place where most systems have it.
     Glibc,
-    Musl,
 }
 
 /// A program for Linux.
@@ -42,7 +42,7 @@ pub enum Unfit {
     NotLinux,
     #[error("its processor (ELF machine {0}) is neither amd64 nor arm64")]
     Machine(u16),
-    #[error("it asks for the loader {0:?}, which no image of the lab has")]
+    #[error("it asks for the loader {0:?}, which no image has; build it with RUSTFLAGS=\"-C target-feature=+crt-static\"")]
     Loader(String),
     #[error("its header is damaged")]
     Damaged,
@@ -54,7 +54,6 @@ impl Binary {
         match self.needs {
             Needs::Nothing => "scratch",
             Needs::Glibc => "debian:trixie-slim",
-            Needs::Musl => "alpine:3.22",
         }
     }
 
@@ -76,6 +75,9 @@ impl Binary {
     }
 }
 
+/// Where the image has its loader. Another place (musl's, or a store of its own as NixOS has it) is not there.
+const GLIBC: [&str; 2] = ["/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"];
+
 /// The loader of the PT_INTERP program header (type 3) decides.
 fn needs(start: &[u8]) -> Result<Needs, Unfit> {
     let (table, size, count) = (number(start, 32, 8)?, number(start, 54, 2)?, number(start, 56, 2)?);
@@ -87,11 +89,7 @@ fn needs(start: &[u8]) -> Result<Needs, Unfit> {
         let (from, length) = (number(start, header + 8, 8)?, number(start, header + 32, 8)?);
         let text = slice(start, from, length).ok_or(Unfit::Damaged)?;
         let loader = String::from_utf8_lossy(text).trim_end_matches('\0').to_string();
-        return match loader.rsplit('/').next() {
-            Some(name) if name.starts_with("ld-linux") => Ok(Needs::Glibc),
-            Some(name) if name.starts_with("ld-musl") => Ok(Needs::Musl),
-            _ => Err(Unfit::Loader(loader)),
-        };
+        return if GLIBC.contains(&loader.as_str()) { Ok(Needs::Glibc) } else { Err(Unfit::Loader(loader)) };
     }
     Ok(Needs::Nothing)
 }
@@ -132,11 +130,13 @@ mod tests {
         let read = |machine, kind, loader| Binary::read(&elf(machine, kind, loader));
         let glibc = read(62, 3, "/lib64/ld-linux-x86-64.so.2").unwrap();
         assert_eq!((glibc.arch, glibc.base_image()), (Arch::Amd64, "debian:trixie-slim"));
-        let musl = read(183, 3, "/lib/ld-musl-aarch64.so.1").unwrap();
-        assert_eq!((musl.arch, musl.base_image()), (Arch::Arm64, "alpine:3.22"));
-        assert_eq!(read(183, 1, "").unwrap().base_image(), "scratch");
+        let bare = read(183, 1, "").unwrap();
+        assert_eq!((bare.arch, bare.base_image()), (Arch::Arm64, "scratch"));
         assert_eq!(read(243, 1, ""), Err(Unfit::Machine(243)));
-        assert!(matches!(read(62, 3, "/nix/store/x/ld.so"), Err(Unfit::Loader(_))));
+        for elsewhere in ["/nix/store/x-glibc/lib/ld-linux-x86-64.so.2", "/lib/ld-musl-x86_64.so.1"] {
+            let why = read(62, 3, elsewhere).unwrap_err();
+            assert!(matches!(why, Unfit::Loader(_)) && why.to_string().contains("crt-static"), "{why}");
+        }
     }
 
     #[test]

@@ -133,7 +133,7 @@ pub fn origins() -> Vec<Origin> {
 pub fn origin_container(origin: &Origin, net: &Net) -> Vec<String> {
     let mut argv = words(&["run", "--detach", "--name", &origin.container, "--network", &net.network, "--label", LABEL]);
     argv.extend(words(&["--restart", "unless-stopped", "--read-only", "--cap-drop", "ALL"]));
-    argv.extend(words(&["--security-opt", "no-new-privileges", "--memory", "128m", "--pids-limit", "64"]));
+    argv.extend(words(&["--security-opt", "no-new-privileges", "--memory", "256m", "--pids-limit", "64"]));
     // Ports 80 and 443 for a user who is not root.
     argv.extend(words(&["--sysctl", "net.ipv4.ip_unprivileged_port_start=0"]));
     argv.extend(words(&[ORIGIN_IMAGE, "origin", "--ca", "/ca", "--site", &origin.site]));
@@ -250,5 +250,38 @@ mod tests {
         let origin = &origins()[0];
         let argv = origin_address(origin, &Net::default());
         assert!(argv.contains(&"{{(index .NetworkSettings.Networks \"kind\").IPAddress}}".to_string()), "{argv:?}");
+    }
+
+    /// Every command line, as a person would type it.
+    fn lines() -> Vec<String> {
+        let (net, ca, folder, file) = (Net::default(), Path::new("CA"), Path::new("FOLDER"), Path::new("images.tar"));
+        let origin = &origins()[0];
+        let (image, curl) = (origin_image(Path::new("egress-lab"), STATIC, ca), curl_image(""));
+        let docker = |argv: Vec<String>| format!("docker {}", quoted(&argv));
+        vec![
+            "egress-lab origin ca --out CA".into(),
+            docker(image.build(folder)),
+            docker(curl.build(folder)),
+            docker(origin_container(origin, &net)),
+            docker(origin_address(origin, &net)),
+            docker(save_images(&[CURL_WITH_CA], file)),
+            format!("kind {}", quoted(&load_images(file))),
+            docker(name_curl_image()),
+            docker(remove_container(origin)),
+            docker(remove_image(&image)),
+            docker(remove_image(&curl)),
+        ]
+    }
+
+    fn quoted(argv: &[String]) -> String {
+        let plain = |word: &String| word.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./:=".contains(&b));
+        argv.iter().map(|word| if plain(word) { word.clone() } else { format!("'{word}'") }).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn the_readme_has_the_command_lines_as_they_are_run() {
+        let readme = include_str!("../../../README.md").replace(" \\\n    ", " ");
+        let block = format!("```\n{}\n```\n", lines().join("\n"));
+        assert!(readme.contains(&block), "README.md does not have:\n{block}");
     }
 }
