@@ -10,6 +10,7 @@ use crate::outside::site::{Site, Speaks};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -147,10 +148,10 @@ fn tls(options: &Options) -> Result<BTreeMap<(String, bool), Arc<ServerConfig>>,
     for door in options.doors.iter().filter(|door| door.speaks == Speaks::Tls) {
         for site in door.sites() {
             let asks = door.open(site).is_some_and(|port| port.client_certificate);
-            if !all.contains_key(&(site.id.clone(), asks)) {
+            if let Entry::Vacant(place) = all.entry((site.id.clone(), asks)) {
                 let config = config(site, asks, &options.certificates);
                 let config = config.map_err(|why| Error::Tls { site: site.id.clone(), why })?;
-                all.insert((site.id.clone(), asks), Arc::new(config));
+                place.insert(Arc::new(config));
             }
         }
     }

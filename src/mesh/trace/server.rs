@@ -356,7 +356,7 @@ fn answer_tls(ctx: &mut Ctx<'_>, site: &Site, port: u16, connection: Connection,
     }
     if site.port(port).is_some_and(|open| open.client_certificate) {
         let name = site.names.first().map_or(site.id.as_str(), String::as_str);
-        return Got::not_modelled(Cause::new(&format!("origin {name}:{port}"), "client certificate", ""));
+        return Got::not_modelled(Cause::new(format!("origin {name}:{port}"), "client certificate", ""));
     }
     let http2 = site.http2 && layer.http2;
     let wire = Wire { http: wire.http.map(|m| Message { version: negotiated(&m, http2, layer.by_client), ..m }), ..wire };
