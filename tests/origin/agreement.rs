@@ -93,7 +93,7 @@ fn in_a_pod(home: &Home, served: &Served, cases: &[Case]) -> Vec<Seen> {
         for Case { name, port, address, args, .. } in some {
             let args: Vec<String> = args.iter().map(|arg| format!("'{arg}'")).collect();
             let resolve = format!("{name}:{port}:{address}");
-            write!(script, "curl -sS -A tester --resolve '{resolve}' {}; echo \"<<exit $?>>\"\n", args.join(" ")).unwrap();
+            writeln!(script, "curl -sS -A tester --resolve '{resolve}' {}; echo \"<<exit $?>>\"", args.join(" ")).unwrap();
         }
         let out = kubectl(&["exec", "test", "--", "sh", "-c", &script]);
         let mut rest = out.as_str();
