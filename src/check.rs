@@ -48,14 +48,14 @@ pub async fn judge(
         let within = waits(step, within.max(longest.min(most)));
         let asks_only = answer.is_none() && step.question.is_some();
         let over = settled || asks_only || waited >= within;
-        let in_force = !over && early.in_force(ground, step).await;
+        let in_force = !over && early.in_force(ground, &checks_of(step)).await;
         let last = over || (in_force && early.has_before());
         let findings = evaluate(&ctx, Work { lesson, step, answer, ran }, last).await;
         if over || all_met(&findings) || (in_force && early.agrees(&findings)) {
             early.end(ground).await;
             return Ok(compared(ground, findings).await);
         }
-        early.saw(ground, &findings, in_force).await;
+        early.saw(ground, &checks_of(step), &findings, in_force).await;
         let pause = early.pause(poll);
         ground.wait(pause).await;
         waited += pause;

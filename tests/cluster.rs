@@ -280,3 +280,63 @@ fn a_learner_takes_it_line_by_line_and_goes_on_later() {
     assert_eq!(swept.status.code(), Some(0), "{}", said(&swept));
     assert!(!cluster.objects().contains_key("Pod default/test"));
 }
+
+#[tokio::test]
+async fn where_seeing_and_model_differ_both_are_kept_and_can_be_asked_again_offline() {
+    use egress_lab::base::outcome::{At, Outcome, Path, TlsBy};
+    use egress_lab::base::seed::Seed;
+    use egress_lab::finding::{Evidence, Exchanged, Finding, Verdict};
+    use egress_lab::lab::env::Environment;
+    use egress_lab::lab::env::cluster::report;
+    use egress_lab::lab::env::sandbox::{Bend, Make, Sandbox};
+    use egress_lab::lab::objects::replace;
+    use egress_lab::mesh::{Cause, Record};
+
+    let client = Sandbox::in_process(Make::instant(Seed(3)), Bend::Honest).client();
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "test", "namespace": "default"},
+        "spec": {"containers": [{"name": "test", "image": "curlimages/curl:8.1.2",
+            "env": [{"name": "LOGIN", "value": "Authorization: Bearer abcdefgh12345678"}]}]}});
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "door", "namespace": "default"},
+        "stringData": {"key": "do-not-look"}});
+    for object in [pod, secret] {
+        replace(&client, &object).await.unwrap();
+    }
+    let record = |outcome, status| Record {
+        outcome,
+        path: Path::Uncaptured,
+        tls: TlsBy::None,
+        at: At::Origin,
+        status,
+        exit_code: 0,
+        hops: Vec::new(),
+        cause: Cause::new("", "", ""),
+    };
+    let finding = |predicted| {
+        let exchange = Exchanged {
+            url: "http://www.wikipedia.org/".into(),
+            observation: record(Outcome::TimedOut, None),
+            prediction: Some(predicted),
+        };
+        let evidence =
+            Evidence { exchanges: vec![exchange], probe: "curl --head http://www.wikipedia.org/".into(), ..Evidence::default() };
+        let (title, message) = Default::default();
+        Finding { check: "open".into(), title, verdict: Verdict::NotYet, message, evidence, wrong_turn: None, revision: None }
+    };
+    let home = Home::new();
+    let folder = home.folder.path().join("reports");
+    let agreeing = report::write(&folder, &client, "context:x", &finding(record(Outcome::TimedOut, None))).await.unwrap();
+    assert!(agreeing.is_none() && !folder.exists());
+    let differing = finding(record(Outcome::Delivered, Some(301)));
+    let path = report::write(&folder, &client, "context:x", &differing).await.unwrap().expect("a report");
+    let kept = std::fs::read_to_string(&path).unwrap();
+    for part in ["observed    timed-out", "predicted   delivered", "request     http://www.wikipedia.org/", "context:x"] {
+        assert!(kept.contains(part), "{part}:\n{kept}");
+    }
+    assert!(!kept.contains("do-not-look") && !kept.contains("abcdefgh12345678") && !kept.contains("ZG8tbm90"), "{kept}");
+    let asked = home.run(&["explain", "-f", path.to_str().unwrap(), "default/test", "http://www.wikipedia.org/"], "", 60);
+    assert!(said(&asked).contains("delivered"), "{}", said(&asked));
+    for _ in 0..60 {
+        report::write(&folder, &client, "context:x", &differing).await.unwrap();
+    }
+    assert!(std::fs::read_dir(&folder).unwrap().count() <= 50);
+}

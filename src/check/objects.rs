@@ -64,7 +64,7 @@ pub fn object(snapshot: &Snapshot, check: &ObjectCheck) -> Holds {
             Count::Exactly(n) => format!("exactly {n} of {what}"),
         };
         let names: Vec<String> = found.iter().map(|object| object.key().to_string()).collect();
-        let observed = if names.is_empty() { format!("none{}", elsewhere(snapshot, check)) } else { names.join(", ") };
+        let observed = if names.is_empty() { format!("{ABSENT}{}", elsewhere(snapshot, check)) } else { names.join(", ") };
         return Holds::of(false, expected, observed);
     }
     for object in &found {
@@ -78,6 +78,14 @@ pub fn object(snapshot: &Snapshot, check: &ObjectCheck) -> Holds {
     let names: Vec<String> = found.iter().map(|object| object.key().to_string()).collect();
     let observed = if names.is_empty() { format!("no {what}") } else { names.join(", ") };
     Holds::of(true, what, observed)
+}
+
+/// What is observed where no object is found; where it is elsewhere is said behind it.
+const ABSENT: &str = "none";
+
+/// Whether a check of an object observed that there is none.
+pub fn is_absent(observed: &str) -> bool {
+    observed.strip_prefix(ABSENT).is_some_and(|rest| rest.is_empty() || rest.starts_with(';'))
 }
 
 fn name_of(check: &ObjectCheck) -> String {
