@@ -25,7 +25,7 @@ fn within(sent: &Value, there: Option<&Value>) -> bool {
     match (sent, there) {
         (Value::Null, there) => there.is_none_or(Value::is_null),
         // Empty and absent are the same to the API server.
-        (Value::Object(sent), None) => sent.is_empty(),
+        (Value::Object(sent), None) => sent.values().all(|value| within(value, None)),
         (Value::Array(sent), None) => sent.is_empty(),
         (_, None) => false,
         (Value::Object(sent), Some(Value::Object(there))) => sent.iter().all(|(key, value)| within(value, there.get(key))),
