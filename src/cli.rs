@@ -7,6 +7,8 @@ mod doctor;
 mod learn;
 mod progress;
 mod explain;
+mod kind;
+mod rows;
 mod explain_args;
 mod lessons;
 mod man;
@@ -106,6 +108,7 @@ fn dispatch(argv: &[String]) -> End {
         Command::Cleanup(a) => cluster::cleanup(&a),
         Command::Reset(a) => learn::reset(&a),
         Command::Progress(a) => progress::run(&a),
+        Command::Kind(a) => kind::run(&a),
         Command::Doctor(a) => doctor::run(&a),
         Command::Settings(a) => settings::run(&a),
         Command::Man => man::run(),

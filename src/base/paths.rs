@@ -76,6 +76,16 @@ impl Paths {
         self.state.join("clusters").join(format!("{}-{}", plain.trim_start_matches('.'), &digest[..8]))
     }
 
+    /// What belongs to the lab's own kind cluster: its kubeconfig, the journal of what was made, the CA of its outside world.
+    pub fn kind(&self) -> PathBuf {
+        self.state.join("kind")
+    }
+
+    /// Every command that was run on this machine, and how it ended.
+    pub fn tools_log(&self) -> PathBuf {
+        self.state.join("tools.log")
+    }
+
     /// The progress journal.
     pub fn journal(&self) -> PathBuf {
         self.state.join("progress.jsonl")

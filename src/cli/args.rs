@@ -68,6 +68,8 @@ pub enum Command {
     Sandbox(Sandbox),
     /// Serve the lab's outside world for a cluster, in the foreground
     Origin(Origin),
+    /// The lab's own cluster on kind: make it, remove it, look at it
+    Kind(super::kind::Kind),
     /// Look at this machine: terminal, folders, tools, a self-test of the sandbox
     Doctor(Doctor),
     /// Print the settings in force, where each comes from, and the settings file's name

@@ -51,7 +51,7 @@ pub struct Cleanup {
 }
 
 /// Milliseconds of `20s`, `500ms`, `2m` or a bare number of seconds.
-fn duration(text: &str) -> Result<u64, String> {
+pub(super) fn duration(text: &str) -> Result<u64, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let scale = match unit {

@@ -17,10 +17,18 @@ pub struct Removed {
 }
 
 /// Files that `kind up` writes into its folder beside the journal and the lock.
-const FILES: &[&str] =
-    &["cluster.yaml", "kubeconfig", "kubeconfig.lock", "kubeconfig.internal", "istio.yaml", "images.tar", "build", "ca", "ca.new"];
-const PHASES: &[Phase] =
-    &[Phase::Archive, Phase::Cluster, Phase::Images, Phase::Origins, Phase::Dns, Phase::Istio, Phase::Merge];
+const FILES: &[&str] = &[
+    "cluster.yaml",
+    "kubeconfig",
+    "kubeconfig.lock",
+    "kubeconfig.internal",
+    "istio.yaml",
+    "images.tar",
+    "build",
+    "ca",
+    "ca.new",
+];
+const PHASES: &[Phase] = &[Phase::Archive, Phase::Cluster, Phase::Images, Phase::Origins, Phase::Dns, Phase::Istio, Phase::Merge];
 
 /// Removes what was made; images that were pulled or loaded only if told to.
 ///

@@ -51,8 +51,7 @@ pub async fn build(site: &mut Site<'_>, programs: &Programs) -> Result<(), Troub
     certificates(site, &programs.own).await?;
     let ca = site.folder.join("ca");
     let path = ca.join("ca.crt");
-    let pem =
-        std::fs::read_to_string(&path).map_err(|source| Trouble::File { path: path.display().to_string(), source })?;
+    let pem = std::fs::read_to_string(&path).map_err(|source| Trouble::File { path: path.display().to_string(), source })?;
     site.pull(&format!("docker.io/{CURL_IMAGE}")).await?;
     build_one(site, &curl_image(&pem)).await?;
     if binary.base_image() != "scratch" {

@@ -68,15 +68,29 @@ impl std::fmt::Display for Thing {
 #[serde(rename_all = "kebab-case")]
 enum Entry {
     /// The container engine, and whether the outside world is the Internet.
-    With { engine: String, internet: bool },
+    With {
+        engine: String,
+        internet: bool,
+    },
     /// Written before it is made.
-    Making { thing: Thing },
+    Making {
+        thing: Thing,
+    },
     /// It is there; the container engine's id where it has one.
-    Made { thing: Thing, id: String },
-    Gone { thing: Thing },
-    Done { phase: Phase },
+    Made {
+        thing: Thing,
+        id: String,
+    },
+    Gone {
+        thing: Thing,
+    },
+    Done {
+        phase: Phase,
+    },
     /// A finished phase has to be done anew.
-    Again { phase: Phase },
+    Again {
+        phase: Phase,
+    },
 }
 
 /// The journal and what it adds up to.

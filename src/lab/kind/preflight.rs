@@ -159,7 +159,11 @@ fn engine_row(found: &Result<Engine, Vec<Failure>>, os: &Os) -> Row {
     let failures = match found {
         Ok(engine) => {
             let rootless = if engine.rootless { ", rootless" } else { "" };
-            return Row::new("engine", State::Good, format!("{} {} on {}{rootless}", engine.program, engine.version, engine.system));
+            return Row::new(
+                "engine",
+                State::Good,
+                format!("{} {} on {}{rootless}", engine.program, engine.version, engine.system),
+            );
         }
         Err(failures) => failures,
     };
@@ -206,10 +210,9 @@ fn cgroup_row(engine: &Engine) -> Row {
 fn images_row(engine: &Engine) -> Row {
     match engine.arch.as_str() {
         "amd64" | "arm64" => Row::new("images", State::Good, format!("linux/{}", engine.arch)),
-        other => Row::new("images", State::Missing, format!("linux/{other}")).needs("linux/amd64 or linux/arm64").next(format!(
-            "use a machine for which {} is published",
-            short(NODE_IMAGE)
-        )),
+        other => Row::new("images", State::Missing, format!("linux/{other}"))
+            .needs("linux/amd64 or linux/arm64")
+            .next(format!("use a machine for which {} is published", short(NODE_IMAGE))),
     }
 }
 

@@ -75,7 +75,9 @@ async fn outside(site: &mut Site<'_>) -> Result<Row, Trouble> {
     let found = format!("{} of {} containers run", all.len() - still.len(), all.len());
     Ok(match still.is_empty() {
         true => Row::new("outside world", State::Good, found),
-        false => Row::new("outside world", State::Missing, format!("{found}; not {}", still.join(", "))).next("egress-lab kind up"),
+        false => {
+            Row::new("outside world", State::Missing, format!("{found}; not {}", still.join(", "))).next("egress-lab kind up")
+        }
     })
 }
 

@@ -74,13 +74,17 @@ impl Machine {
             let text = std::fs::read_to_string(self.proc.join("sys/fs/inotify").join(name)).ok()?;
             text.trim().parse::<u64>().ok()
         };
-        let found: Vec<(&str, u64, u64)> = INOTIFY.iter().filter_map(|(name, least)| Some((*name, read(name)?, *least))).collect();
+        let found: Vec<(&str, u64, u64)> =
+            INOTIFY.iter().filter_map(|(name, least)| Some((*name, read(name)?, *least))).collect();
         if found.is_empty() {
             return Row::new("inotify limits", State::Note, "not known here (they count where the containers run)");
         }
         let text: Vec<String> = found.iter().map(|(name, has, _)| format!("{name} {has}")).collect();
-        let low: Vec<String> =
-            found.iter().filter(|(_, has, least)| has < least).map(|(name, _, least)| format!("fs.inotify.{name}={least}")).collect();
+        let low: Vec<String> = found
+            .iter()
+            .filter(|(_, has, least)| has < least)
+            .map(|(name, _, least)| format!("fs.inotify.{name}={least}"))
+            .collect();
         match low.is_empty() {
             true => Row::new("inotify limits", State::Good, text.join(", ")),
             false => Row::new("inotify limits", State::Note, text.join(", "))

@@ -74,7 +74,8 @@ async fn each_thing_that_is_wrong_says_what_was_found_what_is_needed_and_what_to
 
 #[tokio::test]
 async fn a_daemon_that_is_down_is_told_from_one_that_is_not_installed() {
-    let down = good().fails("docker info", 1, "Cannot connect to the Docker daemon at unix:///var/run/docker.sock.").without("podman");
+    let down =
+        good().fails("docker info", 1, "Cannot connect to the Docker daemon at unix:///var/run/docker.sock.").without("podman");
     let (row, preflight) = row(down, "engine", |_| ()).await;
     assert!(row.found.contains("Cannot connect") && row.found.contains("podman was not found"), "{row:?}");
     assert!(!row.next.contains("install") && preflight.engine.is_none(), "{row:?}");

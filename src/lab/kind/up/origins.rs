@@ -2,8 +2,8 @@
 
 use crate::lab::kind::coredns;
 use crate::lab::kind::journal::Thing;
-use crate::lab::kind::outside::{Net, Origin, hosts_block, origin_address, origin_container, origins, read_address};
 use crate::lab::kind::outside::remove_container;
+use crate::lab::kind::outside::{Net, Origin, hosts_block, origin_address, origin_container, origins, read_address};
 use crate::lab::kind::site::{Site, Trouble, words};
 use serde_json::{Value, json};
 use std::net::IpAddr;
