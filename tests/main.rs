@@ -8,6 +8,7 @@ mod corpus;
 mod faulty;
 mod hostile;
 mod injection;
+mod kind;
 mod kubectl;
 mod mistakes;
 mod mutants;
