@@ -7,6 +7,7 @@ pub mod origin;
 pub mod objects;
 pub mod start;
 pub mod target;
+pub mod reach;
 pub mod prompt;
 pub mod actions;
 pub mod ground;

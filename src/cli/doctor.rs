@@ -1,86 +1,109 @@
-//! `egress-lab doctor`: this machine as the program sees it, and a self-test of the sandbox.
+//! `egress-lab doctor`: this machine as the program sees it, what is missing, and what to type next.
 
-use super::{End, GOOD, UNAVAILABLE, args, print, runtime};
+mod cluster;
+mod tools;
+
+use super::{End, GOOD, UNAVAILABLE, args, print, rows, runtime};
 use crate::base::clock::Stopwatch;
-use crate::base::paths::{Paths, user_kubeconfigs};
+use crate::base::paths::Paths;
 use crate::base::seed::Seed;
 use crate::lab::env::Environment;
 use crate::lab::env::sandbox::throw_away;
-use serde_json::json;
+use crate::lab::kind::preflight::{Row, State};
+use crate::lab::tools::Host;
+use crate::tui::terminal::Keyboard;
+use crate::tui::theme::{Look, Theme, Told};
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use tokio_util::sync::CancellationToken;
 
-struct Row {
-    name: &'static str,
-    good: bool,
-    found: String,
-    next: &'static str,
-}
+/// Columns and rows below which the screen shows one pane at a time, and below which it asks for `--plain`.
+const ROOMY: (u16, u16) = (80, 24);
 
 pub(super) fn run(a: &args::Doctor) -> End {
-    let rows = rows();
-    let good = rows.iter().all(|row| row.good);
-    if a.json {
-        let row = |r: &Row| json!({"name": r.name, "good": r.good, "found": r.found, "next": r.next});
-        print(&format!("{}\n", serde_json::to_string_pretty(&rows.iter().map(row).collect::<Vec<_>>()).unwrap_or_default()));
-    } else {
-        for row in &rows {
-            let word = if row.good { "good" } else { "MISSING" };
-            print(&format!("{:<16} {word:<8} {}\n", row.name, row.found));
-            if !row.good {
-                print(&format!("{:<16} {:<8} {}\n", "", "next", row.next));
-            }
-        }
+    let rows = rows()?;
+    let good = rows.iter().all(|row| row.state < State::Low);
+    match a.json {
+        true => print(&format!("{}\n", serde_json::to_string_pretty(&rows::json(&rows)).unwrap_or_default())),
+        false => print(&rows::table(&rows)),
     }
     Ok(if good { GOOD } else { UNAVAILABLE })
 }
 
-fn rows() -> Vec<Row> {
+fn rows() -> Result<Vec<Row>, super::Trouble> {
     let paths = Paths::from_environment();
+    let mut rows = vec![terminal(), colours(), size(), state_folder(&paths)];
+    let runtime = runtime()?;
+    let host = Host::new(Some(paths.tools_log()), CancellationToken::new());
+    rows.extend(runtime.block_on(async {
+        let (sandbox, tools, cluster) = tokio::join!(self_test(), tools::rows(&host), cluster::rows());
+        let mut rows = vec![sandbox];
+        rows.extend(tools);
+        rows.push(cluster::own_kind(&paths));
+        rows.extend(cluster);
+        rows
+    }));
+    runtime.shutdown_background();
+    Ok(rows)
+}
+
+fn has_terminal() -> bool {
+    std::io::stdout().is_terminal() && std::io::stdin().is_terminal()
+}
+
+fn terminal() -> Row {
     let term = std::env::var("TERM").unwrap_or_default();
-    let here = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
-    let mut rows = vec![
-        Row {
-            name: "terminal",
-            good: true,
-            found: if here { format!("yes, TERM={term}") } else { "none; `learn --plain` works through pipes".into() },
-            next: "",
-        },
-        Row {
-            name: "state folder",
-            good: crate::base::files::make_private(&paths.state()).is_ok(),
-            found: paths.state().display().to_string(),
-            next: "set EGRESS_LAB_HOME to a folder that can be written; lessons run unsaved until then",
-        },
-        self_test(),
-    ];
-    for name in ["kubectl", "istioctl", "kind", "docker"] {
-        let found = on_path(name).map_or("not found; not needed for the sandbox".to_string(), |p| p.display().to_string());
-        rows.push(Row { name, good: true, found, next: "" });
+    match (has_terminal(), term.as_str()) {
+        (true, "" | "dumb") => Row::new("terminal", State::Note, format!("yes, TERM={term}: lessons are line by line"))
+            .next("export TERM=xterm-256color (if your terminal can do that)"),
+        (true, _) => Row::new("terminal", State::Good, format!("yes, TERM={term}")),
+        (false, _) => Row::new("terminal", State::Good, "none; `learn --plain` works through pipes"),
     }
-    let configs: Vec<String> = user_kubeconfigs().into_iter().filter(|p| p.exists()).map(|p| p.display().to_string()).collect();
-    let found = if configs.is_empty() { "none; not needed for the sandbox".to_string() } else { configs.join(", ") };
-    rows.push(Row { name: "kubeconfig", good: true, found, next: "" });
-    rows
+}
+
+fn colours() -> Row {
+    let told = Told::by_environment();
+    let theme = Theme::choose(Look::default(), &told);
+    let why = match (told.no_color, theme.deep) {
+        (true, _) => "NO_COLOR or CLICOLOR=0 is set",
+        (false, true) => "256 colours",
+        (false, false) => "16 colours or fewer",
+    };
+    Row::new("colours", State::Good, format!("theme {}, {why}", theme.palette.name()))
+}
+
+fn size() -> Row {
+    if !has_terminal() {
+        return Row::new("size", State::Good, "not asked: no terminal");
+    }
+    let (cols, lines) = Keyboard::size();
+    let found = format!("{cols} columns, {lines} lines");
+    match cols >= ROOMY.0 && lines >= ROOMY.1 {
+        true => Row::new("size", State::Good, found),
+        false => Row::new("size", State::Note, format!("{found}: one pane at a time"))
+            .needs(format!("{} columns and {} lines to see text and lab at once", ROOMY.0, ROOMY.1)),
+    }
+}
+
+fn state_folder(paths: &Paths) -> Row {
+    let shown = paths.state().display().to_string();
+    match crate::base::files::make_private(&paths.state()) {
+        Ok(()) => Row::new("state folder", State::Good, shown),
+        Err(e) => Row::new("state folder", State::Missing, format!("{shown}: {e}"))
+            .needs("a folder that can be written; lessons run unsaved until then")
+            .next("export EGRESS_LAB_HOME=FOLDER"),
+    }
 }
 
 /// Makes a world, serves it, asks it over HTTPS.
-fn self_test() -> Row {
+async fn self_test() -> Row {
     let watch = Stopwatch::start();
-    let asked = runtime().map_err(|t| t.sentence).and_then(|runtime| {
-        runtime.block_on(async {
-            let world = throw_away(Seed(1), "").await.map_err(|e| e.to_string())?;
-            crate::lab::objects::node_count(&world.env.client()).await.map_err(|e| e.to_string())
-        })
-    });
-    let (good, found) = match asked {
-        Ok(n) => (n > 0, format!("served and answered with {n} node in {} ms", watch.elapsed_ms())),
-        Err(reason) => (false, reason),
+    let asked = async {
+        let world = throw_away(Seed(1), "").await.map_err(|e| e.to_string())?;
+        crate::lab::objects::node_count(&world.env.client()).await.map_err(|e| e.to_string())
     };
-    Row { name: "sandbox", good, found, next: "allow this program to listen on 127.0.0.1" }
-}
-
-fn on_path(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|dir| dir.join(name)).find(|p: &PathBuf| Path::is_file(p))
+    match asked.await {
+        Ok(0) => Row::new("sandbox", State::Missing, "served and answered without a node"),
+        Ok(n) => Row::new("sandbox", State::Good, format!("served and answered with {n} node in {} ms", watch.elapsed_ms())),
+        Err(reason) => Row::new("sandbox", State::Missing, reason).next("allow this program to listen on 127.0.0.1"),
+    }
 }

@@ -115,6 +115,26 @@ pub async fn named_context(name: &str) -> anyhow::Result<Target> {
     patient(&paths::user_kubeconfigs(), name, Limits::CLUSTER).await
 }
 
+/// The current context of the user's own kubeconfigs, without running a program to log in (`doctor`).
+///
+/// # Errors
+/// As [`from_flags`].
+pub async fn current_context() -> anyhow::Result<Target> {
+    from_files(&paths::user_kubeconfigs(), None, false).await
+}
+
+/// The lab's own kind cluster (`--env kind`), in the kubeconfig that `kind up` wrote.
+///
+/// # Errors
+/// There is no such file: `kind up` was not run; as [`from_flags`].
+pub async fn kind_cluster() -> anyhow::Result<Target> {
+    let file = Paths::from_environment().kind().join("kubeconfig");
+    if !file.exists() {
+        bail!("the lab's own cluster is not there; `egress-lab kind up` makes it");
+    }
+    patient(&[file], crate::lab::kind::pins::CONTEXT, Limits::CLUSTER).await
+}
+
 /// A context of kubeconfig files, with a client that asks again within these limits.
 ///
 /// # Errors

@@ -33,7 +33,11 @@ fn an_archive_that_lacks_an_image_is_refused() {
     let (online, room) = (World::with(&["docker", "df"]), World::new());
     let file = archive(&online);
     let text = std::fs::read_to_string(&file).unwrap();
-    std::fs::write(&file, text.lines().filter(|line| !line.contains("proxyv2")).map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+    std::fs::write(
+        &file,
+        text.lines().filter(|line| !line.contains("proxyv2")).map(|line| format!("{line}\n")).collect::<String>(),
+    )
+    .unwrap();
     let said = World::said(&room.up(&["--archive", &file]), 4);
     assert!(said.contains("has no image") && said.contains("proxyv2"), "{said}");
     World::said(&room.run(&["down", "--images"]), 0);

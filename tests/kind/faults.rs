@@ -101,7 +101,10 @@ fn a_second_run_of_what_is_whole_runs_nothing() {
     world.log();
     let said = World::said(&world.up(&["--with-istio"]), 0);
     let ran: Vec<String> = world.log().into_iter().filter(|line| !is_look(line)).collect();
-    assert!(ran.is_empty() && said.contains("finished earlier") && said.contains("The names stand there already."), "{ran:?}\n{said}");
+    assert!(
+        ran.is_empty() && said.contains("finished earlier") && said.contains("The names stand there already."),
+        "{ran:?}\n{said}"
+    );
     assert_eq!((world.there(), world.names()), before);
 }
 

@@ -95,9 +95,13 @@ fn podman_is_used_where_docker_is_missing_and_kind_is_told() {
     world.set("podman-info.json", &info.replace("arm64", arch));
     World::said(&world.up(&[]), 0);
     let lines = world.log();
-    assert!(lines.iter().filter(|line| line.contains("kind ") && line.contains("cluster")).all(|line| {
-        line.starts_with("KIND_EXPERIMENTAL_PROVIDER=podman ")
-    }), "{lines:?}");
+    assert!(
+        lines
+            .iter()
+            .filter(|line| line.contains("kind ") && line.contains("cluster"))
+            .all(|line| { line.starts_with("KIND_EXPERIMENTAL_PROVIDER=podman ") }),
+        "{lines:?}"
+    );
     assert!(lines.iter().any(|line| line.starts_with("podman run --detach")));
     // `down` asks the engine that was used, also when docker has come since.
     world.install("docker");

@@ -97,5 +97,8 @@ fn the_outside_world_is_not_changed_under_a_cluster() {
     assert!(world.names().is_empty() || world.log().iter().all(|line| !line.contains("configmap")));
     let said = World::said(&world.run(&["status", "--json"]), 0);
     let rows: serde_json::Value = serde_json::from_str(&said).unwrap();
-    assert!(rows.as_array().unwrap().iter().any(|row| row["name"] == "outside world" && row["found"] == "the Internet"), "{said}");
+    assert!(
+        rows.as_array().unwrap().iter().any(|row| row["name"] == "outside world" && row["found"] == "the Internet"),
+        "{said}"
+    );
 }

@@ -7,7 +7,12 @@ fn refused(world: &World, words: &[&str]) {
     words.iter().for_each(|word| assert!(said.contains(word), "{word:?} was not said\n{said}"));
     assert!(said.contains("nothing was made"), "{said}");
     assert!(world.log().iter().all(|line| is_look(line)) && world.there().is_empty());
-    assert!(said.lines().filter(|line| !line.contains("http") && !line.contains("egress-lab: ")).all(|line| line.chars().count() <= 80), "{said}");
+    assert!(
+        said.lines()
+            .filter(|line| !line.contains("http") && !line.contains("egress-lab: "))
+            .all(|line| line.chars().count() <= 80),
+        "{said}"
+    );
 }
 
 #[test]

@@ -31,9 +31,9 @@ impl World {
         fs::create_dir_all(&bin).unwrap();
         let world = World { home, folder, bin };
         tools.iter().for_each(|tool| world.install(tool));
-        ["docker-info.json", "podman-info.json"]
-            .iter()
-            .for_each(|name| drop(fs::copy(Path::new(DATA).join(name), world.folder.join(name)).unwrap()));
+        for name in ["docker-info.json", "podman-info.json"] {
+            fs::copy(Path::new(DATA).join(name), world.folder.join(name)).unwrap();
+        }
         let arch = if cfg!(target_arch = "aarch64") { "aarch64" } else { "x86_64" };
         let info = fs::read_to_string(world.folder.join("docker-info.json")).unwrap().replace("x86_64", arch);
         world.set("docker-info.json", &info);
@@ -136,6 +136,15 @@ impl World {
 
 /// Lines that only look.
 pub fn is_look(line: &str) -> bool {
-    let looks = [" info ", "kind version", "istioctl version", "df -Pk", " inspect ", "get clusters", " get configmap", " get deployments"];
+    let looks = [
+        " info ",
+        "kind version",
+        "istioctl version",
+        "df -Pk",
+        " inspect ",
+        "get clusters",
+        " get configmap",
+        " get deployments",
+    ];
     looks.iter().any(|look| line.contains(look))
 }
