@@ -296,7 +296,7 @@ pub struct At {
 /// A cluster instead of the saved world.
 #[derive(Debug, Args)]
 pub struct Elsewhere {
-    /// Where the lesson is open: sandbox or context:NAME
+    /// Where the lesson is open: sandbox, kind or context:NAME
     #[arg(long, default_value = "sandbox", value_name = "ENV")]
     pub env: String,
 }

@@ -20,14 +20,18 @@ pub(super) fn named(env: &str) -> Result<Option<&str>, Trouble> {
     match env.strip_prefix("context:") {
         Some(name) if !name.is_empty() => Ok(Some(name)),
         None if env == "sandbox" => Ok(None),
-        _ => Err(Trouble::usage(format!("--env is sandbox or context:NAME, not {env}"))),
+        None if env == "kind" => match Paths::from_environment().kind().join("kubeconfig").exists() {
+            true => Ok(Some(crate::lab::kind::pins::CONTEXT)),
+            false => Err(Trouble::unavailable("the lab's own cluster is not there; `egress-lab kind up` makes it")),
+        },
+        _ => Err(Trouble::usage(format!("--env is sandbox, kind or context:NAME, not {env}"))),
     }
 }
 
 /// Opens the cluster that the flags name, without a word about what will be done there.
 pub(super) async fn open(at: &Where) -> Result<Option<Cluster>, Trouble> {
     let Some(context) = named(&at.env)? else { return Ok(None) };
-    let cluster = Cluster::open(&Paths::from_environment(), context, options(&at.rules)).await.map_err(Trouble::from)?;
+    let cluster = Cluster::open(&Paths::from_environment(), context, options(&at.rules, &at.env)).await.map_err(Trouble::from)?;
     cluster.notes().iter().for_each(|note| eprintln!("egress-lab: {note}"));
     tell(cluster.target().tidings.listen());
     Ok(Some(cluster))
@@ -47,8 +51,9 @@ fn tell(mut tidings: tokio::sync::broadcast::Receiver<String>) {
     });
 }
 
-fn options(rules: &Rules) -> Options {
-    Options { within: rules.within, allow_mesh_config: rules.allow_mesh_config }
+/// The lab's own cluster is there for lessons: installing Istio in it needs no further word.
+fn options(rules: &Rules, env: &str) -> Options {
+    Options { within: rules.within, allow_mesh_config: rules.allow_mesh_config || env == "kind" }
 }
 
 /// Says on standard error what the first `steps` steps of a lesson will do on the cluster, stops when something stands in the way, asks
@@ -104,7 +109,7 @@ pub(super) async fn judged(
     answer: Option<&str>,
 ) -> Result<Vec<Finding>, Trouble> {
     let paths = Paths::from_environment();
-    let cluster = Cluster::visit(&paths, context, options(&Rules::default())).await.map_err(Trouble::from)?;
+    let cluster = Cluster::visit(&paths, context, options(&Rules::default(), "")).await.map_err(Trouble::from)?;
     let ground = EnvGround { env: Arc::new(cluster), seed: Seed::fresh(), mends: true };
     crate::check::judge(&ground, lesson, &lesson.steps[step], answer, &[]).await.map_err(Trouble::unavailable)
 }

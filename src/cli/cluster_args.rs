@@ -5,7 +5,7 @@ use clap::Args;
 /// Where a lesson runs, and what it may do there.
 #[derive(Debug, Args, Clone)]
 pub struct Where {
-    /// Where the lesson runs: sandbox or context:NAME
+    /// Where the lesson runs: sandbox, kind (the cluster of `kind up`) or context:NAME
     #[arg(long, default_value = "sandbox", value_name = "ENV")]
     pub env: String,
     #[command(flatten)]
@@ -36,7 +36,7 @@ pub struct Rules {
 /// Cleaning up on a cluster.
 #[derive(Debug, Args)]
 pub struct Cleanup {
-    /// The cluster: context:NAME
+    /// The cluster: kind or context:NAME
     #[arg(long, value_name = "ENV")]
     pub env: String,
     /// Only list what would be removed and put back

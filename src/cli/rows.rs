@@ -29,8 +29,8 @@ pub(super) fn table(rows: &[Row]) -> String {
 }
 
 fn lines(name: &str, word: &str, text: &str) -> String {
-    let text = text.replace('\n', " ");
-    let wrapped = wrap(&text, WIDTH - TEXT, 0);
+    let text: Vec<&str> = text.split_whitespace().collect();
+    let wrapped = wrap(&text.join(" "), WIDTH - TEXT, 0);
     let first = format!("{name:<16}{word:<9}");
     let out: Vec<String> = wrapped
         .iter()
@@ -40,14 +40,23 @@ fn lines(name: &str, word: &str, text: &str) -> String {
     out.join("\n") + "\n"
 }
 
-/// A command on several lines, broken after `&&` and `|`; what is no command, between words.
+/// A command on several lines that a shell reads as one: broken after `&&` and `|`, and only where a part is too long between words,
+/// with a `\`.
 fn broken(command: &str) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
-    let joints = command.replace(" && ", " &&\n").replace(" | ", " |\n");
-    for part in joints.split('\n') {
-        match out.last_mut() {
-            Some(last) if last.len() + part.len() < WIDTH - 2 => *last = format!("{last} {part}"),
-            _ => out.push(format!("  {part}")),
+    for part in command.replace(" && ", " &&\n").replace(" | ", " |\n").split('\n') {
+        let mut begins = true;
+        for word in part.split(' ') {
+            let room = if begins { part.len().min(WIDTH - 4) } else { word.len() };
+            match out.last_mut() {
+                Some(last) if last.len() + 1 + room < WIDTH - 2 => *last = format!("{last} {word}"),
+                Some(last) if !begins => {
+                    last.push_str(" \\");
+                    out.push(format!("  {word}"));
+                }
+                _ => out.push(format!("  {word}")),
+            }
+            begins = false;
         }
     }
     out
@@ -78,7 +87,7 @@ mod tests {
         assert!(text.lines().all(|line| line.len() <= WIDTH), "{text}");
         assert!(text.contains("next\n  curl -fLo kind"), "{text}");
         assert!(text.ends_with("a               good     b\n                next     short\n"), "{text}");
-        let joined = broken(get).iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
+        let joined = broken(get).iter().map(|line| line.trim().trim_end_matches(" \\")).collect::<Vec<_>>().join(" ");
         assert_eq!(joined, get, "broken, and nothing lost");
     }
 

@@ -106,13 +106,17 @@ fn missing(files: &[PathBuf]) -> String {
     )
 }
 
-/// The named context of the user's own kubeconfigs (`--env context:NAME`), with a client that asks again when the API server has a bad
+/// The named context of the user's own kubeconfigs (`--env context:NAME`), or of the one that `kind up` wrote (`--env kind`), with a client that asks again when the API server has a bad
 /// moment.
 ///
 /// # Errors
 /// As [`from_flags`].
 pub async fn named_context(name: &str) -> anyhow::Result<Target> {
-    patient(&paths::user_kubeconfigs(), name, Limits::CLUSTER).await
+    let own = Paths::from_environment().kind().join("kubeconfig");
+    match name == crate::lab::kind::pins::CONTEXT && own.exists() {
+        true => patient(&[own], name, Limits::CLUSTER).await,
+        false => patient(&paths::user_kubeconfigs(), name, Limits::CLUSTER).await,
+    }
 }
 
 /// The current context of the user's own kubeconfigs, without running a program to log in (`doctor`).
@@ -121,18 +125,6 @@ pub async fn named_context(name: &str) -> anyhow::Result<Target> {
 /// As [`from_flags`].
 pub async fn current_context() -> anyhow::Result<Target> {
     from_files(&paths::user_kubeconfigs(), None, false).await
-}
-
-/// The lab's own kind cluster (`--env kind`), in the kubeconfig that `kind up` wrote.
-///
-/// # Errors
-/// There is no such file: `kind up` was not run; as [`from_flags`].
-pub async fn kind_cluster() -> anyhow::Result<Target> {
-    let file = Paths::from_environment().kind().join("kubeconfig");
-    if !file.exists() {
-        bail!("the lab's own cluster is not there; `egress-lab kind up` makes it");
-    }
-    patient(&[file], crate::lab::kind::pins::CONTEXT, Limits::CLUSTER).await
 }
 
 /// A context of kubeconfig files, with a client that asks again within these limits.

@@ -2,11 +2,10 @@
 
 use super::world::{World, is_look};
 
-const README: &str = include_str!("../../README.md");
-
 /// The command lines of a block of the README that follows this sentence.
 fn documented(after: &str) -> Vec<String> {
-    let (_, rest) = README.split_once(after).unwrap_or_else(|| panic!("the README does not say {after:?}"));
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let (_, rest) = readme.split_once(after).unwrap_or_else(|| panic!("the README does not say {after:?}"));
     let block = rest.split("```").nth(1).expect("a block");
     let joined = block.replace("\\\n", "");
     let lines = joined.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));

@@ -7,9 +7,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/kind");
-const SCRIPT: &str = include_str!("../data/kind/stand-in.sh");
+pub const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/kind");
 
+/// What the world is kept in.
 pub struct World {
     pub home: Home,
     folder: PathBuf,
@@ -51,7 +51,8 @@ impl World {
 
     pub fn install(&self, tool: &str) {
         let path = self.bin.join(tool);
-        fs::write(&path, SCRIPT.replace("@WORLD@", self.folder.to_str().unwrap())).unwrap();
+        let script = fs::read_to_string(Path::new(DATA).join("stand-in.sh")).unwrap();
+        fs::write(&path, script.replace("@WORLD@", self.folder.to_str().unwrap())).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
@@ -140,6 +141,7 @@ pub fn is_look(line: &str) -> bool {
         " info ",
         "kind version",
         "istioctl version",
+        "buildx version",
         "df -Pk",
         " inspect ",
         "get clusters",

@@ -39,7 +39,7 @@ impl Os {
             ("podman", Some("winget")) => "winget install RedHat.Podman".into(),
             ("kubectl", Some("winget")) => "winget install Kubernetes.kubectl".into(),
             ("kind", Some("winget")) => "winget install Kubernetes.kind".into(),
-            ("docker" | "podman", packages) => self.engine(tool, packages),
+            ("docker" | "podman" | "docker-buildx", packages) => self.engine(tool, packages),
             ("kind", _) => self.kind(),
             ("kubectl", _) => self.kubectl(),
             _ => self.istioctl(),
@@ -48,7 +48,8 @@ impl Os {
 
     fn engine(&self, tool: &str, packages: Option<&str>) -> String {
         let name = match (tool, packages) {
-            ("docker", Some("apt-get")) => "docker.io",
+            ("docker", Some("apt-get")) => "docker.io docker-buildx",
+            ("docker-buildx", Some("apk")) => "docker-cli-buildx",
             ("docker", Some("dnf")) => "moby-engine",
             (tool, _) => tool,
         };
@@ -58,6 +59,7 @@ impl Os {
             Some("pacman") => format!("sudo pacman -S {name}"),
             Some("apk") => format!("sudo apk add {name}"),
             Some("zypper") => format!("sudo zypper install -y {name}"),
+            _ if tool == "docker-buildx" => "see https://github.com/docker/buildx#installing".into(),
             _ if tool == "docker" => "see https://docs.docker.com/engine/install/".into(),
             _ => "see https://podman.io/docs/installation".into(),
         }
@@ -131,7 +133,7 @@ mod tests {
     #[test]
     fn each_system_gets_its_own_line() {
         let (ubuntu, bare) = (os("linux", "arm64", Some("apt-get")), os("linux", "amd64", None));
-        assert_eq!(ubuntu.get("docker"), "sudo apt-get install -y docker.io");
+        assert_eq!(ubuntu.get("docker"), "sudo apt-get install -y docker.io docker-buildx");
         assert_eq!(os("linux", "amd64", Some("dnf")).get("podman"), "sudo dnf install -y podman");
         assert!(ubuntu.get("kind").contains("/kind-linux-arm64 ") && bare.get("kind").contains("/kind-linux-amd64 "));
         assert!(ubuntu.get("istioctl").contains("-linux-arm64.tar.gz"), "{}", ubuntu.get("istioctl"));

@@ -145,6 +145,10 @@ pub async fn look(tools: &dyn Tools, machine: &Machine, wishes: &Wishes, earlier
         _ => None,
     };
     rows.extend(binary.as_ref().map(|read| program_row(&wishes.program, read)));
+    if let Some(engine) = engine.as_ref().filter(|engine| engine.program == "docker") {
+        let builds = !wishes.internet && wishes.archive.is_none();
+        rows.extend(if builds { builder_row(tools, engine, &os).await } else { None });
+    }
     if let Some(engine) = &engine {
         rows.push(images_row(engine));
     }
@@ -204,6 +208,13 @@ fn cgroup_row(engine: &Engine) -> Row {
         (1, false) => Row::new("cgroups", State::Note, format!("version 1: the node is {}", short(NODE_IMAGE_CGROUP_V1))),
         _ => Row::new("cgroups", State::Note, format!("{} does not say which version", engine.program)),
     }
+}
+
+/// The images' definitions use what only BuildKit knows (`COPY --chmod`), which docker has as a plugin; podman builds them by itself.
+async fn builder_row(tools: &dyn Tools, engine: &Engine, os: &Os) -> Option<Row> {
+    let failure = ask(tools, engine.line(vec!["buildx".into(), "version".into()]).within(ANSWER)).await.err()?;
+    let row = Row::new("builder", State::Missing, failure.to_string());
+    Some(row.needs("docker's plugin buildx, or --internet").next(os.get("docker-buildx")))
 }
 
 /// Every image that is used exists for both; nothing else is published.

@@ -28,6 +28,7 @@ none_such() { echo "Error: No such $1: $2" >&2; exit 1; }
 effect() {
   case "$line" in
     "docker info"*) cat "$W/docker-info.json" ;;
+    "docker buildx version") echo "github.com/docker/buildx v0.24.0" ;;
     "podman info"*) cat "$W/podman-info.json" ;;
     "kind version") echo "kind v$(cat "$W/kind-version") go1.26.0 linux/amd64" ;;
     "istioctl version"*) echo "client version: $(cat "$W/istio-version")" ;;
@@ -38,7 +39,7 @@ effect() {
     *" image inspect"*) [ -f "$W/images/$(flat "$(last "$@")")" ] && echo sha || none_such image "$(last "$@")" ;;
     *" pull "*) [ -f "$W/no-network" ] && { echo "no route to host" >&2; exit 1; }; touch "$W/images/$(flat "$(last "$@")")" ;;
     *" build "*) [ -f "$(last "$@")/Dockerfile" ] || { echo "no Dockerfile" >&2; exit 1; }; touch "$W/images/$(flat "$(after --tag "$@")")" ;;
-    *" tag "*) touch "$W/images/$(flat "$(last "$@")")" ;;
+    "docker tag "*|"podman tag "*) touch "$W/images/$(flat "$(last "$@")")" ;;
     *" save --output"*) file=$3; shift 3; : > "$file"
       for image; do [ -f "$W/images/$(flat "$image")" ] || none_such image "$image"; flat "$image" >> "$file"; done ;;
     *" load --input"*) while read -r image; do touch "$W/images/$image"; done < "$3" ;;
@@ -57,7 +58,7 @@ effect() {
     "kind create cluster"*) touch "$W/clusters/egress-lab"; echo "$(next_id) running" > "$W/containers/egress-lab-control-plane"
       echo "creating" >&2; echo config > "$(after --kubeconfig "$@")" ;;
     "kind delete cluster"*) rm -f "$W/clusters/egress-lab" "$W/containers/egress-lab-control-plane" "$W/istio" ;;
-    "kind load image-archive"*) [ -s "$4" ] || { echo "no archive" >&2; exit 1; } ;;
+    "kind load image-archive"*) [ -s "$3" ] || { echo "no archive" >&2; exit 1; } ;;
     "kind get kubeconfig"*) echo "internal config" ;;
     "kind export kubeconfig"*) : ;;
     "istioctl install"*) [ -f "$5" ] || exit 1; touch "$W/istio"; echo "Installation complete" ;;

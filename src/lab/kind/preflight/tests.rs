@@ -10,6 +10,7 @@ fn good() -> Replay {
     let istio = versions::default_release();
     Replay::new()
         .prints("docker info", DOCKER)
+        .prints("docker buildx version", "github.com/docker/buildx v0.24.0")
         .prints("kind version", "kind v0.33.0 go1.26.0 linux/amd64")
         .prints("df -Pk /var/lib/docker", DF)
         .prints("istioctl version", &format!("client version: {}", istio.tag))
@@ -61,6 +62,7 @@ async fn each_thing_that_is_wrong_says_what_was_found_what_is_needed_and_what_to
         (good().prints("kind version", "hello"), "kind", "no version: hello", "kind", State::Missing),
         (good().without("docker").without("podman"), "engine", "docker was not found", "docker", State::Missing),
         (good().prints("docker info", &DOCKER.replace("x86_64", "riscv64")), "images", "riscv64", "machine", State::Missing),
+        (good().fails("docker buildx", 1, "unknown command"), "builder", "unknown command", "buildx", State::Missing),
         (good().prints("df", &DF.replace("49283072", "4194303")), "disk", "4.0 GB free", "docker system prune", State::Low),
     ];
     for (replay, name, found, next, state) in rows {
