@@ -19,6 +19,7 @@ pub mod history;
 pub mod explain;
 pub mod open;
 pub mod share;
+pub mod own_istioctl;
 pub mod own_shell;
 pub mod retry;
 pub mod visit;

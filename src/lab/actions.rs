@@ -61,13 +61,22 @@ pub async fn apply(prompt: &Prompt, actions: &[Action], on_error: OnError, out: 
             Action::Fault(what) => fault(prompt, what).await?,
             Action::InstallIstio { profile, options } => {
                 let options: Vec<String> = options.iter().map(|(k, v)| format!("{k}={v}")).collect();
-                let text =
-                    crate::istioctl::install_action(&prompt.istioctl, profile, &options).await.map_err(anyhow::Error::msg)?;
+                let text = install(prompt, profile, &options).await.map_err(anyhow::Error::msg)?;
                 let _ = out.send((Stream::Out, text.into_bytes())).await;
             }
         }
     }
     Ok(applied)
+}
+
+/// Installs Istio by what installs it here; what it printed.
+async fn install(prompt: &Prompt, profile: &str, options: &[String]) -> Result<String, String> {
+    let Some(own) = prompt.env().own_istioctl() else {
+        return crate::istioctl::install_action(&prompt.istioctl, profile, options).await;
+    };
+    let mut text = String::new();
+    own.install(profile, options, &mut |_, line| text.extend([line, "\n"])).await?;
+    Ok(text)
 }
 
 /// A command in a pod may well end with a code of its own (curl 35): that is what the step is about.

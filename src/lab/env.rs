@@ -9,6 +9,7 @@ use crate::check::Patience;
 use crate::finding::Finding;
 use crate::k8s::{Object, Snapshot};
 use crate::lab::objects;
+use crate::lab::own_istioctl::OwnIstioctl;
 use crate::lesson::model::Workload;
 use crate::session::desk::timeline::{Moment, Part, Past};
 use anyhow::{Context, bail};
@@ -30,6 +31,10 @@ pub trait Environment: Send + Sync {
     /// The Istio release that installing brings here (`1.26`); "" for the default. A cluster has what it has.
     fn istio(&self) -> String {
         String::new()
+    }
+    /// What installs Istio here instead of the built-in equivalent: on a cluster that is not a sandbox.
+    fn own_istioctl(&self) -> Option<&OwnIstioctl> {
+        None
     }
     /// The API server's address as kubectl shows it.
     fn url(&self) -> Option<String>;

@@ -1,5 +1,6 @@
 //! The lab prompt: one line in, its output and an exit code out. Words are looked up in [`words`]; pipes, redirections and
-//! here-documents are the shell's; nothing here starts a program of this machine.
+//! here-documents are the shell's. Nothing here starts a program of this machine but [`own_istioctl`](crate::lab::own_istioctl), which
+//! installs Istio on a real cluster.
 
 pub mod folder;
 mod local;
@@ -14,6 +15,7 @@ use crate::kubectl;
 use crate::lab::desk::complete::Looker;
 use crate::lab::desk::timeline::{self, hands::Hands, marks::Marks};
 use crate::lab::env::Environment;
+use crate::lab::own_istioctl::OwnIstioctl;
 use crate::lab::own_shell;
 use crate::session::{ResetScope, Wish};
 use crate::shell::machine::{self, Call, CallInput, Limits, Machine, Shell, Step};
@@ -320,7 +322,10 @@ impl Prompt {
         };
         match find(name) {
             Some(Word::Kubectl) => kubectl::run(&self.kubectl, io, operands).await,
-            Some(Word::Istioctl) => crate::istioctl::run(&self.istioctl, io, operands).await,
+            Some(Word::Istioctl) => match self.env.own_istioctl() {
+                Some(own) if OwnIstioctl::takes(operands) => own.run(io, operands).await,
+                _ => crate::istioctl::run(&self.istioctl, io, operands).await,
+            },
             Some(Word::Explain) => crate::lab::explain::run(&self.kubectl, io, operands).await,
             Some(Word::TimeLine) => timeline::word::run(self, io, operands).await,
             Some(Word::Picture) if operands.is_empty() => ask(Wish::Picture),

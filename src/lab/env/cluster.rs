@@ -1,5 +1,5 @@
 //! A cluster that the learner named, as an environment (`--env context:NAME`). Knows only its API: a sandbox that another process
-//! serves is a cluster like any other.
+//! serves is a cluster like any other, but for what installs Istio: there the built-in istioctl, elsewhere the one of this machine.
 //!
 //! Everything that the lab writes goes through [`scribe`], which notes it in the [`record`] of the cluster before it goes out; cleaning
 //! up deletes what is recorded and nothing else, and puts back what was changed. There are no forks here: probes are sent in the
@@ -31,9 +31,11 @@ use crate::check::{Patience, controls};
 use crate::finding::Finding;
 use crate::lab::actions::{self, OnError};
 use crate::lab::env::{Checkpoint, Environment, Probe};
+use crate::lab::own_istioctl::OwnIstioctl;
 use crate::lab::prompt::Prompt;
 use crate::lab::start;
-use crate::lab::target::{Target, named_context};
+use crate::lab::target::{Target, is_sandbox, named_context};
+use crate::lab::tools::Host;
 use crate::lesson::model::{Fault, Lesson, Workload};
 use anyhow::{Context, bail};
 use futures::future::BoxFuture;
@@ -41,6 +43,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 /// The control workloads are waited for at most so long.
 const CONTROLS_WITHIN: Duration = Duration::from_secs(120);
@@ -69,6 +72,8 @@ struct Inner {
     /// Where disagreements of observation and model are kept.
     reports: PathBuf,
     options: Options,
+    /// What installs Istio; none where the server is a sandbox, which the built-in istioctl suits.
+    istioctl: Option<OwnIstioctl>,
     marks: tokio::sync::Mutex<Vec<Arc<Mark>>>,
     controls: tokio::sync::Mutex<bool>,
 }
@@ -106,7 +111,16 @@ impl Cluster {
             let made = crate::base::text::count(record.made().len(), "object");
             notes.push(format!("an earlier run left {made} on {name}; they are known and go with the next cleanup"));
         }
-        Ok(Cluster::with(name.into(), target, record, options, notes))
+        let istioctl = match is_sandbox(&target.client).await {
+            true => None,
+            false => Some(OwnIstioctl {
+                tools: Arc::new(Host::new(Some(paths.tools_log()), CancellationToken::new())),
+                kubeconfigs: target.files().to_vec(),
+                context: target.config.current.clone(),
+                allowed: options.allow_mesh_config,
+            }),
+        };
+        Ok(Cluster::with(name.into(), target, record, options, (notes, istioctl)))
     }
 
     /// Looks at the cluster of a context on which another process may have a lesson open: what is made there is known, nothing can be
@@ -123,19 +137,25 @@ impl Cluster {
             bail!("no lesson was begun on {name}: `egress-lab learn LESSON --env {name}` begins one");
         }
         let has_controls = record.made().iter().any(is_control);
-        let cluster = Cluster::with(name, target, record, options, Vec::new());
+        let cluster = Cluster::with(name, target, record, options, (Vec::new(), None));
         // Whoever has the lesson open has placed them; where nobody has, placing them is refused and says why.
         *cluster.0.controls.lock().await = has_controls;
         Ok(cluster)
     }
 
-    fn with(name: String, target: Target, record: Record, options: Options, notes: Vec<String>) -> Cluster {
+    fn with(
+        name: String,
+        target: Target,
+        record: Record,
+        options: Options,
+        (notes, istioctl): (Vec<String>, Option<OwnIstioctl>),
+    ) -> Cluster {
         let reports = record.path().with_file_name("reports");
         let record = Arc::new(Mutex::new(record));
         let rules = Rules { mesh_wide: options.allow_mesh_config };
         let client = Scribe::client(target.client.clone(), record.clone(), rules);
         let (marks, controls) = (tokio::sync::Mutex::default(), tokio::sync::Mutex::default());
-        Cluster(Arc::new(Inner { name, target, client, record, notes, reports, options, marks, controls }))
+        Cluster(Arc::new(Inner { name, target, client, record, notes, reports, options, istioctl, marks, controls }))
     }
 
     /// What people should know before they begin.
@@ -326,6 +346,10 @@ async fn wait_controls(client: &kube::Client) -> anyhow::Result<()> {
 impl Environment for Cluster {
     fn name(&self) -> String {
         self.0.name.clone()
+    }
+
+    fn own_istioctl(&self) -> Option<&OwnIstioctl> {
+        self.0.istioctl.as_ref()
     }
 
     fn url(&self) -> Option<String> {
