@@ -25,6 +25,10 @@ const MESSAGE_LIMIT: usize = 1 << 20;
 const PAYLOAD: usize = 32 * 1024;
 const PROTOCOLS: [&str; 2] = ["v5.channel.k8s.io", "v4.channel.k8s.io"];
 
+/// Clients of Kubernetes' Go library read from the connection before they have made the streams that they read for, and give up at a
+/// message of a stream that they do not know yet. A kubelet is never so quick.
+const HEAD_START: Duration = Duration::from_millis(20);
+
 pub type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
 /// Answers a request that asks for another protocol.
@@ -54,8 +58,13 @@ pub async fn upgrade(call: Call, protocol: &str, upgrade: OnUpgrade, handle: Han
         Ok(task) => task,
         Err(refusal) => return answer(refusal),
     };
+    // As client-go names itself: `kubectl/v1.33.0 (linux/amd64) kubernetes/COMMIT`.
+    let needs_start = call.header_value("user-agent").is_some_and(|agent| agent.contains(" kubernetes/"));
     tokio::spawn(async move {
         let upgraded = upgrade.await.ok();
+        if needs_start {
+            tokio::time::sleep(HEAD_START).await;
+        }
         let mut socket = None;
         if let Some(upgraded) = upgraded {
             let config = WebSocketConfig::default().max_message_size(Some(MESSAGE_LIMIT)).max_frame_size(Some(MESSAGE_LIMIT));
