@@ -84,17 +84,13 @@ impl World {
     /// The whole world as it was at a kept revision; `None` when it is gone.
     pub fn save_at(&self, revision: u64) -> Option<Saved> {
         let settled = self.history.get(&revision)?;
-        let created = settled.created.iter().map(|(key, n)| {
-            let (group, kind, namespace, name) = saved::parts(key);
-            (group, kind, namespace, name, *n)
-        });
         Some(Saved {
             seed: self.seed.0,
             revision,
             now_ms: settled.now.0,
             exchanges: settled.exchanges,
             objects: settled.snapshot.all().map(|object| object.0.clone()).collect(),
-            created: created.collect(),
+            created: saved::rows(&settled.created),
             node: settled.node.save(),
         })
     }
@@ -115,15 +111,13 @@ impl World {
         let mut node = Node::new(self.seed, self.pace);
         node.restore(&kept.node, at, at);
         let (occasion, changes) = (Occasion::Kept, Vec::new());
-        let created =
-            kept.created.into_iter().map(|(group, kind, ns, name, n)| (Arc::new(saved::key(&group, &kind, ns, name)), n));
         let settled = Settled {
             snapshot: kept.objects.into_iter().map(Object).collect(),
             moment: Arc::new(Moment { revision, at, occasion, asked: Some(Hand::Lab), changes, unlisted: 0 }),
             node,
             now: at,
             exchanges: kept.exchanges,
-            created: created.collect(),
+            created: saved::counts(kept.created),
         };
         self.history.insert(revision, settled);
         self.pins.insert(revision);

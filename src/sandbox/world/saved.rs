@@ -2,6 +2,7 @@
 
 use crate::base::clock::Time;
 use crate::base::seed::Seed;
+use crate::k8s::tree::Tree;
 use crate::k8s::{Key, Object};
 use crate::sandbox::world::{Config, World};
 use crate::sandbox::{Changes, Pace, Parts};
@@ -23,6 +24,9 @@ pub struct Record {
     pub node: Value,
 }
 
+/// Group, kind, namespace, name, times.
+type Row = (String, String, String, String, u32);
+
 /// A whole world.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Saved {
@@ -31,8 +35,8 @@ pub struct Saved {
     pub now_ms: i64,
     pub exchanges: u64,
     pub objects: Vec<Value>,
-    /// How often each key was created: group, kind, namespace, name, times.
-    pub created: Vec<(String, String, String, String, u32)>,
+    /// How often each key was created.
+    pub created: Vec<Row>,
     pub node: Value,
 }
 
@@ -49,17 +53,13 @@ impl World {
 
     /// The whole world.
     pub fn save(&self) -> Saved {
-        let created = self.created.iter().map(|(key, n)| {
-            let (group, kind, namespace, name) = parts(key);
-            (group, kind, namespace, name, *n)
-        });
         Saved {
             seed: self.seed.0,
             revision: self.revision(),
             now_ms: self.now.0,
             exchanges: self.exchanges,
             objects: self.snapshot().all().map(|object| object.0.clone()).collect(),
-            created: created.collect(),
+            created: rows(&self.created),
             node: self.node.save(),
         }
     }
@@ -72,8 +72,7 @@ impl World {
         let (mut revision, mut node, mut now) = (saved.revision, saved.node, saved.now_ms);
         let mut snapshot: crate::k8s::Snapshot = saved.objects.into_iter().map(Object).collect();
         world.exchanges = saved.exchanges;
-        let created = saved.created.into_iter().map(|(group, kind, ns, name, n)| (Arc::new(key(&group, &kind, ns, name)), n));
-        world.created = created.collect();
+        world.created = counts(saved.created);
         for record in records.into_iter().filter(|record| record.revision > saved.revision) {
             record.removed.into_iter().for_each(|(group, kind, ns, name)| drop(snapshot.remove(&key(&group, &kind, ns, name))));
             for value in record.put {
@@ -100,8 +99,7 @@ impl World {
         let snapshot: crate::k8s::Snapshot = saved.objects.into_iter().map(Object).collect();
         let mut node = crate::sandbox::node::Node::new(self.seed, self.pace);
         node.restore(&saved.node, Time(saved.now_ms), self.now);
-        let created = saved.created.into_iter().map(|(group, kind, ns, name, n)| (Arc::new(key(&group, &kind, ns, name)), n));
-        self.created = created.collect();
+        self.created = counts(saved.created);
         self.take_over(&snapshot, node);
         self.revision()
     }
@@ -130,10 +128,24 @@ impl World {
     }
 }
 
-pub(super) fn parts(key: &Key) -> (String, String, String, String) {
+/// How often keys were created, as it is saved.
+pub(super) fn rows(created: &Tree<Arc<Key>, u32>) -> Vec<Row> {
+    let row = |(key, n): (&Arc<Key>, &u32)| {
+        let (group, kind, namespace, name) = parts(key);
+        (group, kind, namespace, name, *n)
+    };
+    created.iter().map(row).collect()
+}
+
+/// The same, read again.
+pub(super) fn counts(rows: Vec<Row>) -> Tree<Arc<Key>, u32> {
+    rows.into_iter().map(|(group, kind, namespace, name, n)| (Arc::new(key(&group, &kind, namespace, name)), n)).collect()
+}
+
+fn parts(key: &Key) -> (String, String, String, String) {
     (key.kind.group.clone(), key.kind.kind.clone(), key.namespace.clone(), key.name.clone())
 }
 
-pub(super) fn key(group: &str, kind: &str, namespace: String, name: String) -> Key {
+fn key(group: &str, kind: &str, namespace: String, name: String) -> Key {
     Key { kind: crate::k8s::Kind::new(group, kind), namespace, name }
 }
