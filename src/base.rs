@@ -8,6 +8,7 @@ pub mod io;
 pub mod order;
 pub mod outcome;
 pub mod paths;
+pub mod percent;
 pub mod seed;
 pub mod shared;
 pub mod spread;

@@ -17,6 +17,7 @@ pub use memory::{Memories, Memory, Push};
 
 use super::Model;
 use crate::base::clock::Time;
+use crate::base::percent::decoded;
 use crate::base::seed::Seed;
 use crate::k8s::Object;
 use crate::outside::Outside;
@@ -118,26 +119,7 @@ pub fn answer(desk: &Desk<'_>, memory: &mut Memory, method: &str, target: &str) 
 fn pairs(query: &str) -> Vec<(String, String)> {
     let one = |part: &str| {
         let (name, value) = part.split_once('=').unwrap_or((part, ""));
-        (decoded(name), decoded(value))
+        (decoded(name, true), decoded(value, true))
     };
     query.split('&').filter(|part| !part.is_empty()).take(64).map(one).collect()
-}
-
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let hex = |b: u8| char::from(b).to_digit(16).and_then(|d| u8::try_from(d).ok());
-        match (first, tail) {
-            (b'%', [high, low, after @ ..]) if hex(*high).is_some() && hex(*low).is_some() => {
-                bytes.push(hex(*high).unwrap_or(0) * 16 + hex(*low).unwrap_or(0));
-                rest = after;
-            }
-            _ => {
-                bytes.push(if *first == b'+' { b' ' } else { *first });
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -1,6 +1,7 @@
 //! One request to the API server and its answer, and the streams beside them (watch, exec, attach, log follow), as plain values.
 
 use crate::base::clock::Time;
+use crate::base::percent::decoded;
 use crate::k8s::encode;
 use serde_json::{Value, json};
 
@@ -25,10 +26,11 @@ impl Call {
     pub fn new(method: &str, target: &str) -> Call {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let pairs = query.split('&').filter(|pair| !pair.is_empty());
-        let query = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).map(|(k, v)| (decode(k, true), decode(v, true)));
+        let query =
+            pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).map(|(k, v)| (decoded(k, true), decoded(v, true)));
         Call {
             method: method.into(),
-            path: decode(path, false),
+            path: decoded(path, false),
             query: query.collect(),
             user: "learner".into(),
             ..Call::default()
@@ -74,27 +76,6 @@ impl Call {
             || (under_pod && tail == "log" && self.flag("follow"))
             || (under_pod && matches!(tail, "exec" | "attach" | "portforward"))
     }
-}
-
-/// `%XX` and, in queries, `+` replaced; invalid escapes stay as they are.
-fn decode(text: &str, plus: bool) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut i = 0;
-    while i < bytes.len() {
-        let hex = (bytes[i] == b'%').then(|| text.get(i + 1..i + 3)).flatten().and_then(|h| u8::from_str_radix(h, 16).ok());
-        match hex {
-            Some(byte) => {
-                out.push(byte);
-                i += 3;
-            }
-            None => {
-                out.push(if plus && bytes[i] == b'+' { b' ' } else { bytes[i] });
-                i += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// An HTTP answer.
