@@ -20,7 +20,7 @@ pub mod reader;
 pub mod suspects;
 pub mod workload;
 
-pub use ctx::{Ctx, Ground, Patience, all_met};
+pub use ctx::{Ctx, Ground, Patience, Restless, all_met};
 pub use evaluate::{Work, checks_of, evaluate};
 
 use crate::finding::{Finding, Ran};
@@ -40,6 +40,7 @@ pub async fn judge(
 ) -> Result<Vec<Finding>, String> {
     let mut waited = 0;
     let controls = evaluate::needs_controls(step);
+    let (checks, restless) = (checks_of(step), ground.restless());
     let mut early = Early::default();
     loop {
         let ctx = ground.look(controls).await?;
@@ -48,14 +49,14 @@ pub async fn judge(
         let within = waits(step, within.max(longest.min(most)));
         let asks_only = answer.is_none() && step.question.is_some();
         let over = settled || asks_only || waited >= within;
-        let in_force = !over && early.in_force(ground, &checks_of(step)).await;
+        let in_force = !over && early.in_force(restless, &checks).await;
         let last = over || (in_force && early.has_before());
         let findings = evaluate(&ctx, Work { lesson, step, answer, ran }, last).await;
         if over || all_met(&findings) || (in_force && early.agrees(&findings)) {
-            early.end(ground).await;
-            return Ok(compared(ground, findings).await);
+            early.end(restless).await;
+            return Ok(compared(restless, findings).await);
         }
-        early.saw(ground, &checks_of(step), &findings, in_force).await;
+        early.saw(restless, &checks, &findings, in_force).await;
         let pause = early.pause(poll);
         ground.wait(pause).await;
         waited += pause;
@@ -75,9 +76,10 @@ fn waits(step: &Step, within: u64) -> u64 {
 }
 
 /// The findings, each in which prediction and observation differ with where that is kept.
-async fn compared(ground: &dyn Ground, mut findings: Vec<Finding>) -> Vec<Finding> {
+async fn compared(world: Option<&dyn Restless>, mut findings: Vec<Finding>) -> Vec<Finding> {
+    let Some(world) = world else { return findings };
     for finding in findings.iter_mut().filter(|finding| finding.disagreement().is_some()) {
-        if let Some(sentence) = ground.disagreed(finding).await {
+        if let Some(sentence) = world.disagreed(finding).await {
             finding.message = format!("{} {sentence}", finding.message).trim().to_string();
         }
     }

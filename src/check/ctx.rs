@@ -50,22 +50,22 @@ pub trait Ground: Send + Sync {
     fn look(&self, controls: bool) -> BoxFuture<'_, Result<Ctx, String>>;
     /// Waits for `ms` of the environment's time.
     fn wait(&self, ms: u64) -> BoxFuture<'_, ()>;
-    /// Applies a marker after everything that was written so far; `None` where that is of no use (see [`super::early`]).
-    fn mark(&self) -> BoxFuture<'_, Option<u64>> {
-        Box::pin(async { None })
+    /// What can be told of a world that never says that it has come to rest; `None` where it does.
+    fn restless(&self) -> Option<&dyn Restless> {
+        None
     }
+}
+
+/// A world that never says that it has come to rest (see [`super::early`]), and that no model is a copy of.
+pub trait Restless: Send + Sync {
+    /// Applies a marker after everything that was written so far; `None` where the world does not take it.
+    fn mark(&self) -> BoxFuture<'_, Option<u64>>;
     /// Whether the proxies of these workloads, and the gateways, have a marker.
-    fn in_force<'a>(&'a self, _mark: u64, _from: &'a [&'a Workload]) -> BoxFuture<'a, bool> {
-        Box::pin(async { false })
-    }
+    fn in_force<'a>(&'a self, mark: u64, from: &'a [&'a Workload]) -> BoxFuture<'a, bool>;
     /// Takes a marker away again.
-    fn unmark(&self, _mark: u64) -> BoxFuture<'_, ()> {
-        Box::pin(async {})
-    }
+    fn unmark(&self, mark: u64) -> BoxFuture<'_, ()>;
     /// Keeps what was seen and what the model said, where they differ; what to tell people about it.
-    fn disagreed<'a>(&'a self, _finding: &'a Finding) -> BoxFuture<'a, Option<String>> {
-        Box::pin(async { None })
-    }
+    fn disagreed<'a>(&'a self, finding: &'a Finding) -> BoxFuture<'a, Option<String>>;
 }
 
 /// Whether every finding is met (and there is at least one).

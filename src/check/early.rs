@@ -8,7 +8,7 @@
 //! What an object says that only people and commands write (a spec, a label) does not change by itself: there two evaluations that
 //! agree are enough. A status, a pod, a log line come late: for those the whole time is waited.
 
-use super::ctx::Ground;
+use super::ctx::Restless;
 use crate::finding::{Finding, Verdict};
 use crate::lesson::model::{Check, CheckKind, ObjectCheck, Workload};
 
@@ -62,10 +62,10 @@ pub struct Early {
 
 impl Early {
     /// Whether the marker is in force in all proxies of the step.
-    pub async fn in_force(&self, ground: &dyn Ground, checks: &[Check]) -> bool {
-        match (self.waits, self.mark) {
-            (Some(Waits::Nothing), _) => true,
-            (Some(Waits::Proxies), Some(mark)) => ground.in_force(mark, &sources(checks)).await,
+    pub async fn in_force(&self, world: Option<&dyn Restless>, checks: &[Check]) -> bool {
+        match (self.waits, self.mark, world) {
+            (Some(Waits::Nothing), ..) => true,
+            (Some(Waits::Proxies), Some(mark), Some(world)) => world.in_force(mark, &sources(checks)).await,
             _ => false,
         }
     }
@@ -81,13 +81,13 @@ impl Early {
     }
 
     /// Takes note of an evaluation; sets the marker after the first one that waits for proxies alone.
-    pub async fn saw(&mut self, ground: &dyn Ground, checks: &[Check], findings: &[Finding], in_force: bool) {
+    pub async fn saw(&mut self, world: Option<&dyn Restless>, checks: &[Check], findings: &[Finding], in_force: bool) {
         self.before = in_force.then(|| said(findings));
         let open = checks.iter().zip(findings).filter(|(_, finding)| finding.verdict != Verdict::Met);
         self.waits = open.map(|(check, finding)| waits(check, finding)).max();
-        if !self.asked && self.waits == Some(Waits::Proxies) {
+        if let Some(world) = world.filter(|_| !self.asked && self.waits == Some(Waits::Proxies)) {
             self.asked = true;
-            self.mark = ground.mark().await;
+            self.mark = world.mark().await;
         }
     }
 
@@ -98,9 +98,9 @@ impl Early {
     }
 
     /// Takes the marker away.
-    pub async fn end(&self, ground: &dyn Ground) {
-        if let Some(mark) = self.mark {
-            ground.unmark(mark).await;
+    pub async fn end(&self, world: Option<&dyn Restless>) {
+        if let Some((world, mark)) = world.zip(self.mark) {
+            world.unmark(mark).await;
         }
     }
 }

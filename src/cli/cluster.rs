@@ -90,7 +90,7 @@ pub(super) async fn left(cluster: Option<Cluster>, end: End) -> End {
     let swept = cluster.remove_controls().await.map_err(Trouble::from)?;
     swept.left.iter().for_each(|(what, why)| eprintln!("left: {what}: {why}"));
     let strangers = cluster.strangers().await.map_err(Trouble::from)?;
-    let record = cluster.record().lock().unwrap_or_else(|p| p.into_inner());
+    let record = cluster.record();
     let (made, changed, name) = (record.made().len(), record.changed().len(), cluster.name());
     eprintln!("The control workloads are removed.");
     if made + changed + strangers.len() > 0 {
@@ -158,7 +158,7 @@ async fn sweep(a: &Cleanup) -> End {
         return Err(Trouble::usage("the sandbox needs no cleanup: `egress-lab reset` puts it back; say --env context:NAME"));
     };
     let (made, changed) = {
-        let record = cluster.record().lock().unwrap_or_else(|p| p.into_inner());
+        let record = cluster.record();
         let made: Vec<String> = record.made().iter().map(|made| made.place.to_string()).collect();
         (made, record.changed().keys().map(ToString::to_string).collect::<Vec<_>>())
     };

@@ -144,6 +144,10 @@ impl From<Value> for Object {
     }
 }
 
+/// Members of an object's metadata that servers write and nobody else means.
+pub const SERVERS_METADATA: [&str; 6] =
+    ["managedFields", "resourceVersion", "uid", "generation", "creationTimestamp", "selfLink"];
+
 /// The string members of a JSON object, sorted; empty for anything else.
 pub fn strings(value: &Value) -> BTreeMap<&str, &str> {
     let members = value.as_object().into_iter().flatten();

@@ -6,7 +6,7 @@ use crate::kubectl::Restrictions;
 use crate::lab::objects::{api_of, replace, resource, scoped};
 use crate::lab::prompt::{Piece, Prompt, Terminal};
 use crate::lab::retry::is_lost;
-use crate::lesson::model::{Action, Answer, Fault, Take};
+use crate::lesson::model::{Action, Answer, Fault, Lesson, Take};
 use anyhow::{Context, bail};
 use kube::Api;
 use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
@@ -67,6 +67,23 @@ pub async fn apply(prompt: &Prompt, actions: &[Action], on_error: OnError, out: 
         }
     }
     Ok(applied)
+}
+
+/// Brings a prompt's world to the start of a step: the set-ups and solutions of the steps before it, then its own set-up.
+///
+/// # Errors
+/// As [`apply`], with the step that it happened in.
+pub async fn to_start_of(prompt: &Prompt, lesson: &Lesson, step: usize) -> anyhow::Result<()> {
+    let (quiet, _) = mpsc::channel(1);
+    for earlier in &lesson.steps[..step.min(lesson.steps.len())] {
+        let told = || format!("building the state after step {}", earlier.id);
+        apply(prompt, &earlier.setup, OnError::Stop, &quiet).await.with_context(told)?;
+        apply(prompt, &earlier.solution, OnError::Stop, &quiet).await.with_context(told)?;
+    }
+    if let Some(step) = lesson.steps.get(step) {
+        apply(prompt, &step.setup, OnError::Stop, &quiet).await?;
+    }
+    Ok(())
 }
 
 /// Installs Istio by what installs it here; what it printed.

@@ -5,12 +5,10 @@ pub mod sandbox;
 pub mod visited;
 
 use crate::base::clock::Time;
-use crate::check::Patience;
-use crate::finding::Finding;
+use crate::check::{Patience, Restless};
 use crate::k8s::{Object, Snapshot};
 use crate::lab::objects;
 use crate::lab::own_istioctl::OwnIstioctl;
-use crate::lesson::model::Workload;
 use crate::session::desk::timeline::{Moment, Part, Past};
 use anyhow::{Context, bail};
 use futures::future::BoxFuture;
@@ -94,21 +92,9 @@ pub trait Environment: Send + Sync {
     fn patience(&self) -> Patience {
         Patience::CLUSTER
     }
-    /// See [`crate::check::Ground::mark`].
-    fn mark(&self) -> BoxFuture<'_, Option<u64>> {
-        Box::pin(async { None })
-    }
-    /// See [`crate::check::Ground::in_force`].
-    fn in_force<'a>(&'a self, _mark: u64, _from: &'a [&'a Workload]) -> BoxFuture<'a, bool> {
-        Box::pin(async { false })
-    }
-    /// See [`crate::check::Ground::unmark`].
-    fn unmark(&self, _mark: u64) -> BoxFuture<'_, ()> {
-        Box::pin(async {})
-    }
-    /// See [`crate::check::Ground::disagreed`].
-    fn disagreed<'a>(&'a self, _finding: &'a Finding) -> BoxFuture<'a, Option<String>> {
-        Box::pin(async { None })
+    /// See [`crate::check::Ground::restless`].
+    fn restless(&self) -> Option<&dyn Restless> {
+        None
     }
     /// Whether a lesson's set-up may delete the object with this uid. On a cluster: only what the lab made.
     fn is_ours(&self, _uid: &str) -> bool {

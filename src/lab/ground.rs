@@ -1,10 +1,8 @@
 //! An environment as checks look at it.
 
 use crate::base::seed::Seed;
-use crate::check::{Ctx, Ground, Patience};
-use crate::finding::Finding;
+use crate::check::{Ctx, Ground, Patience, Restless};
 use crate::lab::env::Environment;
-use crate::lesson::model::Workload;
 use crate::outside::Outside;
 use futures::future::BoxFuture;
 use std::sync::Arc;
@@ -39,19 +37,7 @@ impl Ground for EnvGround {
         self.env.wait(ms)
     }
 
-    fn mark(&self) -> BoxFuture<'_, Option<u64>> {
-        self.env.mark()
-    }
-
-    fn in_force<'a>(&'a self, mark: u64, from: &'a [&'a Workload]) -> BoxFuture<'a, bool> {
-        self.env.in_force(mark, from)
-    }
-
-    fn unmark(&self, mark: u64) -> BoxFuture<'_, ()> {
-        self.env.unmark(mark)
-    }
-
-    fn disagreed<'a>(&'a self, finding: &'a Finding) -> BoxFuture<'a, Option<String>> {
-        self.env.disagreed(finding)
+    fn restless(&self) -> Option<&dyn Restless> {
+        self.env.restless()
     }
 }

@@ -10,7 +10,6 @@ use crate::finding::{Finding, Ran};
 use crate::k8s::Object;
 use crate::lab::env::cluster::{Cluster, state};
 use crate::lab::env::{Checkpoint, Environment};
-use crate::lab::start;
 use crate::lesson::model::{Action, Lesson, Removal, Step};
 use futures::future::BoxFuture;
 use std::collections::BTreeMap;
@@ -36,13 +35,9 @@ impl OnCluster {
     }
 
     async fn begin(&self, lesson: &Arc<Lesson>) -> anyhow::Result<Turns> {
-        let swept = self.cluster.to_base().await?;
-        if let Some((what, why)) = swept.left.first() {
-            anyhow::bail!("the lesson's start cannot be made: {what} {why}");
-        }
-        self.cluster.place_controls().await?;
-        let (env, files): (Arc<dyn Environment>, _) = (Arc::new(self.cluster.clone()), Arc::new(MemoryFiles::default()));
-        start::prepare(&env.client(), lesson, &*files).await?;
+        let files = Arc::new(MemoryFiles::default());
+        self.cluster.begin_anew(lesson, &*files).await?;
+        let env: Arc<dyn Environment> = Arc::new(self.cluster.clone());
         // Log lines outlive a run here: its probes are told from those of every other.
         let standing = Standing::new(env, files, lesson.clone(), Seed::fresh());
         Ok(Turns { standing: Mutex::new(Arc::new(standing)), marked: Mutex::default() })

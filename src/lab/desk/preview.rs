@@ -5,6 +5,7 @@ use super::Manifests;
 use super::check::Tried;
 use crate::base::text::count;
 use crate::base::yaml;
+use crate::k8s::object::SERVERS_METADATA;
 use crate::k8s::{Object, Snapshot};
 use crate::lab::explain::diff;
 use crate::lab::explain::openings::command;
@@ -93,7 +94,7 @@ fn shown(object: &Value) -> String {
     }
     let mut object = object.clone();
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-        for field in ["managedFields", "resourceVersion", "uid", "generation", "creationTimestamp", "selfLink"] {
+        for field in SERVERS_METADATA {
             metadata.remove(field);
         }
         if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {

@@ -20,16 +20,18 @@ pub mod state;
 pub mod strangers;
 pub mod sweep;
 
+use self::path::Place;
 use self::record::{Made, Record};
-use self::scribe::{Rules, Scribe};
+use self::scribe::{Rules, Scribe, meta, read};
 use self::state::{Keeper, Mark};
 use self::sweep::{Sweeper, Swept};
 use crate::base::clock::{Clock, SystemClock, Time};
 use crate::base::files::{Files, MemoryFiles};
 use crate::base::paths::Paths;
-use crate::check::{Patience, controls};
+use crate::check::{Patience, Restless, controls};
 use crate::finding::Finding;
-use crate::lab::actions::{self, OnError};
+use crate::k8s::object::text;
+use crate::lab::actions;
 use crate::lab::env::{Checkpoint, Environment, Probe};
 use crate::lab::own_istioctl::OwnIstioctl;
 use crate::lab::prompt::Prompt;
@@ -40,9 +42,8 @@ use crate::lesson::model::{Fault, Lesson, Workload};
 use anyhow::{Context, bail};
 use futures::future::BoxFuture;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 /// The control workloads are waited for at most so long.
@@ -76,6 +77,17 @@ struct Inner {
     istioctl: Option<OwnIstioctl>,
     marks: tokio::sync::Mutex<Vec<Arc<Mark>>>,
     controls: tokio::sync::Mutex<bool>,
+}
+
+impl Inner {
+    fn new(name: String, target: Target, record: Record, options: Options) -> Inner {
+        let reports = record.path().with_file_name("reports");
+        let record = Arc::new(Mutex::new(record));
+        let rules = Rules { mesh_wide: options.allow_mesh_config };
+        let client = Scribe::client(target.client.clone(), record.clone(), rules);
+        let (marks, controls) = (tokio::sync::Mutex::default(), tokio::sync::Mutex::default());
+        Inner { name, target, client, record, notes: Vec::new(), reports, options, istioctl: None, marks, controls }
+    }
 }
 
 impl Cluster {
@@ -120,7 +132,8 @@ impl Cluster {
                 allowed: options.allow_mesh_config,
             }),
         };
-        Ok(Cluster::with(name.into(), target, record, options, (notes, istioctl)))
+        let inner = Inner::new(name.into(), target, record, options);
+        Ok(Cluster(Arc::new(Inner { notes, istioctl, ..inner })))
     }
 
     /// Looks at the cluster of a context on which another process may have a lesson open: what is made there is known, nothing can be
@@ -137,25 +150,9 @@ impl Cluster {
             bail!("no lesson was begun on {name}: `egress-lab learn LESSON --env {name}` begins one");
         }
         let has_controls = record.made().iter().any(is_control);
-        let cluster = Cluster::with(name, target, record, options, (Vec::new(), None));
         // Whoever has the lesson open has placed them; where nobody has, placing them is refused and says why.
-        *cluster.0.controls.lock().await = has_controls;
-        Ok(cluster)
-    }
-
-    fn with(
-        name: String,
-        target: Target,
-        record: Record,
-        options: Options,
-        (notes, istioctl): (Vec<String>, Option<OwnIstioctl>),
-    ) -> Cluster {
-        let reports = record.path().with_file_name("reports");
-        let record = Arc::new(Mutex::new(record));
-        let rules = Rules { mesh_wide: options.allow_mesh_config };
-        let client = Scribe::client(target.client.clone(), record.clone(), rules);
-        let (marks, controls) = (tokio::sync::Mutex::default(), tokio::sync::Mutex::default());
-        Cluster(Arc::new(Inner { name, target, client, record, notes, reports, options, istioctl, marks, controls }))
+        let controls = tokio::sync::Mutex::new(has_controls);
+        Ok(Cluster(Arc::new(Inner { controls, ..Inner::new(name, target, record, options) })))
     }
 
     /// What people should know before they begin.
@@ -174,13 +171,13 @@ impl Cluster {
     }
 
     /// What the lab made and changed here.
-    pub fn record(&self) -> &Arc<Mutex<Record>> {
-        &self.0.record
+    pub fn record(&self) -> MutexGuard<'_, Record> {
+        self.0.record.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// Where that is written down.
     pub fn record_path(&self) -> PathBuf {
-        self.0.record.lock().unwrap_or_else(|p| p.into_inner()).path().to_path_buf()
+        self.record().path().to_path_buf()
     }
 
     fn sweeper(&self) -> Sweeper<'_> {
@@ -188,7 +185,7 @@ impl Cluster {
     }
 
     fn keeper(&self) -> Keeper<'_> {
-        Keeper { client: &self.0.client, sweeper: self.sweeper(), record: &self.0.record }
+        Keeper { client: &self.0.client, sweeper: self.sweeper() }
     }
 
     /// Notes what is where the lesson will write, so that what comes from elsewhere can be told later.
@@ -214,7 +211,7 @@ impl Cluster {
     /// # Errors
     /// The record cannot be written.
     pub fn adopt(&self, strangers: Vec<Made>) -> anyhow::Result<()> {
-        let mut record = self.0.record.lock().unwrap_or_else(|p| p.into_inner());
+        let mut record = self.record();
         strangers.into_iter().try_for_each(|made| record.makes(made))
     }
 
@@ -223,17 +220,17 @@ impl Cluster {
     /// # Errors
     /// The server cannot be read, or the record cannot be written.
     pub async fn doubtful(&self) -> anyhow::Result<Vec<Made>> {
-        let intended = self.0.record.lock().unwrap_or_else(|p| p.into_inner()).intended().to_vec();
+        let intended = self.record().intended().to_vec();
         let mut found = Vec::new();
         for (place, _) in intended {
-            let there = if place.name.is_empty() { None } else { scribe::read(&self.0.target.client, &place).await? };
-            let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_string();
+            let there = if place.name.is_empty() { None } else { read(&self.0.target.client, &place).await? };
             match there {
-                Some(object) if !self.is_ours(&text(&object["metadata"]["uid"])) => {
-                    let (kind, uid) = (text(&object["kind"]), text(&object["metadata"]["uid"]));
+                Some(object) if !self.is_ours(meta(&object, "uid")) => {
+                    let kind = text(&object["kind"]).to_string();
+                    let uid = meta(&object, "uid").to_string();
                     found.push(Made { place, kind, uid, body: serde_json::Value::Null });
                 }
-                _ => self.0.record.lock().unwrap_or_else(|p| p.into_inner()).nothing(&place)?,
+                _ => self.record().nothing(&place)?,
             }
         }
         Ok(found)
@@ -262,7 +259,7 @@ impl Cluster {
     /// As [`Cluster::cleanup`].
     pub async fn remove_controls(&self) -> anyhow::Result<Swept> {
         *self.0.controls.lock().await = false;
-        let made = self.0.record.lock().unwrap_or_else(|p| p.into_inner()).made().to_vec();
+        let made = self.record().made().to_vec();
         let mut swept = Swept::default();
         self.sweeper().delete_all(made.into_iter().filter(is_control).collect(), &mut swept).await?;
         Ok(swept)
@@ -285,25 +282,23 @@ impl Cluster {
         Ok(())
     }
 
-    async fn build(&self, lesson: &Lesson, step: usize) -> anyhow::Result<()> {
+    /// Removes the lesson's objects and makes its start, with these files.
+    ///
+    /// # Errors
+    /// Something of an earlier run cannot be removed, or the server refuses.
+    pub async fn begin_anew(&self, lesson: &Lesson, files: &dyn Files) -> anyhow::Result<()> {
         let swept = self.to_base().await?;
         if let Some((what, why)) = swept.left.first() {
             bail!("the lesson's start cannot be made: {what} {why}");
         }
         self.place_controls().await?;
+        start::prepare(&self.0.client, lesson, files).await
+    }
+
+    async fn build(&self, lesson: &Lesson, step: usize) -> anyhow::Result<()> {
         let files: Arc<dyn Files> = Arc::new(MemoryFiles::default());
-        start::prepare(&self.0.client, lesson, &*files).await?;
-        let prompt = Prompt::new(Arc::new(self.clone()), files, None);
-        let (quiet, _) = mpsc::channel(1);
-        for earlier in &lesson.steps[..step.min(lesson.steps.len())] {
-            let told = || format!("building the state after step {}", earlier.id);
-            actions::apply(&prompt, &earlier.setup, OnError::Stop, &quiet).await.with_context(told)?;
-            actions::apply(&prompt, &earlier.solution, OnError::Stop, &quiet).await.with_context(told)?;
-        }
-        if let Some(step) = lesson.steps.get(step) {
-            actions::apply(&prompt, &step.setup, OnError::Stop, &quiet).await?;
-        }
-        Ok(())
+        self.begin_anew(lesson, &*files).await?;
+        actions::to_start_of(&Prompt::new(Arc::new(self.clone()), files, None), lesson, step).await
     }
 }
 
@@ -314,22 +309,19 @@ fn is_control(made: &Made) -> bool {
 
 /// What tells one cluster from another: the uid of its first namespace.
 async fn identity(client: &kube::Client) -> anyhow::Result<String> {
-    let text = str::to_string;
-    let (group, namespace) = (String::new(), String::new());
-    let place = path::Place { group, version: text("v1"), plural: text("namespaces"), namespace, name: text("kube-system") };
-    let found = scribe::read(client, &place).await?.context("the cluster has no namespace kube-system")?;
+    let place = Place::all("", "v1", "namespaces").named("kube-system");
+    let found = read(client, &place).await?.context("the cluster has no namespace kube-system")?;
     Ok(found["metadata"]["uid"].as_str().context("namespace kube-system has no uid")?.to_string())
 }
 
 async fn wait_controls(client: &kube::Client) -> anyhow::Result<()> {
-    let reader = crate::check::reader::Reader::new(client.clone());
+    let pod = Place::all("", "v1", "pods").within(controls::NAMESPACE).named(controls::OUTSIDE_POD);
+    let echo = Place::all("apps", "v1", "deployments").within(controls::NAMESPACE).named(controls::ECHO);
     let (mut waited, pause) = (Duration::ZERO, Duration::from_millis(200));
     loop {
-        let seen = reader.snapshot(&[]).await?;
-        let pod = seen.find("", "Pod", controls::NAMESPACE, controls::OUTSIDE_POD);
-        let echo = seen.find("apps", "Deployment", controls::NAMESPACE, controls::ECHO);
-        let runs = pod.is_some_and(|pod| pod.str_at(&["status", "phase"]) == "Running");
-        if runs && echo.is_some_and(|echo| echo.at(&["status", "availableReplicas"]).as_u64().unwrap_or(0) > 0) {
+        let runs = read(client, &pod).await?.is_some_and(|pod| pod["status"]["phase"] == "Running");
+        let echo = read(client, &echo).await?.unwrap_or_default();
+        if runs && echo["status"]["availableReplicas"].as_u64().unwrap_or(0) > 0 {
             return Ok(());
         }
         if waited >= CONTROLS_WITHIN {
@@ -385,37 +377,12 @@ impl Environment for Cluster {
         }
     }
 
-    fn mark(&self) -> BoxFuture<'_, Option<u64>> {
-        Box::pin(async {
-            let mark = SystemClock.now().0.unsigned_abs();
-            // Without it checks wait for their time.
-            marker::apply(&self.0.client, mark).await.ok().map(|()| mark)
-        })
-    }
-
-    fn in_force<'a>(&'a self, mark: u64, from: &'a [&'a Workload]) -> BoxFuture<'a, bool> {
-        Box::pin(async move { marker::in_force(&self.0.target.client, mark, from).await.unwrap_or(false) })
-    }
-
-    fn unmark(&self, mark: u64) -> BoxFuture<'_, ()> {
-        // What stays behind is in the record and goes with the control workloads.
-        Box::pin(async move { drop(marker::remove(&self.0.client, mark).await) })
-    }
-
-    fn disagreed<'a>(&'a self, finding: &'a Finding) -> BoxFuture<'a, Option<String>> {
-        Box::pin(async move {
-            let kept = report::write(&self.0.reports, &self.0.target.client, &self.0.name, finding).await;
-            match kept {
-                Ok(path) => {
-                    path.map(|path| format!("What was seen and what the model says differ; both are in {}.", path.display()))
-                }
-                Err(error) => Some(format!("What was seen and what the model says differ; that could not be kept: {error:#}.")),
-            }
-        })
+    fn restless(&self) -> Option<&dyn Restless> {
+        Some(self)
     }
 
     fn is_ours(&self, uid: &str) -> bool {
-        self.0.record.lock().unwrap_or_else(|p| p.into_inner()).is_ours(uid)
+        self.record().is_ours(uid)
     }
 
     fn settled(&self) -> BoxFuture<'_, bool> {
@@ -458,5 +425,36 @@ impl Environment for Cluster {
 
     fn kubeconfig(&self) -> Option<PathBuf> {
         None
+    }
+}
+
+impl Restless for Cluster {
+    fn mark(&self) -> BoxFuture<'_, Option<u64>> {
+        Box::pin(async {
+            let mark = SystemClock.now().0.unsigned_abs();
+            // Without it checks wait for their time.
+            marker::apply(&self.0.client, mark).await.ok().map(|()| mark)
+        })
+    }
+
+    fn in_force<'a>(&'a self, mark: u64, from: &'a [&'a Workload]) -> BoxFuture<'a, bool> {
+        Box::pin(async move { marker::in_force(&self.0.target.client, mark, from).await.unwrap_or(false) })
+    }
+
+    fn unmark(&self, mark: u64) -> BoxFuture<'_, ()> {
+        // What stays behind is in the record and goes with the control workloads.
+        Box::pin(async move { drop(marker::remove(&self.0.client, mark).await) })
+    }
+
+    fn disagreed<'a>(&'a self, finding: &'a Finding) -> BoxFuture<'a, Option<String>> {
+        Box::pin(async move {
+            let kept = report::write(&self.0.reports, &self.0.target.client, &self.0.name, finding).await;
+            match kept {
+                Ok(path) => {
+                    path.map(|path| format!("What was seen and what the model says differ; both are in {}.", path.display()))
+                }
+                Err(error) => Some(format!("What was seen and what the model says differ; that could not be kept: {error:#}.")),
+            }
+        })
     }
 }

@@ -1,5 +1,6 @@
 //! A request as it can be asked several times, and what its kind allows.
 
+use crate::lab::env::cluster::path::Target;
 use bytes::Bytes;
 use http::{Method, Request, header};
 use kube::client::Body;
@@ -154,13 +155,5 @@ fn is_repeatable(op: &Value) -> bool {
 
 /// Whether a path names one object (or something below it) rather than a collection.
 fn names_object(path: &str) -> bool {
-    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
-    // api/v1 or apis/GROUP/VERSION, perhaps namespaces/NAME, then the resource.
-    let root = if parts.first() == Some(&"api") { 2 } else { 3 };
-    let rest = parts.get(root..).unwrap_or_default();
-    match rest {
-        ["namespaces", _, _, more @ ..] => !more.is_empty(),
-        [_, more @ ..] => !more.is_empty(),
-        [] => false,
-    }
+    Target::parse(path).is_some_and(|target| !target.place.name.is_empty())
 }

@@ -1,9 +1,7 @@
 //! Whether an object on the server is what was sent.
 
+use crate::k8s::object::SERVERS_METADATA;
 use serde_json::Value;
-
-/// Metadata that the server writes itself.
-const SERVERS: &[&str] = &["resourceVersion", "creationTimestamp", "managedFields", "generation", "uid", "selfLink"];
 
 /// Whether everything that was sent is there. Servers add (defaults, addresses, injected containers), and never take away; `null` in a
 /// patch means that something is not there.
@@ -14,7 +12,7 @@ pub fn holds(sent: &Value, there: &Value) -> bool {
         // Kept under another name: said to be there only if the rest is.
         "stringData" => true,
         "metadata" => value.as_object().is_some_and(|meta| {
-            let own = meta.iter().filter(|(key, _)| !SERVERS.contains(&key.as_str()));
+            let own = meta.iter().filter(|(key, _)| !SERVERS_METADATA.contains(&key.as_str()));
             own.into_iter().all(|(key, value)| within(value, there.get("metadata").and_then(|meta| meta.get(key))))
         }),
         _ => within(value, there.get(key)),

@@ -6,7 +6,7 @@ use super::facts::{Facts, facts};
 use super::path::Place;
 use super::plan::{Plan, plan};
 use super::rights::{self, Missing};
-use super::scribe::read;
+use super::scribe::{meta, read};
 use crate::base::text::count;
 use crate::lab::env::Environment;
 use crate::lesson::model::Lesson;
@@ -59,7 +59,7 @@ async fn others(cluster: &Cluster, places: impl Iterator<Item = &Place>) -> anyh
     let client = &cluster.target().client;
     let found: Vec<Option<Place>> = stream::iter(places.cloned().collect::<Vec<_>>().into_iter().map(|place| async move {
         let found = read(client, &place).await?;
-        let others = found.is_some_and(|object| !cluster.is_ours(object["metadata"]["uid"].as_str().unwrap_or_default()));
+        let others = found.is_some_and(|object| !cluster.is_ours(meta(&object, "uid")));
         Ok::<_, anyhow::Error>(others.then_some(place))
     }))
     .buffered(AT_ONCE)

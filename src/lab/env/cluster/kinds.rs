@@ -30,12 +30,6 @@ async fn of_version(client: &kube::Client, group: &str, version: &str) -> anyhow
         let verbs = r["verbs"].as_array().is_some_and(|verbs| verbs.iter().any(|verb| verb == "list"));
         r["namespaced"] == true && verbs
     });
-    let place = |r: &Value| Place {
-        group: group.into(),
-        version: version.into(),
-        plural: r["name"].as_str().unwrap_or_default().into(),
-        namespace: String::new(),
-        name: String::new(),
-    };
+    let place = |r: &Value| Place::all(group, version, r["name"].as_str().unwrap_or_default());
     Ok(listed.map(place).filter(|kind| !kind.plural.contains('/')).collect())
 }

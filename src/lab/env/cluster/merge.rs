@@ -1,11 +1,10 @@
 //! Putting somebody else's object back: what we changed goes back to what it was, what others changed since stays.
 
+use crate::k8s::object::SERVERS_METADATA;
 use serde_json::{Map, Value};
 
 /// Parts that the server itself writes.
 const SERVERS: [&str; 2] = ["status", "apiVersion"];
-const SERVERS_METADATA: [&str; 7] =
-    ["resourceVersion", "generation", "managedFields", "uid", "creationTimestamp", "selfLink", "deletionTimestamp"];
 
 /// A JSON merge patch (RFC 7386) that brings `now` to `before` in every place that `ours` changed and nobody else since; `None` when
 /// there is nothing to do. And the places that others changed after us.
@@ -57,7 +56,7 @@ fn leaf(path: &str, before: &Value, ours: &Value, now: &Value, kept: &mut Vec<St
 fn is_servers(path: &str, name: &str) -> bool {
     match path {
         "" => SERVERS.contains(&name),
-        "metadata" => SERVERS_METADATA.contains(&name),
+        "metadata" => SERVERS_METADATA.contains(&name) || name == "deletionTimestamp",
         _ => false,
     }
 }

@@ -1,6 +1,7 @@
 //! What a request to a Kubernetes API server is about, read from its method and path
 //! (Kubernetes documentation, "API concepts", resource URIs and verbs).
 
+use crate::base::percent::decoded;
 use http::Method;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +25,17 @@ pub struct Target {
 }
 
 impl Place {
+    /// A collection, of the whole cluster.
+    pub fn all(group: &str, version: &str, plural: &str) -> Place {
+        let (namespace, name) = (String::new(), String::new());
+        Place { group: group.into(), version: version.into(), plural: plural.into(), namespace, name }
+    }
+
+    /// The same in a namespace ("" for the whole cluster).
+    pub fn within(&self, namespace: &str) -> Place {
+        Place { namespace: namespace.into(), ..self.clone() }
+    }
+
     /// The path of this place.
     pub fn path(&self) -> String {
         let base = match self.group.as_str() {
@@ -70,7 +82,8 @@ impl std::fmt::Display for Place {
 impl Target {
     /// Reads a path; `None` when it is no resource of the API (discovery, `/version`, anything else).
     pub fn parse(path: &str) -> Option<Target> {
-        let parts: Vec<String> = path.split('/').filter(|part| !part.is_empty()).map(decoded).collect();
+        // Names of RBAC objects may hold a colon.
+        let parts: Vec<String> = path.split('/').filter(|part| !part.is_empty()).map(|part| decoded(part, false)).collect();
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         let (group, version, rest) = match parts.as_slice() {
             ["api", version, rest @ ..] => ("", *version, rest),
@@ -89,15 +102,8 @@ impl Target {
             [plural, name] => ("", *plural, *name, ""),
             [plural, name, part, ..] => ("", *plural, *name, *part),
         };
-        let text = str::to_string;
-        let place = Place {
-            group: text(group),
-            version: text(version),
-            plural: text(plural),
-            namespace: text(namespace),
-            name: text(name),
-        };
-        Some(Target { place, part: text(part) })
+        let place = Place::all(group, version, plural).within(namespace).named(name);
+        Some(Target { place, part: part.to_string() })
     }
 
     /// The verb that a server's authorizer is asked for.
@@ -124,26 +130,6 @@ impl Target {
         let streams = matches!(self.part.as_str(), "exec" | "attach" | "portforward" | "log" | "proxy" | "token");
         !matches!(method.as_str(), "GET" | "HEAD" | "OPTIONS") && !dry && !asks && !streams
     }
-}
-
-/// A part of a path without its percent signs; names of RBAC objects may hold a colon.
-fn decoded(part: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = part.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let code = after.get(..2).filter(|_| *first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
-        match code.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! free are those of the very same code that will run on the cluster.
 
 use super::path::{Place, Target};
-use super::scribe::is_mesh_wide;
+use super::scribe::{BoxError, carried, is_mesh_wide, meta};
 use crate::base::files::{Files, MemoryFiles};
 use crate::base::seed::Seed;
 use crate::check::{controls, reader};
@@ -15,7 +15,6 @@ use crate::lab::start;
 use crate::lesson::model::{Action, CheckKind, Fault, Lesson, Step};
 use anyhow::Context;
 use http::Request;
-use http_body_util::BodyExt;
 use kube::client::Body;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -112,8 +111,9 @@ fn watched(inner: kube::Client, sent: Arc<Mutex<Vec<Sent>>>) -> kube::Client {
             let query = request.uri().query().map(str::to_string);
             let target = Target::parse(request.uri().path());
             let verb = target.as_ref().map(|target| target.verb(request.method(), query.as_deref()));
+            // Its path has no name, what it carries has.
             let (request, name) = match verb {
-                Some("create") => named(request).await?,
+                Some("create") => carried(request).await.map(|(request, sent)| (request, meta(&sent, "name").to_string()))?,
                 _ => (request, String::new()),
             };
             let response = inner.send(request).await?;
@@ -125,19 +125,10 @@ fn watched(inner: kube::Client, sent: Arc<Mutex<Vec<Sent>>>) -> kube::Client {
                 let (manager, status) = (manager.unwrap_or_default().to_string(), response.status().as_u16());
                 sent.lock().unwrap_or_else(|p| p.into_inner()).push(Sent { verb, target, manager, status });
             }
-            Ok::<_, kube::Error>(response)
+            Ok::<_, BoxError>(response)
         }
     });
     kube::Client::new(service, "default")
-}
-
-/// The name of the object that a POST carries: its path has none.
-async fn named(request: Request<Body>) -> Result<(Request<Body>, String), kube::Error> {
-    let (parts, body) = request.into_parts();
-    let bytes = body.collect().await.map_err(|error| kube::Error::Service(error.into()))?.to_bytes();
-    let sent: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
-    let name = sent["metadata"]["name"].as_str().unwrap_or_default().to_string();
-    Ok((Request::from_parts(parts, Body::from(bytes.to_vec())), name))
 }
 
 /// Why a step cannot be had on a cluster.
@@ -205,17 +196,9 @@ impl Plan {
 
     /// What the checks of a step read and send.
     fn probes(&mut self, step: &Step) {
-        let text = str::to_string;
-        let pods = |namespace: &str| Place {
-            group: String::new(),
-            version: text("v1"),
-            plural: text("pods"),
-            namespace: text(namespace),
-            name: String::new(),
-        };
         for check in &step.checks {
             if let CheckKind::Probe(probe) = &check.kind {
-                let at = pods(&probe.from.namespace);
+                let at = Place::all("", "v1", "pods").within(&probe.from.namespace);
                 self.need(&step.id, "get", &at, "exec");
                 self.need(&step.id, "create", &at, "exec");
                 self.need(&step.id, "get", &at, "log");
@@ -225,16 +208,8 @@ impl Plan {
 
     /// What the lab itself needs: the control workloads, and everything that decides about traffic read.
     fn own(&mut self) {
-        let text = str::to_string;
         for (group, version, plural) in reader::always() {
-            let place = Place {
-                group: text(group),
-                version: text(version),
-                plural: text(plural),
-                namespace: String::new(),
-                name: String::new(),
-            };
-            self.need("", "list", &place, "");
+            self.need("", "list", &Place::all(group, version, plural), "");
         }
         for (group, plural, namespace) in [
             ("", "namespaces", ""),
@@ -242,22 +217,10 @@ impl Plan {
             ("", "services", controls::NAMESPACE),
             ("apps", "deployments", controls::NAMESPACE),
         ] {
-            let place = Place {
-                group: text(group),
-                version: text("v1"),
-                plural: text(plural),
-                namespace: text(namespace),
-                name: String::new(),
-            };
+            let place = Place::all(group, "v1", plural).within(namespace);
             ["get", "create", "delete"].iter().for_each(|verb| self.need("", verb, &place, ""));
         }
-        let pods = Place {
-            group: String::new(),
-            version: text("v1"),
-            plural: text("pods"),
-            namespace: text(controls::NAMESPACE),
-            name: String::new(),
-        };
+        let pods = Place::all("", "v1", "pods").within(controls::NAMESPACE);
         ["get", "create"].iter().for_each(|verb| self.need("", verb, &pods, "exec"));
     }
 }

@@ -4,7 +4,6 @@
 use super::plan::{Plan, Right};
 use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 
 const REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
 /// Questions at the same time.
@@ -27,10 +26,8 @@ pub async fn missing(client: &kube::Client, plan: &Plan) -> anyhow::Result<Vec<M
     if may(client, &everything).await? {
         return Ok(Vec::new());
     }
-    // Whoever may do it everywhere may do it in a namespace.
-    let asked: BTreeSet<&Right> = plan.rights.keys().collect();
-    let answers: Vec<Option<Missing>> = stream::iter(asked.into_iter().cloned().map(|right| async move {
-        let steps = plan.rights[&right].iter().filter(|step| !step.is_empty()).cloned().collect();
+    let answers: Vec<Option<Missing>> = stream::iter(plan.rights.clone().into_iter().map(|(right, steps)| async move {
+        let steps = steps.into_iter().filter(|step| !step.is_empty()).collect();
         Ok::<_, anyhow::Error>((!may(client, &right).await?).then_some(Missing { right, steps }))
     }))
     .buffered(AT_ONCE)

@@ -4,6 +4,7 @@
 
 use super::path::{Place, Target};
 use super::record::{Made, Record};
+use crate::k8s::object::{items, text};
 use anyhow::Context;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
@@ -17,7 +18,7 @@ const MAX_BODY: usize = 16 << 20;
 /// Owners of owners that are looked at: a pod's ReplicaSet's Deployment.
 const MAX_OWNERS: usize = 4;
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// What a run may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,10 +68,7 @@ impl Scribe {
         if !target.writes(&method, query.as_deref()) {
             return Ok(self.inner.send(request).await?);
         }
-        let (parts, body) = request.into_parts();
-        let sent = http_body_util::Limited::new(body, MAX_BODY).collect().await?.to_bytes();
-        let request = Request::from_parts(parts, Body::from(sent.to_vec()));
-        let sent: Value = serde_json::from_slice(&sent).unwrap_or_default();
+        let (request, sent) = carried(request).await?;
         let answer = match (&method, target.place.name.is_empty()) {
             (&Method::POST, true) => self.create(target.place, sent, request).await,
             (&Method::DELETE, true) => self.delete_all(&target.place, request).await,
@@ -86,8 +84,7 @@ impl Scribe {
         if is_mesh_wide(&collection) && !self.rules.mesh_wide {
             return Ok(refused(&outside_rules(&collection)));
         }
-        let name = sent["metadata"]["name"].as_str().unwrap_or_default();
-        let intended = collection.named(name);
+        let intended = collection.named(meta(&sent, "name"));
         self.record().intends(&intended)?;
         let (response, value) = whole(self.inner.send(request).await?).await?;
         match response.status() {
@@ -99,16 +96,16 @@ impl Scribe {
 
     /// Notes what an answer with 201 tells.
     fn made(&self, collection: &Place, sent: Value, answer: &Value) -> anyhow::Result<()> {
-        let text = |value: &Value| value.as_str().map(str::to_string).context("the server made an object without name or uid");
-        let place = collection.named(&text(&answer["metadata"]["name"])?);
-        let (kind, uid) = (answer["kind"].as_str().unwrap_or_default().to_string(), text(&answer["metadata"]["uid"])?);
+        let own = |field: &str| answer["metadata"][field].as_str().context("the server made an object without name or uid");
+        let place = collection.named(own("name")?);
+        let (kind, uid) = (text(&answer["kind"]).to_string(), own("uid")?.to_string());
         self.record().makes(Made { place, kind, uid, body: sent })
     }
 
     /// A PUT or PATCH: of something of ours, of somebody else's, or one that makes the object.
     async fn change(&self, place: Place, sent: Value, request: Request<Body>) -> anyhow::Result<Response<Body>> {
         let before = self.read(&place).await?;
-        let uid = before.as_ref().and_then(|object| object["metadata"]["uid"].as_str()).unwrap_or_default();
+        let uid = before.as_ref().map_or("", |object| meta(object, "uid"));
         let ours = self.record().is_ours(uid);
         if !ours && is_mesh_wide(&place) && !self.rules.mesh_wide {
             return Ok(refused(&outside_rules(&place)));
@@ -116,8 +113,7 @@ impl Scribe {
         match &before {
             None => self.record().intends(&place)?,
             Some(object) if !ours => {
-                let kind = object["kind"].as_str().unwrap_or_default().to_string();
-                self.record().found(&place, &kind, uid, object.clone())?;
+                self.record().found(&place, text(&object["kind"]), uid, object.clone())?;
             }
             Some(_) => (),
         }
@@ -163,11 +159,10 @@ impl Scribe {
     /// Whether an object is ours, or was made by a controller for one of ours (the pod of our Deployment): it comes again by itself.
     async fn is_ours_or_derived(&self, mut object: Value) -> anyhow::Result<bool> {
         for _ in 0..MAX_OWNERS {
-            if self.record().is_ours(object["metadata"]["uid"].as_str().unwrap_or_default()) {
+            if self.record().is_ours(meta(&object, "uid")) {
                 return Ok(true);
             }
-            let namespace = object["metadata"]["namespace"].as_str().unwrap_or_default().to_string();
-            let Some(owner) = owner(&object, &namespace) else { return Ok(false) };
+            let Some(owner) = owner(&object) else { return Ok(false) };
             match self.read(&owner).await? {
                 Some(found) => object = found,
                 None => return Ok(false),
@@ -179,10 +174,8 @@ impl Scribe {
     async fn delete_all(&self, collection: &Place, request: Request<Body>) -> anyhow::Result<Response<Body>> {
         let list = Request::get(request.uri().clone()).body(Vec::new())?;
         let found: Value = self.inner.request(list).await?;
-        let items = found["items"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let uid = |item: &Value| item["metadata"]["uid"].as_str().unwrap_or_default().to_string();
-        match items.iter().find(|item| !self.record().is_ours(&uid(item))) {
-            Some(item) => Ok(refused(&theirs(&collection.named(item["metadata"]["name"].as_str().unwrap_or_default())))),
+        match items(&found["items"]).iter().find(|item| !self.record().is_ours(meta(item, "uid"))) {
+            Some(item) => Ok(refused(&theirs(&collection.named(meta(item, "name"))))),
             None => Ok(self.inner.send(request).await?),
         }
     }
@@ -197,7 +190,7 @@ impl Scribe {
 }
 
 /// The controller of an object, where it is one of the built-in ones.
-fn owner(object: &Value, namespace: &str) -> Option<Place> {
+fn owner(object: &Value) -> Option<Place> {
     let owners = object["metadata"]["ownerReferences"].as_array()?;
     let owner = owners.iter().find(|owner| owner["controller"] == true)?;
     let (group, plural) = match owner["kind"].as_str()? {
@@ -208,8 +201,12 @@ fn owner(object: &Value, namespace: &str) -> Option<Place> {
         "Job" => ("batch", "jobs"),
         _ => return None,
     };
-    let name = owner["name"].as_str()?.to_string();
-    Some(Place { group: group.into(), version: "v1".into(), plural: plural.into(), namespace: namespace.into(), name })
+    Some(Place::all(group, "v1", plural).within(meta(object, "namespace")).named(owner["name"].as_str()?))
+}
+
+/// A text of an object's metadata; "" where it has none of this name.
+pub fn meta<'v>(object: &'v Value, field: &str) -> &'v str {
+    text(&object["metadata"][field])
 }
 
 /// The object at a place; `None` when there is none, or the server has no such kind.
@@ -222,6 +219,17 @@ pub async fn read(client: &kube::Client, place: &Place) -> anyhow::Result<Option
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
         Err(error) => Err(error).with_context(|| format!("reading {place}")),
     }
+}
+
+/// A request with its body in memory, and the body as a value (`null` where it is no JSON).
+///
+/// # Errors
+/// It is longer than [`MAX_BODY`].
+pub async fn carried(request: Request<Body>) -> Result<(Request<Body>, Value), BoxError> {
+    let (parts, body) = request.into_parts();
+    let bytes = http_body_util::Limited::new(body, MAX_BODY).collect().await?.to_bytes();
+    let value = serde_json::from_slice(&bytes).unwrap_or_default();
+    Ok((Request::from_parts(parts, Body::from(bytes.to_vec())), value))
 }
 
 /// The answer with its body in memory, and the body as a value.

@@ -2,13 +2,13 @@
 //! "As it was" means: the same objects with equal content and labels (uids, addresses and what servers write are new).
 
 use super::path::Place;
-use super::record::{Made, Record};
-use super::scribe::read;
+use super::record::Made;
+use super::scribe::{meta, read};
 use super::sweep::{Brought, Sweeper, Swept, rank};
+use crate::k8s::object::SERVERS_METADATA;
 use anyhow::{Context, bail};
 use http::Request;
 use serde_json::{Map, Value, json};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// Pods and Deployments are waited for at most so long.
@@ -26,7 +26,6 @@ pub struct Keeper<'a> {
     /// Notes what it makes.
     pub client: &'a kube::Client,
     pub sweeper: Sweeper<'a>,
-    pub record: &'a Arc<Mutex<Record>>,
 }
 
 impl Keeper<'_> {
@@ -36,13 +35,13 @@ impl Keeper<'_> {
     /// The server cannot be read.
     pub async fn mark(&self) -> anyhow::Result<Mark> {
         let (made, changed) = {
-            let record = self.record.lock().unwrap_or_else(|p| p.into_inner());
+            let record = self.sweeper.record();
             (record.made().to_vec(), record.changed().keys().cloned().collect::<Vec<_>>())
         };
         let mut mark = Mark { ours: Vec::new(), theirs: Vec::new() };
         for made in made {
             let now = read(self.sweeper.client, &made.place).await?;
-            if let Some(now) = now.filter(|now| now["metadata"]["uid"] == made.uid.as_str()) {
+            if let Some(now) = now.filter(|now| meta(now, "uid") == made.uid) {
                 mark.ours.push((made, now));
             }
         }
@@ -61,9 +60,9 @@ impl Keeper<'_> {
     pub async fn reset(&self, mark: &Mark) -> anyhow::Result<()> {
         self.bring_theirs(mark).await?;
         self.delete_newer(mark).await?;
-        let mut missing: Vec<&(Made, Value)> = mark.ours.iter().collect();
-        missing.sort_by_key(|(made, _)| order(&made.place));
-        for (made, was) in missing {
+        let mut ours: Vec<&(Made, Value)> = mark.ours.iter().collect();
+        ours.sort_by_key(|(made, _)| order(&made.place));
+        for (made, was) in ours {
             self.bring_ours(made, was).await.with_context(|| format!("bringing back {}", made.place))?;
         }
         self.wait_ready(mark).await?;
@@ -71,17 +70,16 @@ impl Keeper<'_> {
     }
 
     async fn bring_theirs(&self, mark: &Mark) -> anyhow::Result<()> {
-        let changed = self.record.lock().unwrap_or_else(|p| p.into_inner()).changed().clone();
+        let changed = self.sweeper.record().changed().clone();
         for (place, changed) in changed {
             let Some((_, was)) = mark.theirs.iter().find(|(kept, _)| *kept == place) else {
-                let mut swept = Swept::default();
-                self.sweeper.put_back(&place, &changed, &mut swept).await?;
+                self.sweeper.put_back(&place, &changed, &mut Swept::default()).await?;
                 continue;
             };
             match self.sweeper.bring(&place, &changed, was).await? {
                 Brought::Done { .. } => {
                     let after = read(self.sweeper.client, &place).await?.unwrap_or_default();
-                    self.record.lock().unwrap_or_else(|p| p.into_inner()).changes(&place, after)?;
+                    self.sweeper.record().changes(&place, after)?;
                 }
                 Brought::Missing => bail!("{place} is no longer there"),
                 Brought::Refused(why) => bail!("{place} could not be put back: {why}"),
@@ -92,7 +90,7 @@ impl Keeper<'_> {
 
     /// Deletes what was made since, but for what was only made anew and is as it was.
     async fn delete_newer(&self, mark: &Mark) -> anyhow::Result<()> {
-        let made = self.record.lock().unwrap_or_else(|p| p.into_inner()).made().to_vec();
+        let made = self.sweeper.record().made().to_vec();
         let mut newer = Vec::new();
         for made in made.into_iter().filter(|made| !mark.ours.iter().any(|(kept, _)| kept.uid == made.uid)) {
             let was = mark.ours.iter().find(|(kept, _)| kept.place == made.place).map(|(_, was)| was);
@@ -122,9 +120,8 @@ impl Keeper<'_> {
                 Ok(())
             }
             Some(now) => {
-                let uid = now["metadata"]["uid"].as_str().unwrap_or_default().to_string();
-                let mut swept = Swept::default();
-                self.sweeper.delete_all(vec![Made { uid, ..made.clone() }], &mut swept).await?;
+                let there = Made { uid: meta(&now, "uid").into(), ..made.clone() };
+                self.sweeper.delete_all(vec![there], &mut Swept::default()).await?;
                 self.create(made, was).await
             }
             None => self.create(made, was).await,
@@ -153,7 +150,7 @@ impl Keeper<'_> {
 
     async fn wait_ready(&self, mark: &Mark) -> anyhow::Result<()> {
         let (mut waited, pause) = (Duration::ZERO, Duration::from_millis(250));
-        for (made, was) in mark.ours.iter().filter(|(_, was)| is_ready(was)) {
+        for (made, _) in mark.ours.iter().filter(|(_, was)| is_ready(was)) {
             while !read(self.sweeper.client, &made.place).await?.is_some_and(|now| is_ready(&now)) {
                 if waited >= READY_WITHIN {
                     bail!("{} was ready and is not again after {} s", made.place, READY_WITHIN.as_secs());
@@ -161,7 +158,6 @@ impl Keeper<'_> {
                 tokio::time::sleep(pause).await;
                 waited += pause;
             }
-            let _ = was;
         }
         Ok(())
     }
@@ -200,7 +196,7 @@ fn is_ready(object: &Value) -> bool {
 pub fn stripped(object: &Value) -> Value {
     let mut object = object.clone();
     remove(&mut object, "status");
-    for field in ["uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "selfLink", "ownerReferences"] {
+    for field in SERVERS_METADATA.into_iter().chain(["ownerReferences"]) {
         remove(&mut object["metadata"], field);
     }
     object
@@ -225,7 +221,7 @@ pub fn content(object: &Value) -> Value {
         Some("Pod") => object["spec"] = containers(&object["spec"]),
         Some("Service") => {
             for field in ["clusterIP", "clusterIPs"] {
-                remove(&mut object["spec"], field).filter(|address| *address == "None").into_iter().for_each(drop);
+                remove(&mut object["spec"], field);
             }
             nodeless(&mut object["spec"]);
         }

@@ -5,8 +5,9 @@
 
 use super::path::Place;
 use super::record::{Made, Record};
-use super::scribe::read;
+use super::scribe::{meta, read};
 use super::sweep::comes_by_itself;
+use crate::k8s::object::{items, text};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -24,7 +25,7 @@ pub async fn note(
     let new: BTreeSet<Place> = collections.filter(|place| !known.contains(place)).collect();
     let mut uids = Vec::new();
     for collection in &new {
-        uids.extend(items(client, collection).await?.iter().map(|item| field(item, "uid")));
+        uids.extend(listed(client, collection).await?.iter().map(|item| meta(item, "uid").to_string()));
     }
     match new.is_empty() {
         true => Ok(()),
@@ -45,23 +46,18 @@ pub async fn found(client: &kube::Client, record: &Arc<Mutex<Record>>) -> anyhow
     };
     let mut found = Vec::new();
     for collection in &collections {
-        for item in items(client, collection).await? {
-            let uid = field(&item, "uid");
+        for item in listed(client, collection).await? {
+            let uid = meta(&item, "uid");
             let going = !item["metadata"]["deletionTimestamp"].is_null();
-            if !before.contains(&uid) && !going && !comes_by_itself(collection, &item) {
-                let kind = item["kind"].as_str().unwrap_or_default().to_string();
-                found.push(Made { place: collection.named(&field(&item, "name")), kind, uid, body: Value::Null });
+            if !before.contains(uid) && !going && !comes_by_itself(collection, &item) {
+                let kind = text(&item["kind"]).to_string();
+                found.push(Made { place: collection.named(meta(&item, "name")), kind, uid: uid.into(), body: Value::Null });
             }
         }
     }
     Ok(found)
 }
 
-async fn items(client: &kube::Client, collection: &Place) -> anyhow::Result<Vec<Value>> {
-    let list = read(client, collection).await?;
-    Ok(list.and_then(|list| list["items"].as_array().cloned()).unwrap_or_default())
-}
-
-fn field(item: &Value, name: &str) -> String {
-    item["metadata"][name].as_str().unwrap_or_default().to_string()
+async fn listed(client: &kube::Client, collection: &Place) -> anyhow::Result<Vec<Value>> {
+    Ok(read(client, collection).await?.map(|list| items(&list["items"]).to_vec()).unwrap_or_default())
 }

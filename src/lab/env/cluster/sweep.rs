@@ -4,7 +4,8 @@
 use super::merge::restore;
 use super::path::Place;
 use super::record::{Changed, Made, Record};
-use super::scribe::read;
+use super::scribe::{meta, read};
+use crate::k8s::object::{items, text};
 use http::{Method, Request};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -113,7 +114,7 @@ impl Sweeper<'_> {
     /// The server cannot be reached.
     pub async fn bring(&self, place: &Place, changed: &Changed, to: &Value) -> anyhow::Result<Brought> {
         for _ in 0..TRIES {
-            let now = read(self.client, place).await?.filter(|now| now["metadata"]["uid"] == changed.uid.as_str());
+            let now = read(self.client, place).await?.filter(|now| meta(now, "uid") == changed.uid);
             let Some(now) = now else { return Ok(Brought::Missing) };
             let (patch, kept) = restore(to, changed.after.as_ref().unwrap_or(&now), &now);
             let Some(mut patch) = patch else { return Ok(Brought::Done { kept }) };
@@ -157,11 +158,10 @@ impl Sweeper<'_> {
 
     /// Asks the server to delete one object, if it is still the one that was made; whether it is to be waited for.
     async fn delete(&self, made: &Made, swept: &mut Swept) -> anyhow::Result<bool> {
-        let grace = if made.place.plural == "pods" { json!(1) } else { Value::Null };
         let mut options = json!({"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background",
             "preconditions": {"uid": made.uid}});
-        if !grace.is_null() {
-            options["gracePeriodSeconds"] = grace;
+        if made.place.plural == "pods" {
+            options["gracePeriodSeconds"] = json!(1);
         }
         let request = Request::builder().method(Method::DELETE).uri(made.place.path());
         let request = request.header("content-type", "application/json").body(serde_json::to_vec(&options)?)?;
@@ -185,7 +185,7 @@ impl Sweeper<'_> {
         loop {
             let mut still = Vec::new();
             for made in going {
-                match read(self.client, &made.place).await?.filter(|now| now["metadata"]["uid"] == made.uid.as_str()) {
+                match read(self.client, &made.place).await?.filter(|now| meta(now, "uid") == made.uid) {
                     Some(_) => still.push(made),
                     None => {
                         self.record().gone(&made.uid)?;
@@ -221,73 +221,47 @@ impl Sweeper<'_> {
 
     /// Objects of the kind of this CustomResourceDefinition that are not ours.
     async fn others_of_kind(&self, crd: &str) -> anyhow::Result<Vec<String>> {
-        let text = str::to_string;
-        let definition = Place {
-            group: text("apiextensions.k8s.io"),
-            version: text("v1"),
-            plural: text("customresourcedefinitions"),
-            namespace: String::new(),
-            name: text(crd),
-        };
+        let definition = Place::all("apiextensions.k8s.io", "v1", "customresourcedefinitions").named(crd);
         let Some(object) = read(self.client, &definition).await? else { return Ok(Vec::new()) };
-        let served = object["spec"]["versions"].as_array().and_then(|all| all.iter().find(|v| v["served"] == true));
+        let served = items(&object["spec"]["versions"]).iter().find(|version| version["served"] == true);
         let Some(version) = served.and_then(|v| v["name"].as_str()) else { return Ok(Vec::new()) };
-        let of = |field: &Value| field.as_str().unwrap_or_default().to_string();
-        let kind = Place {
-            group: of(&object["spec"]["group"]),
-            version: version.into(),
-            plural: of(&object["spec"]["names"]["plural"]),
-            namespace: String::new(),
-            name: String::new(),
-        };
-        self.others(&kind).await
+        let [group, plural] = [&object["spec"]["group"], &object["spec"]["names"]["plural"]].map(text);
+        self.others(&Place::all(group, version, plural)).await
     }
 
     /// Objects in a namespace that are neither ours nor there in every namespace nor made for one of ours.
     async fn others_in(&self, namespace: &str) -> anyhow::Result<Vec<String>> {
         let mut others = Vec::new();
         for kind in super::kinds::namespaced(self.client).await? {
-            others.extend(self.others(&Place { namespace: namespace.into(), ..kind }).await?);
+            others.extend(self.others(&kind.within(namespace)).await?);
         }
         Ok(others)
     }
 
     async fn others(&self, kind: &Place) -> anyhow::Result<Vec<String>> {
         let Some(list) = read(self.client, kind).await? else { return Ok(Vec::new()) };
-        let items = list["items"].as_array().cloned().unwrap_or_default();
-        let name = |item: &Value, field: &str| item["metadata"][field].as_str().unwrap_or_default().to_string();
         let ours: BTreeSet<String> = self.record().made().iter().map(|made| made.uid.clone()).collect();
-        let other = |item: &&Value| !ours.contains(&name(item, "uid")) && !comes_by_itself(kind, item);
-        let show = |item: &Value| Place { namespace: name(item, "namespace"), ..kind.named(&name(item, "name")) }.to_string();
-        Ok(items.iter().filter(other).map(show).collect())
+        let other = |item: &&Value| !ours.contains(meta(item, "uid")) && !comes_by_itself(kind, item);
+        let show = |item: &Value| kind.within(meta(item, "namespace")).named(meta(item, "name")).to_string();
+        Ok(items(&list["items"]).iter().filter(other).map(show).collect())
     }
 
     /// istiod writes its root certificate into every namespace (S: pilot/pkg/serviceregistry/kube/controller/namespacecontroller.go)
     /// and nobody takes it out again. When the istiod that we brought was the only one, nobody else's are left.
     async fn remove_root_certificates(&self, swept: &mut Swept) -> anyhow::Result<()> {
-        let text = str::to_string;
-        let all = |group: &str, plural: &str| Place {
-            group: text(group),
-            version: text("v1"),
-            plural: text(plural),
-            namespace: String::new(),
-            name: String::new(),
-        };
-        let deployments = read(self.client, &all("apps", "deployments")).await?.unwrap_or_default();
-        let istiods = deployments["items"].as_array().map(Vec::as_slice).unwrap_or_default();
-        if istiods.iter().any(|d| d["metadata"]["labels"]["app"] == "istiod") {
+        let deployments = read(self.client, &Place::all("apps", "v1", "deployments")).await?.unwrap_or_default();
+        if items(&deployments["items"]).iter().any(|d| d["metadata"]["labels"]["app"] == "istiod") {
             return Ok(());
         }
-        let maps = read(self.client, &all("", "configmaps")).await?.unwrap_or_default();
-        let maps = maps["items"].as_array().cloned().unwrap_or_default();
-        let roots = maps
+        let all = Place::all("", "v1", "configmaps");
+        let maps = read(self.client, &all).await?.unwrap_or_default();
+        let roots = items(&maps["items"])
             .iter()
-            .filter(|map| map["metadata"]["name"] == ROOT_CERTIFICATE && map["metadata"]["labels"]["istio.io/config"] == "true");
+            .filter(|map| meta(map, "name") == ROOT_CERTIFICATE && map["metadata"]["labels"]["istio.io/config"] == "true");
         let mut going = Vec::new();
         for map in roots {
-            let field = |name: &str| map["metadata"][name].as_str().unwrap_or_default().to_string();
-            let place = Place { namespace: field("namespace"), name: field("name"), ..all("", "configmaps") };
-            let made = Made { place, kind: "ConfigMap".into(), uid: field("uid"), body: Value::Null };
+            let place = all.within(meta(map, "namespace")).named(meta(map, "name"));
+            let made = Made { place, kind: "ConfigMap".into(), uid: meta(map, "uid").into(), body: Value::Null };
             if self.delete(&made, swept).await? {
                 going.push(made);
             }
@@ -295,7 +269,8 @@ impl Sweeper<'_> {
         self.wait_gone(going, swept).await
     }
 
-    fn record(&self) -> MutexGuard<'_, Record> {
+    /// What it goes by.
+    pub fn record(&self) -> MutexGuard<'_, Record> {
         self.record.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
@@ -304,8 +279,8 @@ const ROOT_CERTIFICATE: &str = "istio-ca-root-cert";
 
 /// Objects that are in a namespace without anybody having put them there.
 pub fn comes_by_itself(kind: &Place, item: &Value) -> bool {
-    let owned = item["metadata"]["ownerReferences"].as_array().is_some_and(|owners| !owners.is_empty());
-    let name = item["metadata"]["name"].as_str().unwrap_or_default();
+    let owned = !items(&item["metadata"]["ownerReferences"]).is_empty();
+    let name = meta(item, "name");
     let istiods = ["istio-ca-secret", "istio-leader", "istio-gateway-status-leader", "istio-namespace-controller-election"];
     owned
         || match (kind.group.as_str(), kind.plural.as_str()) {

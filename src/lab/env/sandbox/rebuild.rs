@@ -4,14 +4,13 @@ use super::{Bend, Sandbox, spawn, world_at};
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::files::{Files, MemoryFiles};
 use crate::base::seed::Seed;
-use crate::lab::actions::{self, OnError};
+use crate::lab::actions;
 use crate::lab::env::Environment;
 use crate::lab::prompt::Prompt;
 use crate::lab::start;
 use crate::lesson::model::Lesson;
 use crate::sandbox::Pace;
 use std::sync::Arc;
-use tokio::sync::mpsc;
 
 /// The instant world's clock starts so long before now; it must not end in the future.
 const HEADSTART_MS: i64 = 6 * 60 * 1000;
@@ -51,13 +50,6 @@ async fn built(
     let files: Arc<dyn Files> = Arc::new(MemoryFiles::default());
     start::prepare(&env.client(), lesson, &*files).await?;
     let prompt = Prompt::new(env.clone(), files, None);
-    let (quiet, _) = mpsc::channel(1);
-    for earlier in &lesson.steps[..step.min(lesson.steps.len())] {
-        actions::apply(&prompt, &earlier.setup, OnError::Stop, &quiet).await?;
-        actions::apply(&prompt, &earlier.solution, OnError::Stop, &quiet).await?;
-    }
-    if let Some(step) = lesson.steps.get(step) {
-        actions::apply(&prompt, &step.setup, OnError::Stop, &quiet).await?;
-    }
+    actions::to_start_of(&prompt, lesson, step).await?;
     Ok(env)
 }
