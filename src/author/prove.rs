@@ -54,8 +54,11 @@ pub async fn prove_steps(bench: &dyn Bench, lessons: &[Arc<Lesson>], only: &[Str
 
 /// How many of a lesson's steps are built for the proofs of these ids (all when there is none).
 pub fn built(lesson: &Lesson, only: &[String]) -> usize {
-    let wanted = |step: &Step| is_proven(step) && (only.is_empty() || only.contains(&step.id));
-    lesson.steps.iter().rposition(wanted).map_or(0, |nth| nth + 1)
+    lesson.steps.iter().rposition(|step| is_wanted(step, only)).map_or(0, |nth| nth + 1)
+}
+
+fn is_wanted(step: &Step, only: &[String]) -> bool {
+    is_proven(step) && (only.is_empty() || only.contains(&step.id))
 }
 
 /// Whether a step has proofs.
@@ -64,7 +67,6 @@ pub fn is_proven(step: &Step) -> bool {
 }
 
 async fn prove_lesson(bench: &dyn Bench, lesson: &Arc<Lesson>, only: &[String]) -> Vec<StepProofs> {
-    let wanted = |step: &Step| is_proven(step) && (only.is_empty() || only.contains(&step.id));
     let last = built(lesson, only);
     if last == 0 {
         return Vec::new();
@@ -72,7 +74,7 @@ async fn prove_lesson(bench: &dyn Bench, lesson: &Arc<Lesson>, only: &[String]) 
     let answers = answers_of_another_run(bench, lesson).await;
     let mut world: Arc<dyn World> = match bench.start(lesson, SEEDS.0).await {
         Ok(world) => world.into(),
-        Err(reason) => return vec![StepProofs::unbuilt(lesson, 0, &reason)],
+        Err(reason) => return vec![StepProofs::unbuilt(lesson, 0, &reason, bench.trouble())],
     };
     let mut done = Vec::new();
     let mut running = VecDeque::new();
@@ -81,12 +83,12 @@ async fn prove_lesson(bench: &dyn Bench, lesson: &Arc<Lesson>, only: &[String]) 
             Ok(ground) => Arc::new(ground),
             Err(reason) => {
                 done.extend(settle(&mut running, 0).await);
-                done.push(StepProofs::unbuilt(lesson, nth, &reason));
+                done.push(StepProofs::unbuilt(lesson, nth, &reason, bench.trouble()));
                 return done;
             }
         };
         world = ground.next.clone();
-        if wanted(&lesson.steps[nth]) {
+        if is_wanted(&lesson.steps[nth], only) {
             done.extend(settle(&mut running, AT_ONCE - 1).await);
             running.push_back(beside(bench, ground));
         }

@@ -1,7 +1,7 @@
 //! Proofs on a world that cannot be forked: one after the other, and back to the step's start after each one that leaves something.
 
 use super::said::{StepProofs, is_judged_untouched};
-use super::{SEEDS, answers_of_another_run, built, is_proven};
+use super::{SEEDS, answers_of_another_run, built, is_wanted};
 use crate::author::bench::{Applied, Bench, InTurn, Manner, World};
 use crate::finding::Finding;
 use crate::lesson::model::{Action, Lesson, Step};
@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 /// Proves the steps of these ids (all when there is none); the solutions of the others are only applied.
 pub async fn prove_lesson(bench: &dyn Bench, lesson: &Arc<Lesson>, only: &[String], how: InTurn) -> Vec<StepProofs> {
-    let wanted = |step: &Step| is_proven(step) && (only.is_empty() || only.contains(&step.id));
     let last = built(lesson, only);
     if last == 0 {
         return Vec::new();
@@ -17,11 +16,7 @@ pub async fn prove_lesson(bench: &dyn Bench, lesson: &Arc<Lesson>, only: &[Strin
     let answers = answers_of_another_run(bench, lesson).await;
     let world = match bench.start(lesson, SEEDS.0).await {
         Ok(world) => world,
-        Err(reason) => {
-            let mut proofs = StepProofs::new(lesson, 0);
-            proofs.stop(&reason, bench.trouble());
-            return vec![proofs];
-        }
+        Err(reason) => return vec![StepProofs::unbuilt(lesson, 0, &reason, bench.trouble())],
     };
     let mut done = Vec::new();
     for nth in 0..last {
@@ -35,14 +30,15 @@ pub async fn prove_lesson(bench: &dyn Bench, lesson: &Arc<Lesson>, only: &[Strin
             start: Start::default(),
             proofs: StepProofs::new(lesson, nth),
         };
-        let ended = match wanted(&lesson.steps[nth]) {
+        let wanted = is_wanted(&lesson.steps[nth], only);
+        let ended = match wanted {
             true => turn.prove().await,
             false => turn.pass_by().await,
         };
         if let Err(reason) = &ended {
             turn.proofs.stop(reason, bench.trouble());
         }
-        if ended.is_err() || wanted(&lesson.steps[nth]) {
+        if ended.is_err() || wanted {
             done.push(turn.proofs);
         }
         if ended.is_err() {

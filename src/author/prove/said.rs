@@ -49,10 +49,10 @@ impl StepProofs {
         StepProofs { lesson: lesson.clone(), nth, report, failures: Vec::new() }
     }
 
-    /// A step of which no proof could be made.
-    pub fn unbuilt(lesson: &Arc<Lesson>, nth: usize, reason: &str) -> StepProofs {
+    /// A step of which no proof could be made; see [`StepProofs::stop`].
+    pub fn unbuilt(lesson: &Arc<Lesson>, nth: usize, reason: &str, trouble: Option<String>) -> StepProofs {
         let mut proofs = StepProofs::new(lesson, nth);
-        proofs.stop(reason, None);
+        proofs.stop(reason, trouble);
         proofs
     }
 
@@ -60,10 +60,8 @@ impl StepProofs {
     pub fn stop(&mut self, reason: &str, trouble: Option<String>) {
         self.report.solution = Held::Fail;
         let because = trouble.as_ref().map(|trouble| format!(" ({trouble})")).unwrap_or_default();
-        self.fail("build", format!("the step's start or solution cannot be built: {reason}{because}"));
-        if let Some(failure) = self.failures.last_mut() {
-            failure.environment = trouble.is_some();
-        }
+        let message = format!("the step's start or solution cannot be built: {reason}{because}");
+        self.add_failure("build", message, trouble.is_some());
     }
 
     fn step(&self) -> &Step {
@@ -71,13 +69,17 @@ impl StepProofs {
     }
 
     fn fail(&mut self, proof: &str, message: impl Into<String>) {
-        self.fail_by(proof, message, &[]);
+        self.add_failure(proof, message.into(), false);
     }
 
     fn fail_by(&mut self, proof: &str, message: impl Into<String>, findings: &[Finding]) {
         let environment = findings.iter().any(|finding| finding.verdict == Verdict::EnvironmentFault);
+        self.add_failure(proof, message.into(), environment);
+    }
+
+    fn add_failure(&mut self, proof: &str, message: String, environment: bool) {
         let (lesson, step) = (self.lesson.id.clone(), self.step().id.clone());
-        self.failures.push(Failure { lesson, step, proof: proof.into(), message: message.into(), environment });
+        self.failures.push(Failure { lesson, step, proof: proof.into(), message, environment });
     }
 
     pub fn untouched(&mut self, findings: &[Finding]) {
