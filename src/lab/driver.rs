@@ -5,15 +5,15 @@ use crate::base::io::Input;
 use crate::base::seed::Seed;
 use crate::check;
 use crate::finding::Ran;
-use crate::lab::actions::{self, OnError};
+use crate::lab::actions::{self, Applied, OnError};
 use crate::lab::desk::Desk;
 use crate::lab::desk::timeline::hands::Whose;
 use crate::lab::env::Checkpoint;
 use crate::lab::ground::EnvGround;
 use crate::lab::own_shell::OwnShell;
-use crate::lab::prompt::{Prompt, Terminal};
+use crate::lab::prompt::{Piece, Prompt, Terminal};
 use crate::lab::share;
-use crate::lesson::model::Lesson;
+use crate::lesson::model::{Action, Lesson};
 use crate::progress::{Entry, Journal};
 use crate::session::desk::{AskId, Request};
 use crate::session::own_shell::{ShellCall, ShellNews};
@@ -277,11 +277,15 @@ impl Shared {
         )))
     }
 
-    /// What was changed since a revision is not the learner's own doing.
-    async fn note(&self, before: Option<u64>, whose: Whose) {
-        if let (Some(before), Some(now)) = (before, self.parts.prompt.env().revision().await) {
-            self.parts.prompt.hands.note(before, now, whose);
+    /// Does actions of the lesson; what they change is not the learner's own doing.
+    async fn apply(&self, list: &[Action], whose: Whose, out: &mpsc::Sender<Piece>) -> anyhow::Result<Applied> {
+        let prompt = &self.parts.prompt;
+        let before = prompt.env().revision().await;
+        let end = actions::apply(prompt, list, OnError::Stop, out).await;
+        if let (Some(before), Some(now)) = (before, prompt.env().revision().await) {
+            prompt.hands.note(before, now, whose);
         }
+        end
     }
 
     /// Makes the step's start: its set-up actions, then a mark to come back to.
@@ -291,19 +295,14 @@ impl Shared {
             return Ok(None);
         }
         let (quiet, _) = mpsc::channel(1);
-        let before = self.parts.prompt.env().revision().await;
-        let end = actions::apply(&self.parts.prompt, &self.parts.lesson.steps[step].setup, OnError::Stop, &quiet).await;
-        self.note(before, Whose::SetUp).await;
-        end?;
+        self.apply(&self.parts.lesson.steps[step].setup, Whose::SetUp, &quiet).await?;
         checkpoints.insert(step, self.parts.prompt.env().checkpoint().await?);
         Ok(None)
     }
 
     async fn solve(self: &Arc<Self>, ticket: Ticket, step: usize) -> anyhow::Result<Option<String>> {
         let (out, printer) = self.printer(ticket);
-        let before = self.parts.prompt.env().revision().await;
-        let end = actions::apply(&self.parts.prompt, &self.parts.lesson.steps[step].solution, OnError::Stop, &out).await;
-        self.note(before, Whose::Solution).await;
+        let end = self.apply(&self.parts.lesson.steps[step].solution, Whose::Solution, &out).await;
         drop(out);
         let _ = printer.await;
         Ok(end?.answers.remove(&self.parts.lesson.steps[step].id))

@@ -132,9 +132,8 @@ impl Editor {
 /// A screen that goes without an answer leaves the text as it was: the command that waits is told so.
 impl Drop for Editor {
     fn drop(&mut self) {
-        if let Origin::Command(Some(reply)) = std::mem::replace(&mut self.origin, Origin::File) {
-            reply.give(Ok(std::mem::take(&mut self.saved)));
-        }
+        let text = std::mem::take(&mut self.saved);
+        self.give(text);
     }
 }
 

@@ -267,7 +267,8 @@ pub async fn revision(prompt: &Prompt, word: &str) -> anyhow::Result<u64> {
     }
     let mut kept = prompt.env().kept(MOMENTS).await?;
     // What was kept from the last time stands alone: between it and the beginning of this time nothing is known.
-    kept.retain(|revision| word.parse() == Ok(*revision) || !prompt.marks.is_recalled(*revision));
+    let (named, recalled) = (word.parse::<u64>().ok(), prompt.marks.recalled());
+    kept.retain(|revision| named == Some(*revision) || !recalled.contains(revision));
     let newest = *kept.last().context("nothing has happened yet")?;
     if word == "now" {
         return Ok(newest);
@@ -276,7 +277,7 @@ pub async fn revision(prompt: &Prompt, word: &str) -> anyhow::Result<u64> {
         let place = kept.len().checked_sub(back + 1).with_context(|| format!("only {} changes are kept", kept.len()))?;
         return Ok(kept[place]);
     }
-    let Ok(wanted) = word.parse::<u64>() else {
+    let Some(wanted) = named else {
         bail!(
             "{word} is no point of the time-line: a revision, `now`, `-N` (N changes back) or a bookmark (`timeline` lists them)"
         )

@@ -67,15 +67,9 @@ impl LessonScreen {
             Then::Stay => self.over.push(top),
             Then::Close => (),
             Then::Hide => self.kept = Some(top),
-            Then::Run(line) => match self.over.iter().rev().find_map(|over| over.holds()) {
-                Some(sentence) => {
-                    self.over.push(top);
-                    self.view.notice = Some(sentence);
-                }
-                None => {
-                    self.over.clear();
-                    self.run(line);
-                }
+            Then::Run(line) => match self.uncover() {
+                true => self.run(line),
+                false => self.over.push(top),
             },
             Then::Open(another) => {
                 self.over.push(top);

@@ -54,12 +54,11 @@ impl Search {
     }
 
     /// The lines of the output that match.
-    fn lines(&self, transcript: &Transcript) -> impl Iterator<Item = Hit> {
+    fn lines(&self, transcript: &Transcript) -> Vec<Hit> {
         let open = transcript.open_line().map(|(line, _)| line);
         let lines = transcript.lines().chain(open.as_ref()).enumerate();
         let found = lines.filter(|(_, line)| !self.matches(&line.text).is_empty());
-        let found: Vec<Hit> = found.map(|(nth, _)| Hit::Output(transcript.dropped() + nth as u64)).collect();
-        found.into_iter()
+        found.map(|(nth, _)| Hit::Output(transcript.dropped() + nth as u64)).collect()
     }
 
     /// A row of text with its matches standing out: reversed, those of the present match underlined too.

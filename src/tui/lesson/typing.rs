@@ -279,7 +279,7 @@ impl LessonScreen {
     }
 
     /// Closes the screens over this one. False when one of them holds what would be lost.
-    fn uncover(&mut self) -> bool {
+    pub(super) fn uncover(&mut self) -> bool {
         if let Some(sentence) = self.over.iter().rev().find_map(|over| over.holds()) {
             self.view.notice = Some(sentence);
             return false;

@@ -62,7 +62,7 @@ fn document_at(lines: &[String], row: usize) -> (usize, usize) {
 /// The `apiVersion` and `kind` of the document that a row (from 0) is in; empty where they are not written.
 pub fn kind_at(lines: &[String], row: usize) -> (String, String) {
     let (first, last) = document_at(lines, row);
-    let document = &lines[first.min(lines.len())..last.max(first).min(lines.len())];
+    let document = &lines[first..last];
     let top = |name: &str| {
         let value = document.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         value.map(|v| v.split(" #").next().unwrap_or(v).trim().trim_matches(['"', '\'']).to_string()).unwrap_or_default()

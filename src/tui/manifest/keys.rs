@@ -17,7 +17,7 @@ const FULL: &str = "That does not fit: the editor takes 4 MiB and 60,000 lines. 
 impl Editor {
     pub(super) fn press(&mut self, key: &KeyEvent, command: Option<Command>, reach: &mut Reach<'_>) -> Then {
         if self.opening.is_some() {
-            return if key.code == KeyCode::Esc { self.close() } else { Then::Stay };
+            return if key.code == KeyCode::Esc { Then::Close } else { Then::Stay };
         }
         if std::mem::take(&mut self.chord) && key.code == KeyCode::Char('e') && key.modifiers.contains(KeyModifiers::CONTROL) {
             return self.elsewhere();
@@ -59,7 +59,7 @@ impl Editor {
             }
             (Menu::Leaving, KeyCode::Char('d')) => {
                 reach.ask(Request::KeepDraft { name: self.name.clone(), text: None });
-                return Some(self.close());
+                return Some(Then::Close);
             }
             (Menu::Draft { text }, KeyCode::Char('y')) => {
                 let draft = Buffer::of(text);
@@ -71,7 +71,7 @@ impl Editor {
                 reach.ask(Request::KeepDraft { name: self.name.clone(), text: None });
                 return Some(self.menu(Menu::None));
             }
-            (Menu::Draft { .. }, KeyCode::Esc) => return Some(self.close()),
+            (Menu::Draft { .. }, KeyCode::Esc) => return Some(Then::Close),
             (_, KeyCode::Esc) => return Some(self.menu(Menu::None)),
             (Menu::Leaving | Menu::Draft { .. }, _) => return Some(Then::Stay),
             (Menu::Complete { .. } | Menu::Templates { .. }, KeyCode::Up) => self.menu.step(-1),
@@ -278,23 +278,20 @@ impl Editor {
                 self.write(after, reach);
                 Then::Stay
             }
-            Origin::Command(_) => self.close_with(self.buffer.text()),
+            Origin::Command(_) => {
+                self.give(self.buffer.text());
+                Then::Close
+            }
         }
     }
 
-    /// Leaves with the text as it was.
-    fn close(&mut self) -> Then {
-        self.close_with(self.saved.clone())
-    }
-
-    /// Leaves; the command that waits gets the text.
-    fn close_with(&mut self, text: String) -> Then {
+    /// Gives a text to the command that waits for one, if it still does.
+    pub(super) fn give(&mut self, text: String) {
         if let Origin::Command(reply) = &mut self.origin
             && let Some(reply) = reply.take()
         {
             reply.give(Ok(text));
         }
-        Then::Close
     }
 
     fn preview(&mut self, reach: &mut Reach<'_>) -> Then {
@@ -310,7 +307,7 @@ impl Editor {
     fn leave(&mut self) -> Then {
         match self.is_changed() {
             true => self.menu(Menu::Leaving),
-            false => self.close(),
+            false => Then::Close,
         }
     }
 

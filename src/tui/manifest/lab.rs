@@ -88,10 +88,7 @@ impl Editor {
                 }
                 self.buffer = Buffer::of(&text);
                 self.saved = text;
-                self.menu = match (&file.draft, self.saved.is_empty()) {
-                    (Some(draft), _) => Menu::Draft { text: draft.clone() },
-                    _ => Menu::None,
-                };
+                self.menu = file.draft.clone().map_or(Menu::None, |text| Menu::Draft { text });
                 let put_in = self.put_in.take().filter(|_| file.draft.is_none());
                 self.next = put_in.map(|kind| self.template(kind));
             }

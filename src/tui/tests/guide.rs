@@ -100,20 +100,7 @@ fn how_sure_one_was_is_told_at_the_end_and_on_the_first_screen() {
 pub(super) fn presenting(width: u16, height: u16) -> Play {
     let mut play = Play::home(width, height);
     play.app.start.present = true;
-    play.keys("<Enter>");
-    let effects = play.effects.clone();
-    let link = Link {
-        session: Session::new(lesson(), &Summary::default(), Options::default()),
-        effects: Box::new(move |effect| effects.lock().expect("not poisoned").push(effect)),
-        environment: None,
-        folder: None,
-    };
-    play.app.handle(Message::Opened(1, Ok(Box::new(link))));
-    play.serve();
-    play.keys("<Enter>");
-    play.serve();
-    assert_eq!(play.session().shown(), 1);
-    play
+    play.entered().passed()
 }
 
 #[test]

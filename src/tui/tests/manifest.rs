@@ -3,7 +3,7 @@
 use super::*;
 use crate::k8s::shape::Shape;
 use crate::session::desk::manifest::*;
-use crate::session::desk::{Answer, AskId, Request};
+use crate::session::desk::{Answer, Request};
 use crate::tui::editor::{Job, Reply};
 use crate::tui::theme::Theme;
 use std::sync::mpsc::sync_channel;
@@ -13,22 +13,6 @@ const ENTRY: &str = "# One host.\napiVersion: networking.istio.io/v1\nkind: Serv
                      protocol: HTTP\n";
 
 impl Play {
-    /// The newest question of a sort that is not answered; it is taken.
-    fn question(&mut self, wanted: fn(&Request) -> bool) -> Option<(AskId, Request)> {
-        self.open.append(&mut self.effects.lock().expect("not poisoned"));
-        let at = self.open.iter().rposition(|e| matches!(e, Effect::Ask { request, .. } if wanted(request)))?;
-        match self.open.remove(at) {
-            Effect::Ask { id, request } => Some((id, request)),
-            _ => unreachable!("found by its kind"),
-        }
-    }
-
-    fn reply(&mut self, wanted: fn(&Request) -> bool, answer: Result<Answer, String>) -> Request {
-        let (id, request) = self.question(wanted).expect("it is asked for");
-        self.tell(Event::Answered { id, answer });
-        request
-    }
-
     /// An open file; nothing is known of what the server says.
     fn editing(width: u16, height: u16, text: Option<&str>) -> Play {
         let mut play = Play::doing(width, height);
@@ -240,11 +224,8 @@ fn nothing_is_lost_when_it_is_left() {
 #[test]
 fn a_draft_is_offered_and_taken_only_when_wanted() {
     for (key, text) in [("y", "draft: 2\n"), ("n", "a: 1\n")] {
-        let mut play = Play::doing(80, 24);
-        play.keys("edit se.yaml<Enter>");
-        let file = OpenFile { name: "se.yaml".into(), text: Some("a: 1\n".into()), draft: Some("draft: 2\n".into()) };
-        play.reply(is_open, Ok(Answer::OpenFile(file)));
-        assert!(play.screen().contains("A draft of 1 lines") || play.screen().contains("draft"), "{}", play.screen());
+        let mut play = draft(80, 24);
+        assert!(play.screen().contains("A draft of 1 lines was kept"), "{}", play.screen());
         play.keys(key);
         play.keys("<C-s>");
         let (_, request) = play.question(is_write).expect("it is written");
@@ -282,7 +263,8 @@ fn what_is_hostile_neither_breaks_nor_slows_the_editor() {
     play.paste(&"key: value # 日本語\t\u{1b}[31m\r\n".repeat(40_000));
     assert!(play.notice().contains("lines were pasted as one edit"), "{}", play.notice());
     play.keys("<C-u>");
-    assert!(play.screen().contains("x"));
+    let screen = play.screen();
+    assert!(screen.contains(" 1   x\n") && !screen.contains("key: value"), "{screen}");
     play.paste(&"a".repeat(5 << 20));
     assert!(play.notice().contains("4 MiB"), "{}", play.notice());
     let mut long = Play::editing(60, 20, Some(&"kind: Pod\n---\n".repeat(5_000)));

@@ -7,12 +7,8 @@ use crate::tui::layout::Focus;
 impl Play {
     /// Answers the question where lines go.
     pub(super) fn placed(&mut self, context: &str, namespace: &str) {
-        let asks = |e: &Effect| matches!(e, Effect::Ask { request: Request::Place, .. });
-        self.open.append(&mut self.effects.lock().expect("not poisoned"));
-        let at = self.open.iter().rposition(asks).expect("the screen asks where lines go");
-        let Effect::Ask { id, .. } = self.open.remove(at) else { unreachable!("found by its kind") };
         let place = Place { context: context.into(), namespace: namespace.into() };
-        self.tell(Event::Answered { id, answer: Ok(Answer::Place(place)) });
+        self.reply(|request| *request == Request::Place, Ok(Answer::Place(place)));
     }
 }
 
@@ -60,10 +56,7 @@ fn a_search_owns_the_keyboard_and_its_matches_stand_out_without_colour() {
     assert!(play.screen().contains("/kubectl  line 3 of 4"), "{}", play.screen());
     play.app.theme = Theme::PLAIN;
     let reversed = |play: &Play| {
-        let size = play.app.size;
-        let mut terminal = Terminal::new(TestBackend::new(size.width, size.height)).expect("a screen in memory");
-        terminal.draw(|frame| crate::tui::frame::draw(&play.app, frame)).expect("drawn");
-        let buffer = terminal.backend().buffer().clone();
+        let (size, buffer) = (play.app.size, play.buffer());
         let output = (0..size.height).skip_while(|y| buffer[(1, *y)].symbol() != "/" && buffer[(2, *y)].symbol() != "/");
         let cells = output.skip(1).flat_map(|y| (0..size.width).map(move |x| (x, y)));
         let is = |at: &(u16, u16)| buffer[*at].modifier.contains(ratatui::style::Modifier::REVERSED);

@@ -86,12 +86,12 @@ pub(super) fn opened(width: u16, height: u16) -> Play {
     let mut play = Play::doing(width, height);
     play.keys("kubectl exec test -- curl -sI http://a.example<Enter>");
     play.ran("HTTP/1.1 502 Bad Gateway\n");
-    let at = play.open.iter().rposition(|e| matches!(e, Effect::Evaluate { .. })).expect("it is judged");
-    while let Some(at) = play.open.iter().rposition(|e| matches!(e, Effect::Evaluate { .. })) {
+    let judges = |e: &Effect| matches!(e, Effect::Evaluate { .. });
+    assert!(play.open.iter().any(judges), "it is judged");
+    while let Some(at) = play.open.iter().rposition(judges) {
         let Effect::Evaluate { tag, .. } = play.open.remove(at) else { unreachable!("found by its kind") };
         play.tell(Event::Evaluated { tag, findings: findings() });
     }
-    assert!(at < usize::MAX);
     play.open.clear();
     play.keys("<F6>");
     play.open.append(&mut play.effects.lock().expect("not poisoned"));
@@ -102,13 +102,6 @@ pub(super) fn opened(width: u16, height: u16) -> Play {
 fn arrive(play: &mut Play) {
     play.app.tick(Time(0));
     play.app.tick(Time(5_000));
-}
-
-fn answer(play: &mut Play, wanted: impl Fn(&Request) -> bool, answer: Result<Answer, String>) {
-    play.open.append(&mut play.effects.lock().expect("not poisoned"));
-    let at = play.open.iter().rposition(|e| matches!(e, Effect::Ask { request, .. } if wanted(request))).expect("it is asked");
-    let Effect::Ask { id, .. } = play.open.remove(at) else { unreachable!("found by its kind") };
-    play.tell(Event::Answered { id, answer });
 }
 
 const MAP: &str = "apiVersion: v1\ndata:\n  mesh: |-\n    accessLogFile: /dev/stdout\n    outboundTrafficPolicy:\n      mode: REGISTRY_ONLY\n    trustDomain: cluster.local\nkind: ConfigMap\nmetadata:\n  name: istio\n  namespace: istio-system\n";
@@ -126,7 +119,7 @@ pub(super) fn object(width: u16, height: u16) -> Play {
     let asks = |request: &Request| {
         *request == Request::Object { kind: "ConfigMap".into(), namespace: "istio-system".into(), name: "istio".into() }
     };
-    answer(&mut play, asks, Ok(Answer::Object(MAP.into())));
+    play.reply(asks, Ok(Answer::Object(MAP.into())));
     play
 }
 
@@ -196,7 +189,7 @@ fn the_learners_own_requests_come_after_those_of_the_check() {
         picture.url = "http://a.example".into();
         picture
     });
-    answer(&mut play, wanted, Ok(Answer::Way(own.take(1).collect())));
+    play.reply(wanted, Ok(Answer::Way(own.take(1).collect())));
     play.keys("]]");
     assert!(play.screen().contains("http://a.example   request 3 of 3"), "{}", play.screen());
     assert!(play.screen().contains("ASKED"), "{}", play.screen());
@@ -207,7 +200,7 @@ fn an_object_that_is_gone_is_said_to_be() {
     let mut play = opened(80, 24);
     play.keys("<Enter>");
     let said = "Error from server (NotFound): configmaps \"istio\" not found";
-    answer(&mut play, |request| matches!(request, Request::Object { .. }), Err(said.into()));
+    play.reply(|request| matches!(request, Request::Object { .. }), Err(said.into()));
     assert!(play.screen().contains("It cannot be read now"), "{}", play.screen());
     play.keys("<Esc>");
     assert_eq!(play.lesson_screen().over.len(), 1);

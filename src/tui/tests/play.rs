@@ -1,6 +1,8 @@
 //! A lesson of three steps, and the application on it with a driver that the test plays.
 
 use super::*;
+use crate::session::desk::{Answer, AskId, Request};
+use ratatui::buffer::Buffer;
 
 pub(super) fn step(id: &str, title: &str, kind: StepKind, task: &str, actions: &[&str]) -> Step {
     let check = Check {
@@ -134,11 +136,11 @@ pub(super) struct Play {
     _messages: Receiver<Message>,
 }
 
-pub(super) fn start(lesson_index: Option<usize>) -> Start {
+fn start() -> Start {
     Start {
         lessons: vec![lesson()],
         progress: Summary::default(),
-        lesson: lesson_index,
+        lesson: None,
         environment: "sandbox, Istio 1.30".into(),
         open: Box::new(|_, _, _| ()),
         rules: Rules { is_complete: complete, reads, wish, words: || vec!["kubectl", "hint", "goto"], own_editor: true },
@@ -153,33 +155,41 @@ impl Play {
     pub(super) fn home(width: u16, height: u16) -> Play {
         let (inbox, messages) = inbox();
         let theme = Theme::of(Palette::Dark);
-        let app = App::new(start(None), inbox, theme, Size { width, height });
+        let app = App::new(start(), inbox, theme, Size { width, height });
         Play { app, effects: Arc::default(), open: Vec::new(), _messages: messages }
     }
 
     /// In the first step of the lesson.
     pub(super) fn lesson(width: u16, height: u16) -> Play {
-        let mut play = Play::home(width, height);
-        play.keys("<Enter>");
-        let effects = play.effects.clone();
+        Play::home(width, height).entered()
+    }
+
+    /// The first screen's lesson is opened.
+    pub(super) fn entered(mut self) -> Play {
+        self.keys("<Enter>");
+        let effects = self.effects.clone();
         let link = Link {
             session: Session::new(lesson(), &Summary::default(), Options::default()),
             effects: Box::new(move |effect| effects.lock().expect("not poisoned").push(effect)),
             environment: None,
             folder: None,
         };
-        play.app.handle(Message::Opened(1, Ok(Box::new(link))));
-        play.serve();
-        play
+        self.app.handle(Message::Opened(1, Ok(Box::new(link))));
+        self.serve();
+        self
     }
 
     /// In the second step, which is to be done.
     pub(super) fn doing(width: u16, height: u16) -> Play {
-        let mut play = Play::lesson(width, height);
-        play.keys("<Enter>");
-        assert_eq!(play.session().shown(), 1, "Enter on an empty prompt passes a read step");
-        play.serve();
-        play
+        Play::lesson(width, height).passed()
+    }
+
+    /// The read step is passed.
+    pub(super) fn passed(mut self) -> Play {
+        self.keys("<Enter>");
+        assert_eq!(self.session().shown(), 1, "Enter on an empty prompt passes a read step");
+        self.serve();
+        self
     }
 
     pub(super) fn tell(&mut self, event: Event) {
@@ -259,14 +269,40 @@ impl Play {
         self.lesson_screen().view.notice.as_deref().unwrap_or("")
     }
 
-    pub(super) fn screen(&self) -> String {
+    /// What is drawn now.
+    pub(super) fn buffer(&self) -> Buffer {
         let size = self.app.size;
         let mut terminal = Terminal::new(TestBackend::new(size.width, size.height)).expect("a screen in memory");
         terminal.draw(|frame| crate::tui::frame::draw(&self.app, frame)).expect("drawn");
-        let buffer = terminal.backend().buffer();
-        let row = |y| (0..size.width).map(|x| buffer[(x, y)].symbol()).collect::<String>().trim_end().to_string();
-        (0..size.height).map(row).collect::<Vec<_>>().join("\n")
+        terminal.backend().buffer().clone()
     }
+
+    pub(super) fn screen(&self) -> String {
+        rows(&self.buffer())
+    }
+
+    /// The newest question of a sort that is not answered; it is taken.
+    pub(super) fn question(&mut self, wanted: impl Fn(&Request) -> bool) -> Option<(AskId, Request)> {
+        self.open.append(&mut self.effects.lock().expect("not poisoned"));
+        let at = self.open.iter().rposition(|e| matches!(e, Effect::Ask { request, .. } if wanted(request)))?;
+        match self.open.remove(at) {
+            Effect::Ask { id, request } => Some((id, request)),
+            _ => unreachable!("found by its kind"),
+        }
+    }
+
+    /// Answers it.
+    pub(super) fn reply(&mut self, wanted: impl Fn(&Request) -> bool, answer: Result<Answer, String>) -> Request {
+        let (id, request) = self.question(wanted).expect("it is asked for");
+        self.tell(Event::Answered { id, answer });
+        request
+    }
+}
+
+/// Rows without the blanks at their ends.
+pub(super) fn rows(buffer: &Buffer) -> String {
+    let row = |y| (0..buffer.area.width).map(|x| buffer[(x, y)].symbol()).collect::<String>().trim_end().to_string();
+    (0..buffer.area.height).map(row).collect::<Vec<_>>().join("\n")
 }
 
 pub(super) fn event(name: &str) -> KeyEvent {

@@ -192,11 +192,11 @@ fn shot(play: &mut Play) -> String {
     let looks = tones::looks();
     let theme = play.app.theme;
     let drawn: Vec<_> = looks.iter().map(|look| cells(play, Theme { motion: theme.motion, ..*look })).collect();
-    let text = tones::text(&drawn[0]);
+    let text = play::rows(&drawn[0]);
     for (look, other) in looks.iter().zip(&drawn) {
-        assert_eq!(tones::text(other), text, "{} says the same", look.palette.name());
+        assert_eq!(play::rows(other), text, "{} says the same", look.palette.name());
     }
-    let ascii = tones::text(&cells(play, Theme { ascii: true, motion: theme.motion, ..looks[0] }));
+    let ascii = play::rows(&cells(play, Theme { ascii: true, motion: theme.motion, ..looks[0] }));
     assert!(ascii.is_ascii(), "{ascii}");
     play.app.theme = theme;
     let plain = |row: &str| row.replace('─', "-").replace('│', "|");

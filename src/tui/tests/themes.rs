@@ -10,10 +10,8 @@ fn without_colours_no_cell_has_one_and_with_them_every_cell_has() {
             let mut play = failed(80, 24);
             play.app.theme = Theme { palette, deep, ..Theme::PLAIN };
             play.keys("<F1>");
-            let mut terminal = Terminal::new(TestBackend::new(80, 24)).expect("a screen in memory");
-            terminal.draw(|frame| crate::tui::frame::draw(&play.app, frame)).expect("drawn");
             let wanted = palette == Palette::None;
-            for cell in terminal.backend().buffer().content() {
+            for cell in play.buffer().content() {
                 assert_eq!(
                     (cell.fg == Color::Reset, cell.bg == Color::Reset),
                     (wanted, wanted),

@@ -19,14 +19,6 @@ impl Play {
         });
         asked.expect("a question")
     }
-
-    /// Answers the newest question of this sort.
-    fn answer(&mut self, is: fn(&Request) -> bool, answer: Result<Answer, String>) {
-        self.serve();
-        let found = self.open.iter().rposition(|effect| matches!(effect, Effect::Ask { request, .. } if is(request)));
-        let Effect::Ask { id, .. } = self.open.remove(found.expect("it was asked")) else { unreachable!("found by its kind") };
-        self.tell(Event::Answered { id, answer });
-    }
 }
 
 fn thing(kind: &str, name: &str) -> Key {
@@ -74,14 +66,14 @@ fn told() -> Answer {
 pub(super) fn opened(width: u16, height: u16) -> Play {
     let mut play = Play::lesson(width, height);
     play.keys("<F11>");
-    play.answer(|r| matches!(r, Request::TimeLine { .. }), Ok(time_line(Past::Kept)));
+    play.reply(|r| matches!(r, Request::TimeLine { .. }), Ok(time_line(Past::Kept)));
     play
 }
 
 pub(super) fn change(width: u16, height: u16) -> Play {
     let mut play = opened(width, height);
     play.keys("jj<Enter>");
-    play.answer(|r| matches!(r, Request::Change { revision: 806 }), Ok(told()));
+    play.reply(|r| matches!(r, Request::Change { revision: 806 }), Ok(told()));
     play
 }
 
@@ -95,7 +87,7 @@ pub(super) fn returning(width: u16, height: u16) -> Play {
         deleted: vec![thing("ServiceEntry", "wikipedia")],
         ..Undone::default()
     };
-    play.answer(|r| matches!(r, Request::Undone { revision: 806 }), Ok(Answer::Undone(undone)));
+    play.reply(|r| matches!(r, Request::Undone { revision: 806 }), Ok(Answer::Undone(undone)));
     play
 }
 
@@ -115,7 +107,7 @@ pub(super) fn compare(width: u16, height: u16) -> Play {
             .to_vec(),
         reach: (1, 0),
     };
-    play.answer(is, Ok(Answer::Compare(Box::new(found))));
+    play.reply(is, Ok(Answer::Compare(Box::new(found))));
     play
 }
 
@@ -123,7 +115,7 @@ pub(super) fn compare(width: u16, height: u16) -> Play {
 fn a_change_and_a_question_are_left_before_the_next() {
     let mut play = change(80, 24);
     play.keys("<Esc>r");
-    play.answer(|r| matches!(r, Request::Undone { revision: 806 }), Ok(Answer::Undone(Undone::default())));
+    play.reply(|r| matches!(r, Request::Undone { revision: 806 }), Ok(Answer::Undone(Undone::default())));
     play.keys("nc<Up><Up>c");
     let Request::Compare { from, to } = play.last_asked() else { panic!("two points are compared") };
     assert_eq!((from.as_str(), to.as_str()), ("806", "812"));
@@ -137,7 +129,7 @@ fn the_mark_stays_on_its_change_when_others_come() {
     let Request::TimeLine { after: Some(812), .. } = play.last_asked() else { panic!("it waits for the next change") };
     let Answer::TimeLine(mut line) = time_line(Past::Kept) else { unreachable!("made above") };
     line.moments.push(moment(813, 1, "you (kubectl)", "deleted Pod default/test"));
-    play.answer(|r| matches!(r, Request::TimeLine { .. }), Ok(Answer::TimeLine(line)));
+    play.reply(|r| matches!(r, Request::TimeLine { .. }), Ok(Answer::TimeLine(line)));
     assert!(play.screen().contains("> 811") && play.screen().contains("813"), "{}", play.screen());
 }
 
@@ -162,13 +154,13 @@ fn a_return_is_a_line_that_is_seen_and_only_after_a_yes() {
     for no in ["n", "<Enter>", "<Esc>"] {
         play.keys("r");
         let undone = Undone { revision: 812, ..Undone::default() };
-        play.answer(|r| matches!(r, Request::Undone { .. }), Ok(Answer::Undone(undone)));
+        play.reply(|r| matches!(r, Request::Undone { .. }), Ok(Answer::Undone(undone)));
         play.keys(no);
         assert!(!play.open.iter().any(|e| matches!(e, Effect::Run { .. })), "{no} did it");
         assert!(play.screen().contains("34 changes"), "{}", play.screen());
     }
     play.keys("r");
-    play.answer(|r| matches!(r, Request::Undone { .. }), Ok(Answer::Undone(Undone { revision: 811, ..Undone::default() })));
+    play.reply(|r| matches!(r, Request::Undone { .. }), Ok(Answer::Undone(Undone { revision: 811, ..Undone::default() })));
     play.keys("y");
     assert_eq!(play.ran(""), "timeline return 811 --yes");
     assert!(play.lesson_screen().over.is_empty());
@@ -178,7 +170,7 @@ fn a_return_is_a_line_that_is_seen_and_only_after_a_yes() {
 fn a_bookmark_gets_its_name_and_an_error_is_told() {
     let mut play = opened(80, 24);
     play.keys("bstart<Enter>");
-    play.answer(|r| *r == Request::Mark { revision: 812, name: "start".into() }, Err("There are too many.".into()));
+    play.reply(|r| *r == Request::Mark { revision: 812, name: "start".into() }, Err("There are too many.".into()));
     assert_eq!(play.notice(), "There are too many.");
 }
 
@@ -187,7 +179,7 @@ const NO_PAST: &str = "A cluster keeps no past that can be looked at.";
 pub(super) fn cluster(width: u16, height: u16) -> Play {
     let mut play = Play::lesson(width, height);
     play.keys("<F11>");
-    play.answer(|r| matches!(r, Request::TimeLine { .. }), Ok(time_line(Past::MarksOnly(NO_PAST.into()))));
+    play.reply(|r| matches!(r, Request::TimeLine { .. }), Ok(time_line(Past::MarksOnly(NO_PAST.into()))));
     play
 }
 
@@ -243,33 +235,33 @@ fn is_read(request: &Request) -> bool {
 pub(super) fn pods(width: u16, height: u16) -> Play {
     let mut play = Play::lesson(width, height);
     play.keys("<F12>");
-    play.answer(|r| *r == Request::Place, Ok(Answer::Place(Place { context: "sandbox".into(), namespace: "default".into() })));
-    play.answer(|r| *r == Request::Kinds { at: None }, Ok(kinds()));
+    play.reply(|r| *r == Request::Place, Ok(Answer::Place(Place { context: "sandbox".into(), namespace: "default".into() })));
+    play.reply(|r| *r == Request::Kinds { at: None }, Ok(kinds()));
     play.keys("jj<Enter>");
-    play.answer(is_table, Ok(table(false)));
+    play.reply(is_table, Ok(table(false)));
     play
 }
 
 pub(super) fn browser_kinds(width: u16, height: u16) -> Play {
     let mut play = Play::lesson(width, height);
     play.keys("<F12>");
-    play.answer(|r| *r == Request::Kinds { at: None }, Ok(kinds()));
+    play.reply(|r| *r == Request::Kinds { at: None }, Ok(kinds()));
     play
 }
 
 pub(super) fn log(width: u16, height: u16) -> Play {
     let mut play = pods(width, height);
     play.keys("jl");
-    play.answer(is_read, Ok(text(60)));
+    play.reply(is_read, Ok(text(60)));
     play
 }
 
 pub(super) fn browser_past(width: u16, height: u16) -> Play {
     let mut play = opened(width, height);
     play.keys("jv");
-    play.answer(|r| *r == Request::Kinds { at: Some(811) }, Ok(kinds()));
+    play.reply(|r| *r == Request::Kinds { at: Some(811) }, Ok(kinds()));
     play.keys("jj<Enter>");
-    play.answer(is_table, Ok(table(true)));
+    play.reply(is_table, Ok(table(true)));
     play
 }
 
@@ -298,10 +290,10 @@ fn a_table_is_followed_and_the_mark_stays_on_its_object() {
     assert!(play.screen().contains("> test"), "{}", play.screen());
     let Answer::Table(mut grown) = table(false) else { unreachable!("made above") };
     grown.rows.insert(0, RowOf { namespace: "default".into(), name: "alpha".into(), text: "alpha  0/1".into() });
-    play.answer(|r| matches!(r, Request::Table { seen: Some(_), .. }), Ok(Answer::Table(grown)));
+    play.reply(|r| matches!(r, Request::Table { seen: Some(_), .. }), Ok(Answer::Table(grown)));
     assert!(play.screen().contains("> test") && play.screen().contains("alpha"), "{}", play.screen());
     play.keys("a");
-    play.answer(|r| matches!(r, Request::Table { which, seen: None } if which.namespace.is_none()), Ok(table(true)));
+    play.reply(|r| matches!(r, Request::Table { which, seen: None } if which.namespace.is_none()), Ok(table(true)));
     assert!(play.screen().contains("in all namespaces") && play.screen().contains("> default     test"), "{}", play.screen());
 }
 
@@ -310,7 +302,7 @@ fn esc_goes_back_one_level_at_a_time_and_old_answers_change_nothing() {
     let mut play = pods(80, 24);
     play.keys("d");
     play.keys("<Esc>");
-    play.answer(is_read, Ok(text(3)));
+    play.reply(is_read, Ok(text(3)));
     assert!(!play.screen().contains("line 1"), "{}", play.screen());
     play.keys("<Esc>");
     assert!(play.screen().contains("4 kinds"), "{}", play.screen());
@@ -322,12 +314,12 @@ fn esc_goes_back_one_level_at_a_time_and_old_answers_change_nothing() {
 fn a_log_follows_its_end_until_it_is_scrolled_and_containers_change() {
     let mut play = pods(80, 24);
     play.keys("jl");
-    play.answer(is_read, Ok(text(50)));
+    play.reply(is_read, Ok(text(50)));
     assert!(play.screen().contains("line 50") && play.screen().contains("log of test, following"), "{}", play.screen());
-    play.answer(is_read, Ok(text(55)));
+    play.reply(is_read, Ok(text(55)));
     assert!(play.screen().contains("line 55"), "{}", play.screen());
     play.keys("g");
-    play.answer(is_read, Ok(text(58)));
+    play.reply(is_read, Ok(text(58)));
     assert!(play.screen().contains("line 1") && !play.screen().contains("line 58"), "{}", play.screen());
     play.keys("c");
     let Request::Read { view, .. } = play.last_asked() else { panic!("another log") };
@@ -339,11 +331,11 @@ fn a_refusal_and_a_missing_kind_are_told_in_words() {
     let mut play = pods(80, 24);
     play.keys("d");
     let said = "Error from server (NotFound): pods \"other\" not found".to_string();
-    play.answer(is_read, Ok(Answer::Read(Box::new(Text { said, ..Text::default() }))));
+    play.reply(is_read, Ok(Answer::Read(Box::new(Text { said, ..Text::default() }))));
     assert!(play.screen().contains("pods \"other\" not found"), "{}", play.screen());
     let mut play = Play::lesson(80, 24);
     play.keys("<F12>");
-    play.answer(|r| *r == Request::Kinds { at: None }, Err("the sandbox has been shut down".into()));
+    play.reply(|r| *r == Request::Kinds { at: None }, Err("the sandbox has been shut down".into()));
     assert!(play.screen().contains("the sandbox has been shut down"), "{}", play.screen());
 }
 
@@ -354,7 +346,7 @@ fn the_past_is_browsed_but_never_changed() {
     play.keys("<Esc>/po<Enter>");
     assert!(play.screen().contains("> pods"), "an exact name comes first: {}", play.screen());
     play.keys("<Enter>");
-    play.answer(is_table, Ok(table(true)));
+    play.reply(is_table, Ok(table(true)));
     play.keys("D");
     assert_eq!(play.notice(), "The past is read-only.");
     play.keys("tdefault/test http://a/<Enter>");

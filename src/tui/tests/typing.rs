@@ -6,11 +6,8 @@ use crate::session::desk::{Answer, AskId, Candidate, Completions, Request};
 impl Play {
     /// The line that the screen wants completed.
     fn asked_to_complete(&mut self) -> Option<(AskId, String, usize)> {
-        self.open.append(&mut self.effects.lock().expect("not poisoned"));
-        let completes = |e: &Effect| matches!(e, Effect::Ask { request: Request::Complete { .. }, .. });
-        let at = self.open.iter().rposition(completes)?;
-        match self.open.remove(at) {
-            Effect::Ask { id, request: Request::Complete { line, cursor } } => Some((id, line, cursor)),
+        match self.question(|request| matches!(request, Request::Complete { .. }))? {
+            (id, Request::Complete { line, cursor }) => Some((id, line, cursor)),
             _ => None,
         }
     }

@@ -6,6 +6,7 @@ use crate::k8s::Snapshot;
 use crate::lab::env::Environment;
 use anyhow::bail;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -77,9 +78,7 @@ impl Marks {
         marks.push(mark);
         Ok(())
     }
-}
 
-impl Marks {
     /// The bookmarks that are kept in a folder; the environment keeps their revisions again. And what is to be said about those that
     /// cannot be read.
     pub async fn kept_in(folder: &Path, env: &dyn Environment) -> (Marks, Vec<String>) {
@@ -126,9 +125,9 @@ impl Marks {
         Ok(std::fs::rename(new, file)?)
     }
 
-    /// Whether a revision is known from the last time only.
-    pub fn is_recalled(&self, revision: u64) -> bool {
-        self.all().iter().any(|mark| mark.recalled && mark.revision == Some(revision))
+    /// The revisions that are known from the last time only.
+    pub fn recalled(&self) -> BTreeSet<u64> {
+        self.all().iter().filter(|mark| mark.recalled).filter_map(|mark| mark.revision).collect()
     }
 }
 

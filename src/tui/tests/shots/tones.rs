@@ -38,16 +38,7 @@ pub fn looks() -> Vec<Theme> {
 /// A screen in a theme.
 pub fn cells(play: &mut Play, theme: Theme) -> Buffer {
     play.app.theme = theme;
-    let size = play.app.size;
-    let mut terminal = Terminal::new(TestBackend::new(size.width, size.height)).expect("a screen in memory");
-    terminal.draw(|frame| crate::tui::frame::draw(&play.app, frame)).expect("drawn");
-    terminal.backend().buffer().clone()
-}
-
-/// Rows without the blanks at their ends.
-pub fn text(buffer: &Buffer) -> String {
-    let row = |y| (0..buffer.area.width).map(|x| buffer[(x, y)].symbol()).collect::<String>().trim_end().to_string();
-    (0..buffer.area.height).map(row).collect::<Vec<_>>().join("\n")
+    play.buffer()
 }
 
 fn look(cell: &Cell) -> Look {
