@@ -134,6 +134,12 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Trouble> {
         .map_err(|e| Trouble::unavailable(format!("no runtime could be started: {e}")))
 }
 
+/// Reads the answer to a question that was asked on the terminal.
+fn said_yes() -> bool {
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).is_ok() && matches!(line.trim(), "y" | "Y" | "yes")
+}
+
 /// Writes to standard output; a closed pipe is nobody's mistake.
 pub(crate) fn print(text: &str) {
     use std::io::Write;

@@ -38,6 +38,12 @@ impl Time {
         format!("{:04}-{:02}-{:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z", t.year(), t.month(), t.day())
     }
 
+    /// Year, month and day in UTC.
+    pub fn date(self) -> (i32, u8, u8) {
+        let t = self.in_utc();
+        (i32::from(t.year()), t.month().unsigned_abs(), t.day().unsigned_abs())
+    }
+
     /// `Thu, 01 Jan 2026 09:00:00 GMT`: an HTTP `date` header.
     pub fn http_date(self) -> String {
         const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];

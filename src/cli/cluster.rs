@@ -1,7 +1,7 @@
 //! Lessons on a cluster from the command line: which one, what is said and asked before the first write, and cleaning up.
 
 use super::cluster_args::{Cleanup, Rules, Where};
-use super::{End, FAILED, GOOD, Trouble, print, runtime};
+use super::{End, FAILED, GOOD, Trouble, print, runtime, said_yes};
 use crate::base::paths::Paths;
 use crate::base::seed::Seed;
 use crate::base::text::count;
@@ -121,8 +121,7 @@ fn asked(question: &str) -> bool {
         return false;
     }
     eprint!("{question} (y/N) ");
-    let mut line = String::new();
-    std::io::stdin().read_line(&mut line).is_ok() && matches!(line.trim(), "y" | "Y" | "yes")
+    said_yes()
 }
 
 /// What a cleanup did, for people.

@@ -3,7 +3,7 @@
 mod cluster;
 mod tools;
 
-use super::{End, GOOD, UNAVAILABLE, args, print, rows, runtime};
+use super::{End, args, rows, runtime};
 use crate::base::clock::Stopwatch;
 use crate::base::paths::Paths;
 use crate::base::seed::Seed;
@@ -20,13 +20,7 @@ use tokio_util::sync::CancellationToken;
 const ROOMY: (u16, u16) = (80, 24);
 
 pub(super) fn run(a: &args::Doctor) -> End {
-    let rows = rows()?;
-    let good = rows.iter().all(|row| row.state < State::Low);
-    match a.json {
-        true => print(&format!("{}\n", serde_json::to_string_pretty(&rows::json(&rows)).unwrap_or_default())),
-        false => print(&rows::table(&rows)),
-    }
-    Ok(if good { GOOD } else { UNAVAILABLE })
+    rows::show(&rows()?, a.json)
 }
 
 fn rows() -> Result<Vec<Row>, super::Trouble> {

@@ -1,5 +1,6 @@
 //! `egress-lab kind up|down|status|prepull`: the lab's own kind cluster.
 
+use super::sandbox::until_signal;
 use super::{End, FAILED, GOOD, INTERRUPTED, Trouble, UNAVAILABLE, args, cluster_args, lessons, print, rows, runtime};
 use crate::base::paths::Paths;
 use crate::lab::kind::images::{self, Programs};
@@ -97,7 +98,10 @@ pub(super) fn run(a: &Kind) -> End {
     let host = Host::new(Some(paths.tools_log()), cancel.clone());
     let runtime = runtime()?;
     let end = runtime.block_on(async {
-        let interrupts = tokio::spawn(interrupted(cancel));
+        let interrupts = tokio::spawn(async move {
+            until_signal().await;
+            cancel.cancel();
+        });
         let end = match &a.what {
             What::Up(a) => raise(&host, &paths, a).await,
             What::Down(a) => remove(&host, &paths, a).await,
@@ -109,24 +113,6 @@ pub(super) fn run(a: &Kind) -> End {
     });
     runtime.shutdown_background();
     end
-}
-
-/// Ends what runs on Ctrl-C, SIGTERM and SIGHUP.
-async fn interrupted(cancel: CancellationToken) {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let (Ok(mut term), Ok(mut hup)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup())) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => (),
-                _ = term.recv() => (),
-                _ = hup.recv() => (),
-            }
-        }
-    }
-    #[cfg(not(unix))]
-    let _ = tokio::signal::ctrl_c().await;
-    cancel.cancel();
 }
 
 /// Told as it happens, on standard output.
@@ -148,7 +134,6 @@ async fn raise(tools: &dyn Tools, paths: &Paths, a: &Up) -> End {
             with_istio: a.with_istio,
             archive: a.archive.clone(),
             merge: a.merge_kubeconfig,
-            force: a.force,
             istio: istio_file()?,
             ..Wishes::default()
         },
@@ -281,11 +266,7 @@ async fn show(tools: &dyn Tools, paths: &Paths, a: &Status) -> End {
             status::status(&mut site).await.map_err(trouble)?
         }
     };
-    match a.json {
-        true => print(&format!("{}\n", serde_json::to_string_pretty(&rows::json(&found_rows)).unwrap_or_default())),
-        false => print(&rows::table(&found_rows)),
-    }
-    Ok(if found_rows.iter().all(|row| row.state < State::Low) { GOOD } else { UNAVAILABLE })
+    rows::show(&found_rows, a.json)
 }
 
 async fn pull(tools: &dyn Tools, paths: &Paths, a: &Prepull) -> End {
@@ -302,9 +283,9 @@ async fn pull(tools: &dyn Tools, paths: &Paths, a: &Prepull) -> End {
     let Some(engine) = look.engine.clone() else { return Ok(UNAVAILABLE) };
     let mut say = say;
     let mut site = Site::new(tools, (&folder, engine, wishes.patience), (journal, lock), &mut say);
-    let origin = look.binary.map(|binary| (wishes.program.clone(), binary));
-    let programs = Programs { own: wishes.own.clone(), origin };
-    let end = images::prepull(&mut site, &programs, (look.node_image(), &look.istioctl), a.archive.as_deref()).await;
+    let end =
+        images::prepull(&mut site, &Programs::of(&wishes, &look), (look.node_image(), &look.istioctl), a.archive.as_deref())
+            .await;
     if let Err(trouble) = end {
         return stopped(trouble, "prepull", paths);
     }

@@ -1,7 +1,7 @@
 //! `egress-lab learn`, and the commands that look at the lab's world from another terminal: `hint`, `check`, `reset`.
 
 use super::settings::Settings;
-use super::{End, FAILED, GOOD, INTERRUPTED, Trouble, USAGE, args, cluster, lessons, print, runtime};
+use super::{End, FAILED, GOOD, INTERRUPTED, Trouble, USAGE, args, cluster, lessons, print, runtime, said_yes};
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::io::{Editor, Stream};
 use crate::base::paths::Paths;
@@ -257,6 +257,5 @@ fn confirmed(question: &str) -> bool {
         return false;
     }
     print(&format!("{question} (y/N) "));
-    let mut line = String::new();
-    std::io::stdin().read_line(&mut line).is_ok() && matches!(line.trim(), "y" | "Y" | "yes")
+    said_yes()
 }

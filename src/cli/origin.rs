@@ -4,7 +4,7 @@ use super::sandbox::until_signal;
 use super::{End, GOOD, Trouble, print};
 use crate::base::clock::{Clock, SystemClock};
 use crate::lab::origin::ca;
-use crate::lab::origin::doors::{Listen, Mapping, doors};
+use crate::lab::origin::doors::{Listen, Mapping, doors, no_such};
 use crate::lab::origin::limits::Limits;
 use crate::lab::origin::log::Log;
 use crate::lab::origin::server::{Options, Server};
@@ -100,8 +100,7 @@ pub(super) fn run(a: &Origin) -> End {
 fn wanted(all: &[Site], a: &Origin) -> Result<Vec<Site>, Trouble> {
     let named = a.site.iter().chain(a.delay.iter().map(|(site, _)| site));
     if let Some(wrong) = named.into_iter().find(|id| all.iter().all(|site| site.id != **id)) {
-        let ids: Vec<&str> = all.iter().map(|site| site.id.as_str()).collect();
-        return Err(Trouble::usage(format!("there is no site {wrong:?}; there are {}", ids.join(", "))));
+        return Err(Trouble::usage(no_such(wrong, all)));
     }
     Ok(all.iter().filter(|site| a.site.is_empty() || a.site.contains(&site.id)).cloned().collect())
 }

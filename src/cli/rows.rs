@@ -1,5 +1,6 @@
 //! What was found of this machine, as a table of 80 columns and as JSON.
 
+use super::{End, GOOD, UNAVAILABLE, print};
 use crate::base::text::wrap;
 use crate::lab::kind::preflight::{Row, State};
 use serde_json::{Value, json};
@@ -7,6 +8,15 @@ use serde_json::{Value, json};
 /// The column in which texts begin, and the width.
 const TEXT: usize = 25;
 const WIDTH: usize = 80;
+
+/// Prints the rows; good when nothing is low or missing.
+pub(super) fn show(rows: &[Row], as_json: bool) -> End {
+    match as_json {
+        true => print(&format!("{}\n", serde_json::to_string_pretty(&json(rows)).unwrap_or_default())),
+        false => print(&table(rows)),
+    }
+    Ok(if rows.iter().all(|row| row.state < State::Low) { GOOD } else { UNAVAILABLE })
+}
 
 /// A row a line, what is needed and what to type below it. Commands are broken only where a shell reads on, and stand at the left
 /// edge so that they can be copied.
@@ -63,7 +73,7 @@ fn broken(command: &str) -> Vec<String> {
 }
 
 /// The rows of a JSON document.
-pub(super) fn json(rows: &[Row]) -> Value {
+fn json(rows: &[Row]) -> Value {
     let one = |row: &Row| {
         json!({
             "name": row.name, "good": row.state < State::Low, "state": row.state.word().to_lowercase(), "found": row.found,

@@ -33,7 +33,6 @@ pub struct Line {
     pub env: Vec<(String, String)>,
     /// What it reads; nothing by default.
     pub stdin: Vec<u8>,
-    pub folder: Option<PathBuf>,
     pub deadline: Duration,
     /// Only looks: recorded, but not told to people.
     pub quiet: bool,
@@ -47,7 +46,7 @@ impl Line {
 
     /// The same from arguments that are owned.
     pub fn of(program: &str, args: Vec<String>) -> Line {
-        Line { program: program.into(), args, env: Vec::new(), stdin: Vec::new(), folder: None, deadline: DEADLINE, quiet: false }
+        Line { program: program.into(), args, env: Vec::new(), stdin: Vec::new(), deadline: DEADLINE, quiet: false }
     }
 
     /// With a variable.

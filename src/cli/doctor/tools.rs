@@ -45,13 +45,12 @@ pub(super) async fn rows(tools: &dyn Tools) -> Vec<Row> {
 type Fits = fn(Version) -> Option<String>;
 
 fn kind_fits(version: Version) -> Option<String> {
-    let least = Version(KIND_LEAST[0], KIND_LEAST[1], KIND_LEAST[2]);
-    (version < least).then(|| format!("{least} or newer for `egress-lab kind up`"))
+    (version < KIND_LEAST).then(|| format!("{KIND_LEAST} or newer for `egress-lab kind up`"))
 }
 
 fn istio_fits(version: Version) -> Option<String> {
     let line = &versions::default_release().line;
-    (format!("{}.{}", version.0, version.1) != *line).then(|| format!("{line}, which the lessons are for"))
+    (version.line() != *line).then(|| format!("{line}, which the lessons are for"))
 }
 
 fn row((tools, os): (&dyn Tools, &Os), program: &'static str, said: Result<String, Failure>, fits: Option<Fits>) -> Row {

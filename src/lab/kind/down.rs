@@ -1,9 +1,10 @@
 //! `kind down`: removes what the journal says was made, and nothing else. What carries the name of something of ours and is not it stays.
 
 use super::journal::{Phase, Thing};
+use super::outside::{remove_container, remove_image};
 use super::pins::{CLUSTER, NODE};
 use super::site::{Site, Trouble, says_no_such, words};
-use super::up::{delete, forget, own_kubeconfig};
+use super::up::{delete, forget, own_kubeconfig, the_cluster};
 use crate::lab::tools::Failure;
 
 /// What became of what was made.
@@ -40,12 +41,11 @@ pub async fn down(site: &mut Site<'_>, with_images: bool) -> Result<Removed, Tro
     let mut things = site.journal.things();
     things.sort_by_key(|thing| !matches!(thing, Thing::Context(_)));
     for thing in things {
-        let kept = matches!(&thing, Thing::Image(tag) if !with_images && !is_built(tag));
-        if kept {
-            said.images.extend(match &thing {
-                Thing::Image(tag) => Some(tag.clone()),
-                _ => None,
-            });
+        if let Thing::Image(tag) = &thing
+            && !with_images
+            && !is_built(tag)
+        {
+            said.images.push(tag.clone());
             continue;
         }
         match remove(site, &thing).await? {
@@ -71,12 +71,12 @@ fn is_built(tag: &str) -> bool {
 async fn remove(site: &mut Site<'_>, thing: &Thing) -> Result<Option<String>, Trouble> {
     match thing {
         Thing::Container(name) => container(site, thing, name).await,
-        Thing::Cluster(_) => cluster(site, thing).await,
+        Thing::Cluster(_) => cluster(site).await,
         Thing::Image(tag) => image(site, tag).await,
         Thing::Context(name) => {
             let kind = site.engine.kind(words(&["delete", "cluster", "--name", CLUSTER]));
             // Deleting is what takes kind's context out of a kubeconfig; the cluster must be the lab's for that.
-            match cluster_is_ours(site, &Thing::Cluster(CLUSTER.into())).await? {
+            match cluster_is_ours(site).await? {
                 true => site.work(own_kubeconfig(kind)).await.map(|_| None),
                 false => Ok(Some(format!("take it out yourself: kubectl config delete-context {name}"))),
             }
@@ -90,24 +90,24 @@ async fn container(site: &mut Site<'_>, thing: &Thing, name: &str) -> Result<Opt
     if !there.is_ours || !same {
         return Ok(Some("is another one than was made".into()));
     }
-    site.engine(words(&["rm", "--force", "--volumes", name])).await.map(|_| None)
+    site.engine(remove_container(name)).await.map(|_| None)
 }
 
 /// Whether the node that is there is the one that was made; without a node there is nothing that is somebody else's.
-async fn cluster_is_ours(site: &Site<'_>, thing: &Thing) -> Result<bool, Trouble> {
-    let (node, id) = (site.container(NODE).await?, site.journal.id(thing));
+async fn cluster_is_ours(site: &Site<'_>) -> Result<bool, Trouble> {
+    let (node, id) = (site.container(NODE).await?, site.journal.id(&the_cluster()));
     Ok(node.is_none_or(|node| id.is_none_or(|id| id == node.id)))
 }
 
-async fn cluster(site: &mut Site<'_>, thing: &Thing) -> Result<Option<String>, Trouble> {
-    match cluster_is_ours(site, thing).await? {
+async fn cluster(site: &mut Site<'_>) -> Result<Option<String>, Trouble> {
+    match cluster_is_ours(site).await? {
         true => delete(site).await.map(|()| None),
         false => Ok(Some("is another one than was made".into())),
     }
 }
 
 async fn image(site: &mut Site<'_>, tag: &str) -> Result<Option<String>, Trouble> {
-    match site.engine(words(&["image", "rm", tag])).await {
+    match site.engine(remove_image(tag)).await {
         Ok(_) => Ok(None),
         Err(Trouble::Tool(Failure::Ended { stderr, .. })) if says_no_such(&stderr) || says_unknown(&stderr) => Ok(None),
         Err(Trouble::Tool(Failure::Ended { stderr, .. })) => Ok(Some(stderr.last().cloned().unwrap_or_default())),

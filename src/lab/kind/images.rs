@@ -6,7 +6,7 @@ use super::outside::{
     BuildContext, CURL_WITH_CA, ORIGIN_IMAGE, curl_image, load_images, name_curl_image, origin_image, save_images,
 };
 use super::pins::CURL_IMAGE;
-use super::preflight::{Istioctl, short};
+use super::preflight::{Istioctl, Preflight, Wishes, short};
 use super::site::{Site, Trouble, words};
 use crate::lab::tools::Line;
 use crate::mesh::versions;
@@ -19,6 +19,13 @@ pub struct Programs {
     pub own: PathBuf,
     /// The program in the origins' image; `None`: there are no origins.
     pub origin: Option<(PathBuf, Binary)>,
+}
+
+impl Programs {
+    /// Those of a run, as far as they were found.
+    pub fn of(wishes: &Wishes, look: &Preflight) -> Programs {
+        Programs { own: wishes.own.clone(), origin: look.binary.map(|binary| (wishes.program.clone(), binary)) }
+    }
 }
 
 /// The node image's name in an archive: a name of our own, since a saved image loses its digest.

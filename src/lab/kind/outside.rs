@@ -5,8 +5,8 @@
 //! REGISTRY_ONLY, which would spoil every lesson on blocking.
 
 use super::binary::Binary;
-use super::coredns;
 use super::pins::{CLUSTER, CURL_IMAGE, LABEL, NETWORK, NODE};
+use super::site::words;
 use crate::outside::Outside;
 use crate::outside::site::Site;
 use std::net::IpAddr;
@@ -39,19 +39,6 @@ pub struct BuildContext {
 pub enum Content {
     Text(String),
     CopyOf(PathBuf),
-}
-
-/// The network that the containers stand on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Net {
-    /// Its name.
-    pub network: String,
-}
-
-impl Default for Net {
-    fn default() -> Net {
-        Net { network: NETWORK.into() }
-    }
 }
 
 /// A front end of the outside world and its container.
@@ -130,8 +117,8 @@ pub fn origins() -> Vec<Origin> {
 }
 
 /// `docker run` of an origin: nothing it could write to, no rights, little memory.
-pub fn origin_container(origin: &Origin, net: &Net) -> Vec<String> {
-    let mut argv = words(&["run", "--detach", "--name", &origin.container, "--network", &net.network, "--label", LABEL]);
+pub fn origin_container(origin: &Origin) -> Vec<String> {
+    let mut argv = words(&["run", "--detach", "--name", &origin.container, "--network", NETWORK, "--label", LABEL]);
     argv.extend(words(&["--restart", "unless-stopped", "--read-only", "--cap-drop", "ALL"]));
     argv.extend(words(&["--security-opt", "no-new-privileges", "--memory", "256m", "--pids-limit", "64"]));
     // Ports 80 and 443 for a user who is not root.
@@ -141,19 +128,14 @@ pub fn origin_container(origin: &Origin, net: &Net) -> Vec<String> {
 }
 
 /// `docker inspect` that prints the container's address; [`read_address`] reads it.
-pub fn origin_address(origin: &Origin, net: &Net) -> Vec<String> {
-    let format = format!("{{{{(index .NetworkSettings.Networks {:?}).IPAddress}}}}", net.network);
+pub fn origin_address(origin: &Origin) -> Vec<String> {
+    let format = format!("{{{{(index .NetworkSettings.Networks {:?}).IPAddress}}}}", NETWORK);
     words(&["inspect", "--type", "container", "--format", &format, &origin.container])
 }
 
 /// The address that `docker inspect` printed; `None` while the container has none.
 pub fn read_address(printed: &str) -> Option<IpAddr> {
     printed.trim().parse().ok()
-}
-
-/// The lines for the cluster's DNS; for [`coredns::insert`].
-pub fn hosts_block(hosts: &[(IpAddr, String)]) -> String {
-    coredns::hosts_block(hosts)
 }
 
 /// `docker save` of images into a file: the way into a node that docker and podman share.
@@ -175,17 +157,13 @@ pub fn name_curl_image() -> Vec<String> {
 }
 
 /// `docker rm` of an origin, running or not.
-pub fn remove_container(origin: &Origin) -> Vec<String> {
-    words(&["rm", "--force", "--volumes", &origin.container])
+pub fn remove_container(name: &str) -> Vec<String> {
+    words(&["rm", "--force", "--volumes", name])
 }
 
 /// `docker image rm` of an image that was built here.
-pub fn remove_image(image: &BuildContext) -> Vec<String> {
-    words(&["image", "rm", image.tag])
-}
-
-fn words(words: &[&str]) -> Vec<String> {
-    words.iter().map(|word| word.to_string()).collect()
+pub fn remove_image(tag: &str) -> Vec<String> {
+    words(&["image", "rm", tag])
 }
 
 #[cfg(test)]
@@ -248,13 +226,13 @@ mod tests {
         assert_eq!(read_address("\n"), None);
         assert_eq!(read_address("<no value>\n"), None);
         let origin = &origins()[0];
-        let argv = origin_address(origin, &Net::default());
+        let argv = origin_address(origin);
         assert!(argv.contains(&"{{(index .NetworkSettings.Networks \"kind\").IPAddress}}".to_string()), "{argv:?}");
     }
 
     /// Every command line, as a person would type it.
     fn lines() -> Vec<String> {
-        let (net, ca, folder, file) = (Net::default(), Path::new("CA"), Path::new("FOLDER"), Path::new("images.tar"));
+        let (ca, folder, file) = (Path::new("CA"), Path::new("FOLDER"), Path::new("images.tar"));
         let origin = &origins()[0];
         let (image, curl) = (origin_image(Path::new("egress-lab"), STATIC, ca), curl_image(""));
         let docker = |argv: Vec<String>| format!("docker {}", quoted(&argv));
@@ -262,14 +240,14 @@ mod tests {
             "egress-lab origin ca --out CA".into(),
             docker(image.build(folder)),
             docker(curl.build(folder)),
-            docker(origin_container(origin, &net)),
-            docker(origin_address(origin, &net)),
+            docker(origin_container(origin)),
+            docker(origin_address(origin)),
             docker(save_images(&[CURL_WITH_CA], file)),
             format!("kind {}", quoted(&load_images(file))),
             docker(name_curl_image()),
-            docker(remove_container(origin)),
-            docker(remove_image(&image)),
-            docker(remove_image(&curl)),
+            docker(remove_container(&origin.container)),
+            docker(remove_image(image.tag)),
+            docker(remove_image(curl.tag)),
         ]
     }
 

@@ -1,5 +1,7 @@
 //! The names and versions that the lab's kind cluster is made of. One place to raise them.
 
+use crate::lab::tools::version::Version;
+
 /// The cluster's name; its context is `kind-egress-lab`.
 pub const CLUSTER: &str = "egress-lab";
 /// The context that kind makes for it.
@@ -9,7 +11,7 @@ pub const NODE: &str = "egress-lab-control-plane";
 /// The network that kind puts its nodes on (unless KIND_EXPERIMENTAL_DOCKER_NETWORK says otherwise).
 pub const NETWORK: &str = "kind";
 /// The oldest kind that loads images into these nodes (kind v0.32.0 release notes: a containerd upgrade).
-pub const KIND_LEAST: [u32; 3] = [0, 32, 0];
+pub const KIND_LEAST: Version = Version(0, 32, 0);
 /// The kind release that the node images below were published with.
 pub const KIND_USUAL: &str = "v0.33.0";
 /// Kubernetes 1.36 as kind v0.33.0 publishes it, for amd64 and arm64. Istio 1.30 supports Kubernetes 1.32 to 1.36.

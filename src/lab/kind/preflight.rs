@@ -87,8 +87,6 @@ pub struct Wishes {
     /// The installation that `with_istio` brings: an IstioOperator file.
     pub istio: String,
     pub merge: bool,
-    /// Go on although memory, disk or limits are low.
-    pub force: bool,
     /// How long a command that pulls, builds or installs may take.
     pub patience: Duration,
 }
@@ -184,12 +182,11 @@ fn engine_row(found: &Result<Engine, Vec<Failure>>, os: &Os) -> Row {
 }
 
 async fn kind_row(tools: &dyn Tools, os: &Os) -> Row {
-    let least = Version(KIND_LEAST[0], KIND_LEAST[1], KIND_LEAST[2]);
-    let needed = format!("kind {least} or newer");
+    let needed = format!("kind {KIND_LEAST} or newer");
     match ask(tools, Line::new("kind", &["version"]).within(ANSWER)).await {
         Err(failure) => Row::new("kind", State::Missing, failure.to_string()).needs(needed).next(os.get("kind")),
         Ok(text) => match Version::find(&text) {
-            Some(version) if version >= least => Row::new("kind", State::Good, version.to_string()),
+            Some(version) if version >= KIND_LEAST => Row::new("kind", State::Good, version.to_string()),
             Some(version) => Row::new("kind", State::Missing, format!("{version}, too old")).needs(needed).next(os.get("kind")),
             None => Row::new("kind", State::Missing, format!("it printed no version: {}", excerpt(&text)))
                 .needs(needed)
@@ -264,7 +261,7 @@ fn prepull(path: &Path) -> String {
 
 async fn istioctl_row(tools: &dyn Tools, os: &Os) -> (Row, Istioctl) {
     let release = versions::default_release();
-    let image = Istioctl::Image(format!("{}/istioctl:{}", release.hub, release.tag));
+    let image = Istioctl::Image(super::images::istioctl());
     let instead = |found: String| {
         let found = format!("{found}; the image istioctl:{} is run instead", release.tag);
         Row::new("istioctl", State::Note, found).next(os.get("istioctl"))
@@ -273,7 +270,7 @@ async fn istioctl_row(tools: &dyn Tools, os: &Os) -> (Row, Istioctl) {
         Err(Failure::Missing(_)) => (instead("not found".into()), image),
         Err(failure) => (instead(failure.to_string()), image),
         Ok(text) => match Version::find(&text) {
-            Some(version) if format!("{}.{}", version.0, version.1) == release.line => {
+            Some(version) if version.line() == release.line => {
                 (Row::new("istioctl", State::Good, version.to_string()), Istioctl::Own)
             }
             Some(version) => (instead(format!("{version}, the lessons are for {}", release.line)), image),

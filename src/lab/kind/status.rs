@@ -6,11 +6,12 @@ use super::outside::origins;
 use super::pins::{CLUSTER, CONTEXT, NODE};
 use super::preflight::{Row, State};
 use super::site::{Site, Trouble};
+use super::up::the_cluster;
 use std::path::Path;
 
 /// What is to be seen without asking anybody.
 pub fn unmade(journal: &Journal) -> Option<Row> {
-    let none = !journal.knows(&Thing::Cluster(CLUSTER.into()));
+    let none = !journal.knows(&the_cluster());
     let images = journal.things().iter().filter(|thing| matches!(thing, Thing::Image(_))).count();
     let text = match images {
         0 => "none was made".to_string(),
@@ -19,16 +20,13 @@ pub fn unmade(journal: &Journal) -> Option<Row> {
     none.then(|| Row::new("cluster", State::Note, text).next("egress-lab kind up"))
 }
 
-/// Asks the engine and the cluster. Changes nothing.
+/// Asks the engine and the cluster, where [`unmade`] has nothing to say. Changes nothing.
 ///
 /// # Errors
 /// An engine that does not answer.
 pub async fn status(site: &mut Site<'_>) -> Result<Vec<Row>, Trouble> {
-    if let Some(row) = unmade(&site.journal) {
-        return Ok(vec![row]);
-    }
     let node = site.container(NODE).await?;
-    let id = site.journal.id(&Thing::Cluster(CLUSTER.into())).map(str::to_string);
+    let id = site.journal.id(&the_cluster()).map(str::to_string);
     let mut rows = vec![match (&node, &id) {
         (None, _) => Row::new("cluster", State::Missing, "its node is gone").next("egress-lab kind up"),
         (Some(node), Some(id)) if node.id != *id => {

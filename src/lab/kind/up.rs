@@ -5,7 +5,7 @@ mod origins;
 
 use super::images::{self, Programs};
 use super::journal::{Phase, Thing};
-use super::pins::{CLUSTER, CONTEXT, NODE, cluster_config};
+use super::pins::{CLUSTER, CONTEXT, NETWORK, NODE, cluster_config};
 use super::preflight::{Istioctl, Preflight, Wishes};
 use super::site::{Site, Told, Trouble, words};
 use crate::lab::tools::Line;
@@ -65,8 +65,7 @@ async fn make(site: &mut Site<'_>, phase: Phase, wishes: &Wishes, preflight: &Pr
         }
         Phase::Images => {
             if wishes.archive.is_none() {
-                let origin = preflight.binary.map(|binary| (wishes.program.clone(), binary));
-                images::build(site, &Programs { own: wishes.own.clone(), origin }).await?;
+                images::build(site, &Programs::of(wishes, preflight)).await?;
             }
             images::into_node(site, wishes.internet).await
         }
@@ -77,7 +76,8 @@ async fn make(site: &mut Site<'_>, phase: Phase, wishes: &Wishes, preflight: &Pr
     }
 }
 
-fn the_cluster() -> Thing {
+/// The one cluster of the lab.
+pub(super) fn the_cluster() -> Thing {
     Thing::Cluster(CLUSTER.into())
 }
 
@@ -158,7 +158,7 @@ async fn istio(site: &mut Site<'_>, file: &str, istioctl: &Istioctl) -> Result<(
             let mount = |name: &str| format!("{}:/lab/{name}:ro", site.path(name));
             let (config, file) = (mount("kubeconfig.internal"), mount("istio.yaml"));
             // As root of the container: the files belong to the user and nobody else may read them.
-            let mut argv = words(&["run", "--rm", "--network", "kind", "--user", "0:0", "--security-opt", "label=disable"]);
+            let mut argv = words(&["run", "--rm", "--network", NETWORK, "--user", "0:0", "--security-opt", "label=disable"]);
             argv.extend(words(&["--volume", &config, "--volume", &file, image]));
             argv.extend(args("/lab/kubeconfig.internal", "/lab/istio.yaml"));
             site.engine.line(argv)

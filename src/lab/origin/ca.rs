@@ -103,10 +103,7 @@ fn with_tls(sites: &[Site]) -> impl Iterator<Item = &Site> {
 fn kept(folder: &Path, now: Time) -> Result<Pem, Error> {
     let (certificate, key) = (folder.join("ca.crt"), folder.join("ca.key"));
     match (certificate.exists(), key.exists()) {
-        (true, true) => {
-            let text = |path: &Path| read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-            Ok(Pem { certificate: text(&certificate)?, key: text(&key)? })
-        }
+        (true, true) => read_pair(folder, "ca"),
         (true, false) => Err(Error::NoKey(folder.into())),
         (false, _) => {
             let key = KeyPair::generate().map_err(certificate_error)?;
@@ -119,12 +116,11 @@ fn kept(folder: &Path, now: Time) -> Result<Pem, Error> {
 }
 
 fn pair(folder: &Path, site: &Site) -> Result<Pem, Error> {
-    let path = |ending: &str| folder.join("servers").join(format!("{}.{ending}", site.id));
-    if !path("crt").exists() {
-        return Err(Error::NoCertificate { folder: folder.into(), site: site.id.clone() });
+    let servers = folder.join("servers");
+    match servers.join(format!("{}.crt", site.id)).exists() {
+        true => read_pair(&servers, &site.id),
+        false => Err(Error::NoCertificate { folder: folder.into(), site: site.id.clone() }),
     }
-    let text = |path: PathBuf| read(&path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    Ok(Pem { certificate: text(path("crt"))?, key: text(path("key"))? })
 }
 
 fn issue(ca: &Pem, params: &CertificateParams) -> Result<Pem, Error> {
@@ -163,20 +159,13 @@ fn params(name: &str, now: Time, days: i64) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, name);
-    let (year, month, day) = date(now.plus_ms(-DAY_MS));
+    let (year, month, day) = now.plus_ms(-DAY_MS).date();
     params.not_before = rcgen::date_time_ymd(year, month, day);
-    let (year, month, day) = date(now.plus_ms((days - 1) * DAY_MS));
+    let (year, month, day) = now.plus_ms((days - 1) * DAY_MS).date();
     params.not_after = rcgen::date_time_ymd(year, month, day);
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.use_authority_key_identifier_extension = true;
     params
-}
-
-/// A moment's year, month and day.
-fn date(time: Time) -> (i32, u8, u8) {
-    let text = time.rfc3339();
-    let part = |range: std::ops::Range<usize>| text.get(range).and_then(|t| t.parse::<u16>().ok()).unwrap_or(1);
-    (i32::from(part(0..4)), part(5..7) as u8, part(8..10) as u8)
 }
 
 fn certificate_error(error: impl std::fmt::Display) -> Error {
@@ -189,6 +178,12 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
 
 fn parsed<T>(path: &Path, read: Result<T, rustls::pki_types::pem::Error>) -> Result<T, Error> {
     read.map_err(|why| Error::Damaged { path: path.into(), why: why.to_string() })
+}
+
+/// What [`write_pair`] wrote.
+fn read_pair(folder: &Path, name: &str) -> Result<Pem, Error> {
+    let text = |ending: &str| read(&folder.join(format!("{name}.{ending}"))).map(|b| String::from_utf8_lossy(&b).into_owned());
+    Ok(Pem { certificate: text("crt")?, key: text("key")? })
 }
 
 /// The key first: a certificate is never there without its key.

@@ -92,6 +92,12 @@ impl Door {
     }
 }
 
+/// What to say of a name that is no front end's.
+pub fn no_such(name: &str, sites: &[Site]) -> String {
+    let all: Vec<&str> = sites.iter().map(|site| site.id.as_str()).collect();
+    format!("there is no site {name:?}; there are {}", all.join(", "))
+}
+
 /// Every door of these front ends at these addresses, each address by its ports in ascending order.
 ///
 /// # Errors
@@ -102,9 +108,7 @@ pub fn doors(sites: &[Site], listen: &[Listen]) -> Result<Vec<Door>, String> {
         let wanted = |site: &&Site| at.site.as_ref().is_none_or(|id| *id == site.id);
         let here: Vec<&Site> = sites.iter().filter(wanted).collect();
         if here.is_empty() {
-            let all: Vec<&str> = sites.iter().map(|site| site.id.as_str()).collect();
-            let name = at.site.as_deref().unwrap_or_default();
-            return Err(format!("there is no site {name:?}; there are {}", all.join(", ")));
+            return Err(no_such(at.site.as_deref().unwrap_or_default(), sites));
         }
         let mut ports: Vec<u16> = here.iter().flat_map(|site| site.ports.keys()).filter_map(|port| port.parse().ok()).collect();
         ports.sort_unstable();

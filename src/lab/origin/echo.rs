@@ -14,8 +14,7 @@ const STEP: usize = 16 << 10;
 pub async fn serve(mut stream: TcpStream, talk: &Talk) {
     let (took, limits) = (Stopwatch::start(), talk.house.limits);
     let site = talk.door.first().clone();
-    let delay = talk.house.delays.get(&site.id).copied().unwrap_or(site.latency_ms);
-    tokio::time::sleep(Duration::from_millis(delay)).await;
+    tokio::time::sleep(Duration::from_millis(talk.house.latency_ms(&site))).await;
     let (mut buffer, mut bytes) = (vec![0; STEP], 0u64);
     let why = loop {
         let read = tokio::select! {

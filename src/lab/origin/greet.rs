@@ -48,7 +48,7 @@ async fn tls(stream: TcpStream, mut talk: Talk) {
         Ok(Err((why, stream))) => {
             talk.note("tcp", &format!("TLS failed: {why}"), took);
             // The client is to read why: it may have sent a request already.
-            return drop(timeout(http1::PARTING.1, Reader::new(stream).part(http1::PARTING.0)).await);
+            return Reader::new(stream).part().await;
         }
         Err(_) => return talk.note("tcp", "TLS failed: it took too long", took),
     };

@@ -9,7 +9,6 @@ use super::talk::{Answered, Question, Talk};
 use crate::base::clock::Stopwatch;
 use crate::outside::answer::reason;
 use crate::outside::wire::{HttpVersion, Response};
-use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
@@ -19,8 +18,6 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const LINE: usize = 4 << 10;
 /// Trailers of a chunked body.
 const TRAILERS: usize = 32;
-/// What is still read of a request that was refused, and for how long.
-pub const PARTING: (usize, Duration) = (4 << 20, Duration::from_secs(2));
 
 /// Where HTTP/1 is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +64,7 @@ where
             break;
         }
     }
-    let _ = timeout(PARTING.1, reader.part(PARTING.0)).await;
+    reader.part().await;
 }
 
 /// Waits for a request's head. The order to end is obeyed between requests.
@@ -201,8 +198,7 @@ where
 {
     let text = format!("HTTP/1.1 {status} {}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", reason(status));
     send(reader, &talk.house.limits, text.as_bytes()).await;
-    let site = talk.met.as_ref().unwrap_or_else(|| talk.door.first()).id.clone();
-    talk.tell(&site, "http/1.1", &["no proper request"], Answered { status, bytes: 0, took, user_agent: "" });
+    talk.tell(&talk.here().id, "http/1.1", &["no proper request"], Answered { status, bytes: 0, took, user_agent: "" });
     false
 }
 
@@ -221,8 +217,12 @@ where
     if let Some(response) = &response {
         send(reader, &talk.house.limits, &bytes(response)).await;
     }
-    let site = talk.door.first().id.clone();
-    talk.tell(&site, "http/1.1", &[&head.method, &head.authority, &head.path, "(plain HTTP, TLS expected)"], answered);
+    talk.tell(
+        &talk.door.first().id,
+        "http/1.1",
+        &[&head.method, &head.authority, &head.path, "(plain HTTP, TLS expected)"],
+        answered,
+    );
     false
 }
 

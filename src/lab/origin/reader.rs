@@ -2,10 +2,15 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 use std::io;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
 
 /// Bytes read at a time.
 const STEP: usize = 8 << 10;
+
+/// What is still read of a request that was refused, and for how long.
+const PARTING: (usize, Duration) = (4 << 20, Duration::from_secs(2));
 
 /// A stream and what was read of it and not yet used.
 pub struct Reader<S> {
@@ -56,8 +61,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
     }
 
     /// Ends the connection so that the client can still read what was sent last: closing with bytes unread would reset it. What the
-    /// client still sends is left out, up to a limit; the caller sets the time.
-    pub async fn part(&mut self, most: usize) {
+    /// client still sends is left out, up to a limit and for a while.
+    pub async fn part(&mut self) {
+        let _ = timeout(PARTING.1, self.drain(PARTING.0)).await;
+    }
+
+    async fn drain(&mut self, most: usize) {
         if self.stream.shutdown().await.is_err() {
             return;
         }

@@ -30,6 +30,13 @@ pub struct House {
     pub tasks: TaskTracker,
 }
 
+impl House {
+    /// What a front end takes to answer, in milliseconds.
+    pub fn latency_ms(&self, site: &Site) -> u64 {
+        self.delays.get(&site.id).copied().unwrap_or(site.latency_ms)
+    }
+}
+
 /// A connection's circumstances.
 #[derive(Clone)]
 pub struct Talk {
@@ -67,6 +74,11 @@ impl Talk {
         self.met.as_ref().or_else(meant).unwrap_or_else(|| self.door.first()).clone()
     }
 
+    /// The front end of the TLS hello, else the one that stands here.
+    pub fn here(&self) -> &Arc<Site> {
+        self.met.as_ref().unwrap_or_else(|| self.door.first())
+    }
+
     /// What the front end says. Does not wait.
     pub fn reply(&self, question: &Question<'_>) -> Reply {
         let site = self.site(question.authority);
@@ -79,8 +91,8 @@ impl Talk {
             }
             None => (answer::text(&asked, 404, "text/plain", "not found\n"), 0),
         };
-        let usual = self.house.delays.get(&site.id).copied().unwrap_or(site.latency_ms);
-        Reply { site, response, wait: Duration::from_millis(usual + extra) }
+        let wait = Duration::from_millis(self.house.latency_ms(&site) + extra);
+        Reply { site, response, wait }
     }
 
     /// What plain HTTP gets where TLS is spoken; `None`: nothing, the connection is closed.
@@ -106,8 +118,7 @@ impl Talk {
 
     /// A line about a connection without a request.
     pub fn note(&self, protocol: &str, what: &str, took: Stopwatch) {
-        let site = self.met.as_ref().map_or_else(|| self.door.first().id.clone(), |site| site.id.clone());
-        self.tell(&site, protocol, &[what], Answered { status: 0, bytes: 0, took, user_agent: "" });
+        self.tell(&self.here().id, protocol, &[what], Answered { status: 0, bytes: 0, took, user_agent: "" });
     }
 }
 

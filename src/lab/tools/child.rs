@@ -95,9 +95,6 @@ fn start(program: &Path, line: &Line, path: &OsStr) -> Result<Child, Failure> {
     command.args(&line.args).env_clear().env("PATH", path);
     command.envs(PASSED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
     command.envs(line.env.iter().map(|(name, value)| (name, value)));
-    if let Some(folder) = &line.folder {
-        command.current_dir(folder);
-    }
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     #[cfg(unix)]
     command.process_group(0);

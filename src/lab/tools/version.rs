@@ -17,6 +17,11 @@ impl Version {
         starts.filter_map(|(at, _)| Version::at(&text[at..])).next()
     }
 
+    /// Its release line: `1.30`.
+    pub fn line(self) -> String {
+        format!("{}.{}", self.0, self.1)
+    }
+
     fn at(text: &str) -> Option<Version> {
         let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
         let mut parts = text[..end].trim_end_matches('.').split('.').map(|part| part.parse::<u32>().ok());

@@ -123,18 +123,11 @@ fn ca_params(now: Time) -> CertificateParams {
 fn params(name: &str, now: Time) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, name);
-    let (year, month, day) = date(now.plus_ms(-DAY_MS));
+    let (year, month, day) = now.plus_ms(-DAY_MS).date();
     params.not_before = rcgen::date_time_ymd(year, month, day);
-    let (year, month, day) = date(now.plus_ms(DAYS * DAY_MS));
+    let (year, month, day) = now.plus_ms(DAYS * DAY_MS).date();
     params.not_after = rcgen::date_time_ymd(year, month, day);
     params
-}
-
-/// A moment's year, month and day.
-fn date(time: Time) -> (i32, u8, u8) {
-    let text = time.rfc3339();
-    let part = |range: std::ops::Range<usize>| text.get(range).and_then(|t| t.parse::<u16>().ok()).unwrap_or(1);
-    (i32::from(part(0..4)), part(5..7) as u8, part(8..10) as u8)
 }
 
 /// Writes a file that only its owner may read, whole or not at all.

@@ -2,26 +2,24 @@
 
 use crate::lab::kind::coredns;
 use crate::lab::kind::journal::Thing;
-use crate::lab::kind::outside::remove_container;
-use crate::lab::kind::outside::{Net, Origin, hosts_block, origin_address, origin_container, origins, read_address};
+use crate::lab::kind::outside::{Origin, origin_address, origin_container, origins, read_address, remove_container};
 use crate::lab::kind::site::{Site, Trouble, words};
 use serde_json::{Value, json};
 use std::net::IpAddr;
 
 /// Starts every origin that does not run.
 pub(super) async fn start(site: &mut Site<'_>) -> Result<(), Trouble> {
-    let net = Net::default();
     for origin in origins() {
         let thing = Thing::Container(origin.container.clone());
         let there = site.container(&origin.container).await?;
         match there {
             Some(there) if !site.journal.knows(&thing) || !there.is_ours => return Err(foreign(&origin)),
             Some(there) if there.status == "running" && site.journal.id(&thing) == Some(&there.id) => continue,
-            Some(_) => drop(site.engine(remove_container(&origin)).await?),
+            Some(_) => drop(site.engine(remove_container(&origin.container)).await?),
             None => (),
         }
         site.noted(|journal| journal.making(&thing))?;
-        let id = site.engine(origin_container(&origin, &net)).await?.stdout.trim().to_string();
+        let id = site.engine(origin_container(&origin)).await?.stdout.trim().to_string();
         site.noted(|journal| journal.made(&thing, &id))?;
     }
     Ok(())
@@ -38,7 +36,7 @@ fn foreign(origin: &Origin) -> Trouble {
 async fn hosts(site: &mut Site<'_>) -> Result<Vec<(IpAddr, String)>, Trouble> {
     let mut hosts = Vec::new();
     for origin in origins() {
-        let printed = site.ask(site.engine.line(origin_address(&origin, &Net::default()))).await?;
+        let printed = site.ask(site.engine.line(origin_address(&origin))).await?;
         let address = read_address(&printed).ok_or_else(|| {
             Trouble::Unexpected(format!("container {} has no address on kind's network: {printed:?}", origin.container))
         })?;
@@ -49,7 +47,7 @@ async fn hosts(site: &mut Site<'_>) -> Result<Vec<(IpAddr, String)>, Trouble> {
 
 /// Writes the names into CoreDNS' configuration, and has it read anew. Nothing is written when they stand there already.
 pub(super) async fn names(site: &mut Site<'_>) -> Result<(), Trouble> {
-    let block = hosts_block(&hosts(site).await?);
+    let block = coredns::hosts_block(&hosts(site).await?);
     let printed = site.ask(site.kubectl(&["get", "configmap", "coredns", "-n", "kube-system", "-o", "json"], b"")).await?;
     let map: Value = serde_json::from_str(&printed)
         .map_err(|e| Trouble::Unexpected(format!("ConfigMap kube-system/coredns could not be read: {e}")))?;
