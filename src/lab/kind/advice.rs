@@ -48,7 +48,8 @@ impl Os {
 
     fn engine(&self, tool: &str, packages: Option<&str>) -> String {
         let name = match (tool, packages) {
-            ("docker", Some("apt-get")) => "docker.io docker-buildx",
+            // Its plugin buildx is a package of newer releases only (Debian 13, Ubuntu 24.04), and one unknown name stops the whole line.
+            ("docker", Some("apt-get")) => "docker.io",
             ("docker-buildx", Some("apk")) => "docker-cli-buildx",
             ("docker", Some("dnf")) => "moby-engine",
             (tool, _) => tool,
@@ -133,7 +134,7 @@ mod tests {
     #[test]
     fn each_system_gets_its_own_line() {
         let (ubuntu, bare) = (os("linux", "arm64", Some("apt-get")), os("linux", "amd64", None));
-        assert_eq!(ubuntu.get("docker"), "sudo apt-get install -y docker.io docker-buildx");
+        assert_eq!(ubuntu.get("docker"), "sudo apt-get install -y docker.io");
         assert_eq!(os("linux", "amd64", Some("dnf")).get("podman"), "sudo dnf install -y podman");
         assert!(ubuntu.get("kind").contains("/kind-linux-arm64 ") && bare.get("kind").contains("/kind-linux-amd64 "));
         assert!(ubuntu.get("istioctl").contains("-linux-arm64.tar.gz"), "{}", ubuntu.get("istioctl"));

@@ -7,7 +7,7 @@ pub use machine::Machine;
 use super::advice::Os;
 use super::binary::Binary;
 use super::engine::{self, Engine};
-use super::pins::{CURL_IMAGE, KIND_LEAST, NODE_IMAGE, NODE_IMAGE_CGROUP_V1};
+use super::pins::{KIND_LEAST, NODE_IMAGE, NODE_IMAGE_CGROUP_V1};
 use crate::lab::tools::version::Version;
 use crate::lab::tools::{Failure, Line, Tools, ask};
 use crate::mesh::versions;
@@ -207,11 +207,16 @@ fn cgroup_row(engine: &Engine) -> Row {
     }
 }
 
-/// The images' definitions use what only BuildKit knows (`COPY --chmod`), which docker has as a plugin; podman builds them by itself.
+/// The images' definitions use nothing that only BuildKit knows, so that docker builds them without its plugin too, with its older
+/// builder (tried with docker 28.2 on an engine 20.10); a docker that has dropped that builder fails at the build and says so.
 async fn builder_row(tools: &dyn Tools, engine: &Engine, os: &Os) -> Option<Row> {
     let failure = ask(tools, engine.line(vec!["buildx".into(), "version".into()]).within(ANSWER)).await.err()?;
-    let row = Row::new("builder", State::Missing, failure.to_string());
-    Some(row.needs("docker's plugin buildx, or --internet").next(os.get("docker-buildx")))
+    let said = match &failure {
+        Failure::Ended { .. } => "docker has no plugin buildx; its older builder is used".to_string(),
+        other => format!("{other}; its older builder is used"),
+    };
+    let row = Row::new("builder", State::Note, said);
+    Some(row.needs("the plugin, if `docker build` refuses").next(os.get("docker-buildx")))
 }
 
 /// Every image that is used exists for both; nothing else is published.
@@ -277,16 +282,6 @@ async fn istioctl_row(tools: &dyn Tools, os: &Os) -> (Row, Istioctl) {
             None => (instead(format!("it printed no version: {}", excerpt(&text))), image),
         },
     }
-}
-
-/// What the cluster and Istio in it are made of, beside what the lab builds: to pull before there is no network.
-pub fn images(node: &str, binary: Option<Binary>, istioctl: bool) -> Vec<String> {
-    let release = versions::default_release();
-    let mut images = vec![node.to_string(), CURL_IMAGE.to_string()];
-    images.extend(["pilot", "proxyv2"].map(|name| format!("{}/{name}:{}", release.hub, release.tag)));
-    images.extend(istioctl.then(|| format!("{}/istioctl:{}", release.hub, release.tag)));
-    images.extend(binary.map(|binary| binary.base_image().to_string()).filter(|base| base != "scratch"));
-    images
 }
 
 /// An image without its digest.

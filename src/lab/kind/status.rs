@@ -28,11 +28,11 @@ pub async fn status(site: &mut Site<'_>) -> Result<Vec<Row>, Trouble> {
     let node = site.container(NODE).await?;
     let id = site.journal.id(&the_cluster()).map(str::to_string);
     let mut rows = vec![match (&node, &id) {
-        (None, _) => Row::new("cluster", State::Missing, "its node is gone").next("egress-lab kind up"),
+        (_, None) => Row::new("cluster", State::Missing, "half made").next("egress-lab kind up"),
+        (None, Some(_)) => Row::new("cluster", State::Missing, "its node is gone").next("egress-lab kind up"),
         (Some(node), Some(id)) if node.id != *id => {
             Row::new("cluster", State::Missing, format!("{NODE} is not the node that was made")).next("egress-lab kind down")
         }
-        (Some(_), None) => Row::new("cluster", State::Missing, "half made").next("egress-lab kind up"),
         (Some(node), _) if node.status != "running" => {
             Row::new("cluster", State::Missing, format!("its node is {}", node.status)).next("egress-lab kind up")
         }
