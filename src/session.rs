@@ -15,7 +15,7 @@ pub mod story;
 pub mod transcript;
 mod wishes;
 
-pub use event::{Effect, Event, RecordId, ResetScope, Tag, Ticket, Wish};
+pub use event::{Effect, Event, Reach, RecordId, ResetScope, Tag, Ticket, Wish};
 pub use history::History;
 pub use steps::{StepRun, StepState};
 pub use transcript::Transcript;
@@ -101,6 +101,8 @@ pub struct Session {
     saving: BTreeMap<RecordId, Option<(usize, How)>>,
     asking: Option<Ask>,
     notice: Option<String>,
+    /// What the API server makes people wait for.
+    waiting: Option<String>,
     next_id: u64,
     unsaved: bool,
     /// The step after which the learner wants to go on as soon as it is done.
@@ -133,6 +135,7 @@ impl Session {
             saving: BTreeMap::new(),
             asking: None,
             notice: None,
+            waiting: None,
             next_id: 0,
             unsaved: options.unsaved,
             leaving: None,
@@ -169,9 +172,21 @@ impl Session {
             Event::RecordFailed { id, reason } => self.record_failed(id, &reason, &mut effects),
             Event::Wish(wish) => self.wish(wish, &mut effects),
             Event::Told(text) => self.transcript.say(Sort::Note, &text),
+            Event::Reach(reach) => self.reach(reach),
             Event::Answered { .. } | Event::Shell(_) => (),
         }
         effects
+    }
+
+    fn reach(&mut self, reach: Reach) {
+        self.waiting = match reach {
+            Reach::Waiting(sentence) => Some(sentence),
+            Reach::Clear => None,
+            Reach::Failed(sentence) => {
+                self.notice = Some(sentence);
+                return;
+            }
+        };
     }
 
     fn line(&mut self, line: &str, effects: &mut Vec<Effect>) {

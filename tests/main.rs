@@ -10,6 +10,7 @@ mod hostile;
 mod injection;
 mod kind;
 mod kubectl;
+mod learning;
 mod mistakes;
 mod mutants;
 mod origin;

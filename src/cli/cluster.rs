@@ -11,6 +11,7 @@ use crate::lab::env::cluster::consent::terms;
 use crate::lab::env::cluster::sweep::Swept;
 use crate::lab::env::cluster::{Cluster, Options};
 use crate::lab::ground::EnvGround;
+use crate::lab::retry::Tiding;
 use crate::lesson::model::Lesson;
 use std::io::IsTerminal;
 use std::sync::Arc;
@@ -31,24 +32,32 @@ pub(super) fn named(env: &str) -> Result<Option<&str>, Trouble> {
 /// Opens the cluster that the flags name, without a word about what will be done there.
 pub(super) async fn open(at: &Where) -> Result<Option<Cluster>, Trouble> {
     let Some(context) = named(&at.env)? else { return Ok(None) };
-    let cluster = Cluster::open(&Paths::from_environment(), context, options(&at.rules, &at.env)).await.map_err(Trouble::from)?;
-    cluster.notes().iter().for_each(|note| eprintln!("egress-lab: {note}"));
-    tell(cluster.target().tidings.listen());
+    let cluster = connect(at, context).await?;
+    // Until the program ends.
+    drop(tell(&cluster));
     Ok(Some(cluster))
 }
 
-/// Says on standard error what the API server makes people wait for.
-fn tell(mut tidings: tokio::sync::broadcast::Receiver<String>) {
+async fn connect(at: &Where, context: &str) -> Result<Cluster, Trouble> {
+    let cluster = Cluster::open(&Paths::from_environment(), context, options(&at.rules, &at.env)).await.map_err(Trouble::from)?;
+    cluster.notes().iter().for_each(|note| eprintln!("egress-lab: {note}"));
+    Ok(cluster)
+}
+
+/// Says on standard error what the API server makes people wait for, until the task is ended.
+fn tell(cluster: &Cluster) -> tokio::task::JoinHandle<()> {
+    let mut tidings = cluster.target().tidings.listen();
     tokio::spawn(async move {
         use tokio::sync::broadcast::error::RecvError::Lagged;
         loop {
             match tidings.recv().await {
-                Ok(sentence) => eprintln!("egress-lab: {sentence}"),
+                Ok(Tiding::Over) => (),
+                Ok(tiding) => eprintln!("egress-lab: {tiding}"),
                 Err(Lagged(missed)) => eprintln!("egress-lab: ({missed} more like this)"),
                 Err(_) => return,
             }
         }
-    });
+    })
 }
 
 /// The lab's own cluster is there for lessons: installing Istio in it needs no further word.
@@ -77,16 +86,21 @@ pub(super) async fn begin(cluster: &Cluster, at: &Where, lesson: &Lesson, steps:
     Ok(())
 }
 
-/// Opens the cluster of the flags for a learner, all of the lesson being asked about.
+/// Opens the cluster of the flags for a learner, all of the lesson being asked about. From then on the lesson itself tells what the API
+/// server makes people wait for: standard error may be under a screen.
 pub(super) async fn offered(at: &Where, lesson: &Lesson) -> Result<Option<Cluster>, Trouble> {
-    let Some(cluster) = open(at).await? else { return Ok(None) };
-    begin(&cluster, at, lesson, lesson.steps.len()).await?;
-    Ok(Some(cluster))
+    let Some(context) = named(&at.env)? else { return Ok(None) };
+    let cluster = connect(at, context).await?;
+    let telling = tell(&cluster);
+    let begun = begin(&cluster, at, lesson, lesson.steps.len()).await;
+    telling.abort();
+    begun.map(|()| Some(cluster))
 }
 
 /// At the end of a learner's session: the control workloads go, the lesson's own objects stay, so that it can be gone on with.
 pub(super) async fn left(cluster: Option<Cluster>, end: End) -> End {
     let Some(cluster) = cluster else { return end };
+    drop(tell(&cluster));
     let swept = cluster.remove_controls().await.map_err(Trouble::from)?;
     swept.left.iter().for_each(|(what, why)| eprintln!("left: {what}: {why}"));
     let strangers = cluster.strangers().await.map_err(Trouble::from)?;

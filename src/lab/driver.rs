@@ -12,16 +12,17 @@ use crate::lab::env::Checkpoint;
 use crate::lab::ground::EnvGround;
 use crate::lab::own_shell::OwnShell;
 use crate::lab::prompt::{Piece, Prompt, Terminal};
+use crate::lab::retry::Tiding;
 use crate::lab::share;
 use crate::lesson::model::{Action, Lesson};
 use crate::progress::{Entry, Journal};
 use crate::session::desk::{AskId, Request};
 use crate::session::own_shell::{ShellCall, ShellNews};
 use crate::session::story::Story;
-use crate::session::{Effect, Event, RecordId, Tag, Ticket};
+use crate::session::{Effect, Event, Reach, RecordId, Tag, Ticket};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use tokio::sync::mpsc;
+use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinHandle;
 
 /// Pieces of output, keys and events that may wait.
@@ -106,6 +107,26 @@ impl Driver {
             Effect::Shell(call) => self.shell(call),
             Effect::StepDone { .. } | Effect::Shown { .. } | Effect::Quit => (),
         }
+    }
+
+    /// Passes on what the client of a cluster has to say, as long as anybody takes events.
+    pub fn hear(&self, mut tidings: broadcast::Receiver<Tiding>) {
+        use broadcast::error::RecvError;
+        let events = self.shared.events.clone();
+        tokio::spawn(async move {
+            loop {
+                let heard = tokio::select! {
+                    heard = tidings.recv() => heard,
+                    () = events.closed() => return,
+                };
+                match heard {
+                    Ok(tiding) => drop(events.send(Event::Reach(reach(tiding))).await),
+                    // The newest ones are there still, and how it stands is in the last.
+                    Err(RecvError::Lagged(_)) => (),
+                    Err(RecvError::Closed) => return,
+                }
+            }
+        });
     }
 
     /// Keeps the lines that run in this file.
@@ -239,6 +260,20 @@ impl Driver {
             };
             let _ = shared.events.blocking_send(event);
         });
+    }
+}
+
+/// What a tiding means for a session; its sentences begin in the middle, after a program's name.
+fn reach(tiding: Tiding) -> Reach {
+    let sentence = |text: String| {
+        let mut chars = text.chars();
+        let first = chars.next().map(|c| c.to_ascii_uppercase());
+        first.into_iter().chain(chars).collect::<String>() + "."
+    };
+    match tiding {
+        Tiding::Waiting(text) => Reach::Waiting(sentence(text)),
+        Tiding::Over => Reach::Clear,
+        Tiding::Remained(text) => Reach::Failed(sentence(text)),
     }
 }
 

@@ -91,6 +91,7 @@ async fn on_cluster(paths: &Paths, wanted: Wanted, cluster: Cluster) -> anyhow::
     let clock = Arc::new(SystemClock);
     let parts = Parts { lesson: wanted.lesson, prompt, seed: Seed::fresh(), journal, clock, terminal: wanted.terminal };
     let (mut driver, events) = Driver::new(parts);
+    driver.hear(cluster.target().tidings.listen());
     let history = folder.join("history");
     session.remember(&crate::lab::history::load(&history));
     driver.keep_history(history);

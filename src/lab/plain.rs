@@ -48,6 +48,7 @@ pub async fn run(session: Session, driver: Driver, events: mpsc::Receiver<Event>
         findings: String::new(),
         hinted: (usize::MAX, 0),
         notice: String::new(),
+        waits: false,
         asked: None,
         quit: false,
         interrupted: false,
@@ -69,6 +70,8 @@ struct Plain {
     /// The step whose hints were printed last, and how many.
     hinted: (usize, u8),
     notice: String,
+    /// Whether it was said that something waits for the API server.
+    waits: bool,
     /// The question that was printed last.
     asked: Option<crate::session::Ask>,
     quit: bool,
@@ -254,10 +257,20 @@ impl Plain {
             self.say(&format!("{notice}\n"));
         }
         self.notice = notice;
+        self.waiting();
         if self.shown != Some(self.session.shown()) {
             self.shown = Some(self.session.shown());
             self.step();
         }
+    }
+
+    /// One line when waiting for the API server begins; further tries are not told.
+    fn waiting(&mut self) {
+        let waiting = self.session.waiting().map(str::to_string);
+        if let Some(sentence) = waiting.as_ref().filter(|_| !self.waits) {
+            self.say(&format!("{sentence}\n"));
+        }
+        self.waits = waiting.is_some();
     }
 
     /// Hint tiers that were asked for and not printed yet.

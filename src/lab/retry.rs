@@ -13,7 +13,7 @@ mod trouble;
 #[cfg(test)]
 mod tests;
 
-pub use tidings::Tidings;
+pub use tidings::{Tiding, Tidings};
 pub use trouble::{Trouble, is_lost};
 
 use crate::base::clock::Stopwatch;
@@ -102,7 +102,7 @@ impl Caller {
         let before = self.before(&asked).await;
         let watch = Stopwatch::start();
         let (mut reread, mut unclear) = (false, false);
-        let mut tries = 1;
+        let (mut tries, mut waits) = (1, None);
         loop {
             let outcome = self.once(&asked).await;
             let Some(trouble) = trouble::of(&outcome) else {
@@ -129,8 +129,9 @@ impl Caller {
                     match done {
                         Again::Yes => {
                             tries += 1;
-                            self.tidings
-                                .say(format!("waiting for the API server: {trouble}, try {tries} of {}", self.limits.tries));
+                            waits.get_or_insert_with(|| self.tidings.waits());
+                            let sentence = format!("waiting for the API server: {trouble}, try {tries} of {}", self.limits.tries);
+                            self.tidings.say(Tiding::Waiting(sentence));
                             tokio::time::sleep(self.pause(trouble, tries)).await;
                             continue;
                         }
@@ -178,7 +179,9 @@ impl Caller {
 
     /// Reads the kubeconfig again; whether there is something new to try.
     async fn log_in_anew(&self) -> bool {
-        self.tidings.say("the API server does not take the credential any more: reading the kubeconfig again".into());
+        let sentence = "the API server does not take the credential any more: reading the kubeconfig again";
+        let _waits = self.tidings.waits();
+        self.tidings.say(Tiding::Waiting(sentence.into()));
         let Some(client) = (self.reread)().await.and_then(|connection| direct(connection).ok()) else { return false };
         *self.direct.lock().unwrap_or_else(PoisonError::into_inner) = client;
         true

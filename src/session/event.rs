@@ -52,10 +52,23 @@ pub enum Event {
     Wish(Wish),
     /// The driver has something to tell (a warning of the environment).
     Told(String),
+    /// How it stands with the API server of a cluster.
+    Reach(Reach),
     /// The answer to [`Effect::Ask`]; an error is a sentence for people. For the one who asked: the session keeps nothing of it.
     Answered { id: AskId, answer: Result<Answer, String> },
     /// What becomes of the learner's own shell. For the screen that shows it.
     Shell(ShellNews),
+}
+
+/// What an API server with a bad moment means for those who work there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// Something is asked again after a pause; a sentence on why.
+    Waiting(String),
+    /// Nobody waits any more.
+    Clear,
+    /// A request ended in trouble for good; a sentence on which.
+    Failed(String),
 }
 
 /// What a learner can ask for besides typing a line.

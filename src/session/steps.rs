@@ -150,6 +150,11 @@ impl Session {
         self.notice.as_deref()
     }
 
+    /// What the API server makes people wait for now: a sentence.
+    pub fn waiting(&self) -> Option<&str> {
+        self.waiting.as_deref()
+    }
+
     /// Whether progress is kept.
     pub fn is_saved(&self) -> bool {
         !self.unsaved

@@ -3,7 +3,7 @@
 use super::{Fault, Faults, Faulty, Planned};
 use crate::serve::{POD, handle, local, server};
 use egress_lab::check::reader::Reader;
-use egress_lab::lab::retry::{Limits, Trouble};
+use egress_lab::lab::retry::{Limits, Tiding, Trouble};
 use egress_lab::lab::target::{Target, patient};
 use egress_lab::sandbox::Pace;
 use egress_lab::sandbox::serve::Server;
@@ -111,12 +111,14 @@ async fn what_is_waited_for_is_told_and_what_remains_is_named() {
     maps(&day.inside).create(&PostParams::default(), &map("there", "one")).await.unwrap();
     let mut words = day.target.tidings.listen();
     assert_eq!(value(&day.target.client, "there").await.as_deref(), Some("one"));
-    assert_eq!(words.recv().await.unwrap(), "waiting for the API server: too many requests, try 2 of 8");
-    let second = words.recv().await.unwrap();
+    let first = Tiding::Waiting("waiting for the API server: too many requests, try 2 of 8".into());
+    assert_eq!(words.recv().await.unwrap(), first);
+    let second = words.recv().await.unwrap().to_string();
     assert!(second.starts_with("waiting for the API server: not available (503: the server is currently unable"), "{second}");
     assert!(second.ends_with(", try 3 of 8"), "{second}");
+    assert_eq!(words.recv().await.unwrap(), Tiding::Over);
     maps(&day.target.client).create(&PostParams::default(), &map("hooked", "one")).await.unwrap();
-    let hook = words.recv().await.unwrap();
+    let hook = words.recv().await.unwrap().to_string();
     assert_eq!(hook, "waiting for the API server: webhook namespace.sidecar-injector.istio.io is not ready, try 2 of 8");
     assert_eq!(day.target.tidings.remained(), 0);
     let error = maps(&day.target.client).list(&ListParams::default()).await.unwrap_err();
@@ -124,6 +126,13 @@ async fn what_is_waited_for_is_told_and_what_remains_is_named() {
     assert_eq!(day.target.tidings.remained(), 1);
     let newest = day.target.tidings.newest().unwrap();
     assert_eq!(newest, "the API server: too many requests (GET /api/v1/namespaces/default/configmaps, tried 8 times)");
+    let mut last = Vec::new();
+    while let Ok(tiding) = words.try_recv() {
+        last.push(tiding);
+    }
+    let waited = last.iter().filter(|tiding| matches!(tiding, Tiding::Waiting(_))).count();
+    // The webhook's second try, and seven of the list's eight.
+    assert_eq!((waited, &last[last.len() - 2..]), (8, &[Tiding::Remained(newest), Tiding::Over][..]), "{last:?}");
     assert_eq!(day.proxy.seen().refused, 10);
 }
 

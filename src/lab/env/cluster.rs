@@ -6,6 +6,7 @@
 //! cluster itself, and nothing is ever known to be settled.
 
 pub mod consent;
+mod echo;
 pub mod facts;
 pub mod kinds;
 pub mod marker;
@@ -76,7 +77,7 @@ struct Inner {
     /// What installs Istio; none where the server is a sandbox, which the built-in istioctl suits.
     istioctl: Option<OwnIstioctl>,
     marks: tokio::sync::Mutex<Vec<Arc<Mark>>>,
-    controls: tokio::sync::Mutex<bool>,
+    controls: tokio::sync::Mutex<Controls>,
 }
 
 impl Inner {
@@ -149,9 +150,9 @@ impl Cluster {
         if record.cluster().is_none_or(|known| known != here) {
             bail!("no lesson was begun on {name}: `egress-lab learn LESSON --env {name}` begins one");
         }
+        // Whoever has the lesson open has placed them and takes care of them; where nobody has, placing is refused and says why.
         let has_controls = record.made().iter().any(is_control);
-        // Whoever has the lesson open has placed them; where nobody has, placing them is refused and says why.
-        let controls = tokio::sync::Mutex::new(has_controls);
+        let controls = tokio::sync::Mutex::new(if has_controls { Controls::Joined } else { Controls::Missing });
         Ok(Cluster(Arc::new(Inner { controls, ..Inner::new(name, target, record, options) })))
     }
 
@@ -241,7 +242,7 @@ impl Cluster {
     /// # Errors
     /// The server cannot be reached, or the record cannot be written.
     pub async fn cleanup(&self) -> anyhow::Result<Swept> {
-        *self.0.controls.lock().await = false;
+        *self.0.controls.lock().await = Controls::Missing;
         self.sweeper().sweep(|_| false).await
     }
 
@@ -258,28 +259,34 @@ impl Cluster {
     /// # Errors
     /// As [`Cluster::cleanup`].
     pub async fn remove_controls(&self) -> anyhow::Result<Swept> {
-        *self.0.controls.lock().await = false;
+        *self.0.controls.lock().await = Controls::Missing;
         let made = self.record().made().to_vec();
         let mut swept = Swept::default();
         self.sweeper().delete_all(made.into_iter().filter(is_control).collect(), &mut swept).await?;
         Ok(swept)
     }
 
-    /// Puts the control workloads there, once, and waits until they run.
+    /// Puts the control workloads there, once, and waits until they run; once Istio is there, the echo gets its sidecar.
     ///
     /// # Errors
     /// The server refuses, or they do not start.
     pub async fn place_controls(&self) -> anyhow::Result<()> {
-        let mut placed = self.0.controls.lock().await;
-        if *placed {
-            return Ok(());
+        let mut controls = self.0.controls.lock().await;
+        if *controls == Controls::Missing {
+            self.place_missing_controls().await?;
+            *controls = Controls::Placed;
         }
+        if *controls == Controls::Placed && echo::joins(&self.0.target.client).await? {
+            *controls = Controls::Joined;
+        }
+        Ok(())
+    }
+
+    async fn place_missing_controls(&self) -> anyhow::Result<()> {
         for object in controls::objects() {
             crate::lab::env::place_missing(&self.0.client, &object).await.context("placing the control workloads")?;
         }
-        wait_controls(&self.0.target.client).await?;
-        *placed = true;
-        Ok(())
+        wait_controls(&self.0.target.client).await
     }
 
     /// Removes the lesson's objects and makes its start, with these files.
@@ -300,6 +307,17 @@ impl Cluster {
         self.begin_anew(lesson, &*files).await?;
         actions::to_start_of(&Prompt::new(Arc::new(self.clone()), files, None), lesson, step).await
     }
+}
+
+/// How far the control workloads are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Controls {
+    #[default]
+    Missing,
+    /// They run; the echo may have been made before Istio.
+    Placed,
+    /// The echo has its sidecar.
+    Joined,
 }
 
 /// Whether the lab made it for its controls.

@@ -54,9 +54,10 @@ fn draw_over(screen: &LessonScreen, over: &dyn Over, theme: Theme, frame: &mut F
     let (left, right) = bar::sides(screen, Some(&over.title(&screen.session)), usize::from(area.width));
     frame::header(frame, row(0, 1), &left, &right, theme);
     over.draw(&screen.session, row(1, area.height.saturating_sub(3)), theme, frame);
-    if let Some(notice) = &screen.view.notice {
+    let waiting = screen.session.waiting().map(|sentence| (Tone::Unsure, sentence));
+    if let Some((tone, notice)) = waiting.or(screen.view.notice.as_deref().map(|notice| (Tone::Strong, notice))) {
         let text = clip(notice, usize::from(area.width).saturating_sub(2), theme.ascii);
-        let line = Line::styled(format!(" {text}"), theme.style(Tone::Strong));
+        let line = Line::styled(format!(" {text}"), theme.style(tone));
         frame::line(frame, row(area.height.saturating_sub(2), 1), 0, &line);
     }
     frame::footer(frame, row(area.height.saturating_sub(1), 1), &over.offers(), Place::Over(over.scope()), theme);

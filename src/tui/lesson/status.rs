@@ -37,6 +37,9 @@ fn sentence(screen: &LessonScreen) -> (Tone, String) {
     if screen.view.search.as_ref().is_some_and(|search| search.open) {
         return (Tone::Strong, "Search: Enter keeps the matches marked, Up and Down go through them, Esc clears.".into());
     }
+    if let Some(waiting) = session.waiting() {
+        return (Tone::Unsure, waiting.into());
+    }
     if let Some(notice) = screen.view.notice.as_deref().or(session.notice()) {
         return (Tone::Strong, notice.into());
     }

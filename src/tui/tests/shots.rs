@@ -5,8 +5,8 @@
 mod tones;
 
 use super::{guide, manifest, pages, picture, play, timeline, typing, *};
-use crate::session::Ask;
 use crate::session::own_shell::ShellNews;
+use crate::session::{Ask, Reach};
 use crate::tui::help::Sheet;
 use crate::tui::keymap::Scope;
 use crate::tui::lesson::Side;
@@ -25,6 +25,7 @@ const SHOTS: &[Shot] = &[
     ("lesson-do", Play::doing),
     ("lesson-typing", |w, h| Play::doing(w, h).after("cat <lt><lt>EOF<Enter>one<Enter>")),
     ("lesson-running", pages::running),
+    ("lesson-waiting", |w, h| waiting(pages::running(w, h))),
     ("lesson-program", play::program),
     ("lesson-failed", failed),
     ("lesson-text", |w, h| failed(w, h).after("<Esc>")),
@@ -51,6 +52,7 @@ const SHOTS: &[Shot] = &[
     ("debrief", |w, h| guide::finished(w, h).after("<A-d>")),
     ("picture-none", |w, h| Play::doing(w, h).after("<F6>")),
     ("picture-blocked", picture::opened),
+    ("picture-waiting", |w, h| waiting(picture::opened(w, h))),
     ("picture-delivered", picture::delivered),
     ("picture-gateway", |w, h| picture::delivered(w, h).after("<Right>")),
     ("picture-object", picture::object),
@@ -139,6 +141,14 @@ impl Play {
     }
 }
 
+/// The API server of a cluster has a bad moment.
+fn waiting(mut play: Play) -> Play {
+    let sentence =
+        "Waiting for the API server: not available (503: the server is currently unable to handle the request), try 2 of 8.";
+    play.tell(Event::Reach(Reach::Waiting(sentence.into())));
+    play
+}
+
 /// The learner's shell with a line in colours and more rows than fit.
 fn shell(width: u16, height: u16) -> Play {
     let mut play = Play::doing(width, height);
@@ -158,6 +168,20 @@ fn control_z_is_the_shells_own() {
     assert!(play.keys("<C-z>").is_none(), "the lab does not stop");
     let sent = |e: &Effect| matches!(e, Effect::Shell(ShellCall::Input(bytes)) if bytes == b"\x1a");
     assert!(play.open.iter().chain(&*play.effects.lock().expect("not poisoned")).any(sent));
+}
+
+#[test]
+fn what_the_api_server_makes_people_wait_for_goes_when_it_is_over() {
+    let mut play = Play::doing(120, 40);
+    let before = play.screen();
+    play = waiting(play);
+    assert!(play.screen().contains("Waiting for the API server: not available (503"), "{}", play.screen());
+    play.tell(Event::Reach(Reach::Clear));
+    assert_eq!(play.screen(), before);
+    play.tell(Event::Reach(Reach::Failed("The API server: too many requests (GET /x, tried 8 times).".into())));
+    assert!(play.screen().contains("The API server: too many requests (GET /x, tried 8 times)."), "{}", play.screen());
+    play.keys("kubectl get pods<Enter>");
+    assert!(!play.screen().contains("too many requests"), "{}", play.screen());
 }
 
 fn all(width: u16, height: u16) {

@@ -109,6 +109,9 @@ impl Terms {
             "makes        some {} of its own, and namespace lab-control for the checks' own requests",
             count(made, "object")
         ));
+        if self.facts.istio.is_empty() {
+            lines.push("             (its echo is made again once Istio is installed, so that it has a sidecar)".into());
+        }
         let changes: Vec<String> = self.changes.iter().map(Place::to_string).collect();
         match changes.is_empty() {
             true => lines.push("changes      nothing that is there".into()),
