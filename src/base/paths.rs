@@ -126,7 +126,7 @@ fn platform_config() -> Option<PathBuf> {
 }
 
 /// The kubeconfig files that kubectl itself would read: `$KUBECONFIG` (a list), else `~/.kube/config`. Only asked when `--env
-/// context:NAME` or a command-line `egress-lab kubectl` allows it.
+/// context:NAME`, a command-line `egress-lab kubectl` or `kind up --merge-kubeconfig` allows it.
 pub fn user_kubeconfigs() -> Vec<PathBuf> {
     match std::env::var_os("KUBECONFIG").filter(|v| !v.is_empty()) {
         Some(list) => std::env::split_paths(&list).filter(|p| !p.as_os_str().is_empty()).collect(),

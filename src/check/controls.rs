@@ -12,6 +12,8 @@ pub const OUTSIDE_POD: &str = "outside-probe";
 pub const ECHO: &str = "echo";
 /// The echo's port: neither 80 nor 443, which would change the sidecars' listeners.
 pub const ECHO_PORT: u16 = 7070;
+/// The echo's image.
+pub const ECHO_IMAGE: &str = "hashicorp/http-echo:1.0";
 
 /// The objects, in the order in which they are to be created.
 pub fn objects() -> Vec<Object> {
@@ -22,7 +24,7 @@ pub fn objects() -> Vec<Object> {
     let mut outside = container(OUTSIDE_POD, "curlimages/curl:8.1.2");
     outside["command"] = json!(["sleep", "infinity"]);
     outside["securityContext"] = security;
-    let mut echo = container(ECHO, "hashicorp/http-echo:1.0");
+    let mut echo = container(ECHO, ECHO_IMAGE);
     echo["args"] = json!([format!("-listen=:{ECHO_PORT}"), "-text=echo"]);
     echo["ports"] = json!([{"containerPort": ECHO_PORT, "name": "http-echo"}]);
     let template_labels = {

@@ -8,6 +8,7 @@ pub mod down;
 pub mod engine;
 pub mod images;
 pub mod journal;
+mod merged;
 pub mod outside;
 pub mod pins;
 pub mod preflight;

@@ -86,6 +86,43 @@ fn the_users_kubeconfig_is_touched_only_when_asked() {
     assert_eq!(lines, ["KUBECONFIG=/users/own kind export kubeconfig --name egress-lab"]);
 }
 
+/// A kubeconfig as a person keeps it.
+const OWN: &str = "# mine\napiVersion: v1\ncurrent-context: prod\ncontexts:\n- {name: prod, context: {cluster: prod}}\n";
+
+fn with_own(world: &World, args: &[&str], file: &std::path::Path) -> String {
+    let mut command = world.command(args);
+    command.env("KUBECONFIG", file);
+    World::said(&crate::program::finish(command, "", 60), 0)
+}
+
+#[test]
+fn a_merged_kubeconfig_comes_back_to_the_byte() {
+    let world = World::new();
+    let file = world.home.folder.path().join("own");
+    std::fs::write(&file, OWN).unwrap();
+    with_own(&world, &["up", "--force", "--internet", "--merge-kubeconfig"], &file);
+    let merged = std::fs::read_to_string(&file).unwrap();
+    assert!(merged.contains("current-context: kind-egress-lab") && !merged.contains("# mine"), "{merged}");
+    let said = with_own(&world, &["down"], &file);
+    assert!(said.contains("is again what it was before"), "{said}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), OWN);
+    assert!(!world.state("kubeconfig.user-before").exists() && !world.state("kubeconfig.user-after").exists());
+}
+
+#[test]
+fn what_the_user_changed_in_a_merged_kubeconfig_stays_and_the_lost_current_context_is_named() {
+    let world = World::new();
+    let file = world.home.folder.path().join("own");
+    std::fs::write(&file, OWN).unwrap();
+    with_own(&world, &["up", "--force", "--internet", "--merge-kubeconfig"], &file);
+    let merged = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("{merged}users: [{{name: new}}]\n")).unwrap();
+    let said = with_own(&world, &["down"], &file);
+    let joined = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(joined.contains("kubectl config use-context prod"), "{said}");
+    assert!(std::fs::read_to_string(&file).unwrap().contains("users: [{name: new}]"));
+}
+
 #[test]
 fn podman_is_used_where_docker_is_missing_and_kind_is_told() {
     let world = World::with(&["podman", "kind", "istioctl", "df"]);

@@ -1,7 +1,7 @@
 //! kubectl, istioctl, kind and the container engine: where they are, their versions, and how to get what is missing.
 
 use crate::lab::kind::advice::Os;
-use crate::lab::kind::engine::question;
+use crate::lab::kind::engine::{self, Engine};
 use crate::lab::kind::pins::KIND_LEAST;
 use crate::lab::kind::preflight::{Row, State};
 use crate::lab::tools::version::Version;
@@ -21,12 +21,12 @@ pub(super) async fn rows(tools: &dyn Tools) -> Vec<Row> {
         asked("istioctl", &["version", "--remote=false"]),
         asked("kind", &["version"]),
         asked("docker", &["--version"]),
-        ask(tools, question("docker").within(ANSWER)),
+        engine::look(tools, "docker", ANSWER),
         asked("podman", &["--version"]),
-        ask(tools, question("podman").within(ANSWER)),
+        engine::look(tools, "podman", ANSWER),
     );
-    let engine = |program, version, up| engine_row((tools, &os), program, version, up);
-    let (docker, podman) = (engine("docker", docker, docker_up), engine("podman", podman, podman_up));
+    let row_of = |program, version, up| engine_row((tools, &os), program, version, up);
+    let (docker, podman) = (row_of("docker", docker, docker_up), row_of("podman", podman, podman_up));
     let mut rows = vec![
         row((tools, &os), "kubectl", kubectl, None),
         row((tools, &os), "istioctl", istioctl, Some(istio_fits)),
@@ -77,15 +77,12 @@ fn engine_row(
     (tools, os): (&dyn Tools, &Os),
     program: &'static str,
     version: Result<String, Failure>,
-    up: Result<String, Failure>,
+    up: Result<Engine, Failure>,
 ) -> Row {
     let row = row((tools, os), program, version, None);
     let silent = match (&up, row.state) {
         (_, State::Note) => return row,
-        (Ok(text), _) if !text.contains("\"ServerErrors\":[\"") => {
-            return Row { found: format!("{}, answers", row.found), ..row };
-        }
-        (Ok(_), _) => "its daemon does not answer".to_string(),
+        (Ok(_), _) => return Row { found: format!("{}, answers", row.found), ..row },
         (Err(failure), _) => failure.to_string(),
     };
     Row::new(program, State::Note, format!("{}, but does not answer: {silent}", row.found)).next(os.wake(program, &silent))
@@ -133,6 +130,9 @@ mod tests {
             down.found.contains("28.2.2") && down.found.contains("Cannot connect") && !down.next.contains("install"),
             "{down:?}"
         );
+        // Older clients end with 0 and tell of the daemon in their answer, with whatever spaces.
+        let silent = found(all().prints("docker info", r#"{"ServerErrors": [ "Cannot connect" ]}"#), "docker").await;
+        assert!(silent.state == State::Note && silent.found.contains("Cannot connect"), "{silent:?}");
         let other = found(all().prints("istioctl", "client version: 1.20.0"), "istioctl").await;
         assert!(other.needed.starts_with("1.30"), "{other:?}");
     }

@@ -4,6 +4,7 @@ use super::folder;
 use super::world::World;
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::paths::Paths;
+use crate::lab::kind::pins::CONTEXT;
 use crate::lab::{target, visit};
 use crate::mesh::draft::Suppose;
 use crate::mesh::reach::Client;
@@ -46,7 +47,8 @@ impl Source {
         match env.strip_prefix("context:") {
             Some(name) if !name.is_empty() => Ok(Source::Context(name.into())),
             None if env == "sandbox" => Ok(Source::Sandbox { world: world.into(), revision: None }),
-            _ => Err(format!("--env is sandbox or context:NAME, not {env}")),
+            None if env == "kind" => Ok(Source::Context(CONTEXT.into())),
+            _ => Err(format!("--env is sandbox, kind or context:NAME, not {env}")),
         }
     }
 

@@ -1,6 +1,7 @@
 //! `kind down`: removes what the journal says was made, and nothing else. What carries the name of something of ours and is not it stays.
 
 use super::journal::{Phase, Thing};
+use super::merged;
 use super::outside::{remove_container, remove_image};
 use super::pins::{CLUSTER, NODE};
 use super::site::{Site, Trouble, says_no_such, words};
@@ -23,6 +24,8 @@ const FILES: &[&str] = &[
     "kubeconfig",
     "kubeconfig.lock",
     "kubeconfig.internal",
+    merged::BEFORE,
+    merged::AFTER,
     "istio.yaml",
     "images.tar",
     "build",
@@ -77,7 +80,11 @@ async fn remove(site: &mut Site<'_>, thing: &Thing) -> Result<Option<String>, Tr
             let kind = site.engine.kind(words(&["delete", "cluster", "--name", CLUSTER]));
             // Deleting is what takes kind's context out of a kubeconfig; the cluster must be the lab's for that.
             match cluster_is_ours(site).await? {
-                true => site.work(own_kubeconfig(kind)).await.map(|_| None),
+                true => {
+                    let untouched = merged::is_untouched(site);
+                    site.work(own_kubeconfig(kind)).await?;
+                    merged::give_back(site, untouched).map(|()| None)
+                }
                 false => Ok(Some(format!("take it out yourself: kubectl config delete-context {name}"))),
             }
         }

@@ -47,7 +47,7 @@ impl Engine {
 pub async fn find(tools: &dyn Tools, earlier: Option<&str>) -> Result<Engine, Vec<Failure>> {
     let mut failures = Vec::new();
     for program in ["docker", "podman"].into_iter().filter(|program| earlier.is_none_or(|earlier| earlier == *program)) {
-        match look(tools, program).await {
+        match look(tools, program, ANSWER).await {
             Ok(engine) => return Ok(engine),
             Err(failure) => failures.push(failure),
         }
@@ -56,13 +56,17 @@ pub async fn find(tools: &dyn Tools, earlier: Option<&str>) -> Result<Engine, Ve
 }
 
 /// The line that asks an engine about itself.
-pub fn question(program: &str) -> Line {
+fn question(program: &str) -> Line {
     let format = if program == "docker" { "{{json .}}" } else { "json" };
     Line::new(program, &["info", "--format", format]).within(ANSWER)
 }
 
-async fn look(tools: &dyn Tools, program: &'static str) -> Result<Engine, Failure> {
-    let line = question(program);
+/// Asks one engine, `docker` or `podman`, about itself.
+///
+/// # Errors
+/// Why it does not answer; a docker client that answers for a daemon that does not counts as silent.
+pub async fn look(tools: &dyn Tools, program: &'static str, within: Duration) -> Result<Engine, Failure> {
+    let line = question(program).within(within);
     let shown = line.shown();
     let text = ask(tools, line).await?;
     let unread = |reason: String| Failure::NotStarted { program: program.into(), reason };

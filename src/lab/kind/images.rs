@@ -8,6 +8,7 @@ use super::outside::{
 use super::pins::CURL_IMAGE;
 use super::preflight::{Istioctl, Preflight, Wishes, short};
 use super::site::{Site, Trouble, words};
+use crate::check::controls::ECHO_IMAGE;
 use crate::lab::tools::Line;
 use crate::mesh::versions;
 use std::path::{Path, PathBuf};
@@ -40,6 +41,12 @@ pub fn istio() -> Vec<String> {
     ["pilot", "proxyv2"].iter().map(|name| format!("{}/{name}:{}", release.hub, release.tag)).collect()
 }
 
+/// What the node is given when the engine has it: Istio's images, and that of the checks' own server, without which a lesson does not
+/// begin.
+pub fn for_node() -> Vec<String> {
+    istio().into_iter().chain([format!("docker.io/{ECHO_IMAGE}")]).collect()
+}
+
 /// The image that stands in for an istioctl that is missing.
 pub fn istioctl() -> String {
     let release = versions::default_release();
@@ -49,7 +56,7 @@ pub fn istioctl() -> String {
 /// Everything that an archive holds.
 pub fn archived(node: &str) -> Vec<String> {
     let own = [node_in_archive(node), CURL_WITH_CA.into(), ORIGIN_IMAGE.into(), istioctl()];
-    own.into_iter().chain(istio()).collect()
+    own.into_iter().chain(for_node()).collect()
 }
 
 /// Builds the curl image and the origins' image, making the CA first.
@@ -93,10 +100,10 @@ async fn build_one(site: &mut Site<'_>, context: &BuildContext) -> Result<(), Tr
     site.noted(|journal| journal.made(&thing, ""))
 }
 
-/// Loads the lab's curl image, and what the engine has of Istio, into the node.
+/// Loads the lab's curl image, and what the engine has of the lessons' other images, into the node.
 pub async fn into_node(site: &mut Site<'_>, internet: bool) -> Result<(), Trouble> {
     let mut images: Vec<String> = Vec::new();
-    for image in istio() {
+    for image in for_node() {
         if site.has_image(&image).await? {
             images.push(image);
         }
@@ -163,7 +170,7 @@ pub async fn prepull(
     archive: Option<&Path>,
 ) -> Result<(), Trouble> {
     site.pull(node).await?;
-    for image in istio() {
+    for image in for_node() {
         site.pull(&image).await?;
     }
     if archive.is_some() || matches!(tool, Istioctl::Image(_)) {
@@ -206,6 +213,6 @@ mod tests {
         assert_eq!(by_digest("kindest/node:v1.36.4@sha256:0a"), "kindest/node@sha256:0a");
         assert_eq!(by_digest("host:5000/a:1"), "host:5000/a:1");
         assert_eq!(node_in_archive("kindest/node:v1.36.4@sha256:0a"), "localhost/egress-lab/node:v1.36.4");
-        assert_eq!(archived(NODE_IMAGE).len(), 6);
+        assert_eq!(archived(NODE_IMAGE).len(), 7);
     }
 }

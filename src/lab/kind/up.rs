@@ -5,6 +5,7 @@ mod origins;
 
 use super::images::{self, Programs};
 use super::journal::{Phase, Thing};
+use super::merged;
 use super::pins::{CLUSTER, CONTEXT, NETWORK, NODE, cluster_config};
 use super::preflight::{Istioctl, Preflight, Wishes};
 use super::site::{Site, Told, Trouble, words};
@@ -173,7 +174,9 @@ async fn merge(site: &mut Site<'_>) -> Result<(), Trouble> {
     let thing = Thing::Context(CONTEXT.into());
     site.noted(|journal| journal.making(&thing))?;
     let line = own_kubeconfig(site.engine.kind(words(&["export", "kubeconfig", "--name", CLUSTER])));
+    merged::keep(site)?;
     site.run(line).await?;
+    merged::kept(site)?;
     site.note(&format!("{CONTEXT} is now the current context of your own kubeconfig."));
     site.noted(|journal| journal.made(&thing, ""))
 }

@@ -57,10 +57,12 @@ effect() {
     "kind get clusters") ls "$W/clusters" ;;
     "kind create cluster"*) touch "$W/clusters/egress-lab"; echo "$(next_id) running" > "$W/containers/egress-lab-control-plane"
       echo "creating" >&2; echo config > "$(after --kubeconfig "$@")" ;;
-    "kind delete cluster"*) rm -f "$W/clusters/egress-lab" "$W/containers/egress-lab-control-plane" "$W/istio" ;;
+    "kind delete cluster"*) [ -f "$KUBECONFIG" ] && { grep -v '^current-context' "$KUBECONFIG" > "$W/merged"; cat "$W/merged" > "$KUBECONFIG"; }
+      rm -f "$W/clusters/egress-lab" "$W/containers/egress-lab-control-plane" "$W/istio" ;;
     "kind load image-archive"*) [ -s "$3" ] || { echo "no archive" >&2; exit 1; } ;;
     "kind get kubeconfig"*) echo "internal config" ;;
-    "kind export kubeconfig"*) : ;;
+    # As kind does it: the whole file is written anew, and the current context goes with the cluster.
+    "kind export kubeconfig"*) [ -f "$KUBECONFIG" ] && { grep -v -e '^#' -e '^current-context' "$KUBECONFIG"; echo "current-context: kind-egress-lab"; } > "$W/merged" && cat "$W/merged" > "$KUBECONFIG" ;;
     "istioctl install"*) [ -f "$5" ] || exit 1; touch "$W/istio"; echo "Installation complete" ;;
     *) echo "stand-in: nobody taught me $line" >&2; exit 98 ;;
   esac
