@@ -59,8 +59,11 @@ async fn the_controls_echo_gets_its_sidecar_once_istio_is_there() {
     let home = std::sync::Arc::new(Home::new());
     let served = Served::start(&home, &["--instant"], 2);
     let kubeconfig = served.kubeconfig().to_path_buf();
+    let began = std::time::Instant::now();
     let (code, out, err) = on(&home, kubeconfig, &[&args[..], &["--from", "run-test-pod"]].concat(), lines).await;
     assert_eq!(code, Some(0), "{out}\n{err}");
     assert!(out.contains("PASS: step"), "{out}\n{err}");
+    // The prompt does not wait out the minute that the check gives a pod that nobody has made yet.
+    assert!(began.elapsed().as_secs() < 45, "{:?}", began.elapsed());
     assert!(row(&out).unwrap().contains(" 2/2 "), "{out}\n{err}");
 }

@@ -10,10 +10,14 @@ use crate::lesson::model::{Expected, StepKind};
 use crate::session::guide::{debrief_text, hint_title};
 use crate::session::transcript::Sort;
 use crate::session::{Effect, Event, Session, StepState, Wish};
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Columns of the texts.
 const WIDTH: usize = 80;
+/// Whether a step is done already is looked at before the next line is read, but for no longer than this: on a cluster a check may wait a
+/// minute for what the learner has yet to make.
+const LOOKS_FOR: Duration = Duration::from_secs(2);
 
 /// Where lines come from and text goes.
 pub struct Console {
@@ -119,11 +123,17 @@ impl Plain {
     }
 
     async fn one_line(&mut self) -> Option<String> {
-        tokio::select! {
-            line = self.console.lines.recv() => line,
-            Some(()) = self.console.interrupts.recv() => {
-                self.interrupted = true;
-                None
+        loop {
+            tokio::select! {
+                line = self.console.lines.recv() => return line,
+                Some(()) = self.console.interrupts.recv() => {
+                    self.interrupted = true;
+                    return None;
+                }
+                Some(event) = self.events.recv() => {
+                    self.handle(event);
+                    self.show();
+                }
             }
         }
     }
@@ -159,7 +169,7 @@ impl Plain {
         words::guidance(word)
     }
 
-    /// Works until nothing runs, is judged or saved.
+    /// Works until nothing runs, is judged or saved. A look whether the step is done already may go on behind the prompt.
     async fn settle(&mut self) {
         loop {
             self.show();
@@ -168,12 +178,18 @@ impl Plain {
             }
             tokio::select! {
                 Some(event) = self.events.recv() => self.handle(event),
+                () = tokio::time::sleep(LOOKS_FOR), if self.only_looks() => return,
                 Some(()) = self.console.interrupts.recv() => self.handle(Event::Wish(Wish::Cancel)),
                 Some(line) = self.console.lines.recv(), if self.wants_input() => {
                     self.handle(Event::Input(Input::Bytes(format!("{line}\n").into_bytes())));
                 }
             }
         }
+    }
+
+    /// Whether nothing is under way but a look that nobody asked for.
+    fn only_looks(&self) -> bool {
+        self.session.running().is_none() && !self.session.is_judging() && !self.session.is_saving()
     }
 
     /// Whether the line that runs reads what is typed.
