@@ -60,8 +60,7 @@ impl Trouble {
 impl From<anyhow::Error> for Trouble {
     /// The chain of causes, each on its own line.
     fn from(error: anyhow::Error) -> Trouble {
-        let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
-        Trouble::unavailable(causes.join("\n  because: "))
+        Trouble::unavailable(crate::lab::words::causes(&error).join("\n  because: "))
     }
 }
 

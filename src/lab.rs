@@ -21,5 +21,6 @@ pub mod open;
 pub mod share;
 pub mod own_istioctl;
 pub mod own_shell;
+pub mod words;
 pub mod retry;
 pub mod visit;

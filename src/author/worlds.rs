@@ -155,8 +155,8 @@ fn unreachable(check: &Check, reason: &str) -> Finding {
     }
 }
 
-fn text(error: impl std::fmt::Display) -> String {
-    format!("{error:#}")
+fn text(error: impl Into<anyhow::Error>) -> String {
+    crate::lab::words::line(&error.into())
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ const MAX_EXEC: Duration = Duration::from_secs(60);
 /// Why the API could not be used as needed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("the API server did not answer as expected: {0}")]
+    #[error("the API server did not answer as expected: {}", words(.0))]
     Api(#[from] kube::Error),
     #[error("a command in pod {0} did not end in time")]
     Slow(String),
@@ -64,6 +64,16 @@ pub enum Error {
     NoStatus(String),
     #[error("the request could not be made: {0}")]
     Request(#[from] http::Error),
+}
+
+/// What the API server said, or why there was no answer, in one line.
+pub fn words(error: &kube::Error) -> String {
+    let kube::Error::Api(status) = error else { return error.to_string() };
+    match (status.message.as_str(), status.reason.as_str()) {
+        ("", "") => format!("the API server answered {}", status.code),
+        ("", reason) => reason.to_string(),
+        (sentence, _) => sentence.to_string(),
+    }
 }
 
 impl Error {

@@ -170,6 +170,7 @@ async fn sweep(a: &Cleanup) -> End {
     let Some(cluster) = open(&Where { env: a.env.clone(), rules }).await? else {
         return Err(Trouble::usage("the sandbox needs no cleanup: `egress-lab reset` puts it back; say --env context:NAME"));
     };
+    cluster.must_be_known().map_err(Trouble::from)?;
     let (made, changed) = {
         let record = cluster.record();
         let made: Vec<String> = record.made().iter().map(|made| made.place.to_string()).collect();

@@ -135,7 +135,7 @@ impl Lab {
         self.handle.spawn(async move {
             match patiently(|| wanted(&inbox)).await {
                 Ok(opened) => hand_over(opened, handle, inbox, present),
-                Err(error) => inbox.opened(Err(format!("{error:#}"))),
+                Err(error) => inbox.opened(Err(crate::lab::words::line(&error))),
             }
         });
     }

@@ -188,7 +188,7 @@ impl Driver {
             };
             let (result, answer) = match end {
                 Ok(answer) => (Ok(()), answer),
-                Err(error) => (Err(format!("{error:#}")), None),
+                Err(error) => (Err(crate::lab::words::line(&error)), None),
             };
             shared.tell(Event::Done { ticket, result, answer }).await;
         });
@@ -214,7 +214,7 @@ impl Driver {
         self.asking.retain(|task| !task.is_finished());
         self.asking.push(tokio::spawn(async move {
             let desk = Desk { prompt: &shared.parts.prompt, lesson: &shared.parts.lesson };
-            let answer = desk.answer(request).await.map_err(|error| format!("{error:#}"));
+            let answer = desk.answer(request).await.map_err(|error| crate::lab::words::line(&error));
             shared.tell(Event::Answered { id, answer }).await;
         }));
     }

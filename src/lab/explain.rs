@@ -85,7 +85,7 @@ pub async fn run(ctx: &kubectl::Context, io: &mut Io, words: &[String]) -> i32 {
             0
         }
         Err(error) => {
-            io.warn(&format!("{error:#}"));
+            io.warn(&crate::lab::words::line(&error));
             1
         }
     }

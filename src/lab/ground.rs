@@ -19,7 +19,7 @@ pub struct EnvGround {
 impl Ground for EnvGround {
     fn look(&self, controls: bool) -> BoxFuture<'_, Result<Ctx, String>> {
         Box::pin(async move {
-            let probe = self.env.probe(controls).await.map_err(|e| format!("{e:#}"))?;
+            let probe = self.env.probe(controls).await.map_err(|e| crate::lab::words::line(&e))?;
             let settled = self.env.settled().await;
             Ok(Ctx {
                 client: probe.client,

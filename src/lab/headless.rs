@@ -103,7 +103,7 @@ async fn run_step(prompt: &Prompt, ground: &EnvGround, lesson: &Lesson, step: &S
         }
         Err(error) => {
             run.passed = false;
-            run.error = Some(format!("{error:#}"));
+            run.error = Some(crate::lab::words::line(&error));
         }
     }
     run

@@ -2,6 +2,7 @@
 //! other context is asked, and no login program is run.
 
 use super::target::{self, Target};
+use crate::check::reader::words;
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::Api;
 use kube::api::ListParams;
@@ -33,7 +34,7 @@ pub async fn look() -> anyhow::Result<Reach> {
     let (config, client) = (&target.config, &target.client);
     let late = || format!("no answer within {} s", ANSWER.as_secs());
     let version = tokio::time::timeout(ANSWER, client.apiserver_version()).await;
-    let version = version.map_err(|_| late()).and_then(|answer| answer.map(|v| v.git_version).map_err(|e| e.to_string()));
+    let version = version.map_err(|_| late()).and_then(|answer| answer.map(|v| v.git_version).map_err(|e| words(&e)));
     let istio = match &version {
         Ok(_) => tokio::time::timeout(ANSWER, istiods(&target)).await.unwrap_or_else(|_| Err(late())),
         Err(_) => Err("the cluster does not answer".into()),
@@ -50,7 +51,7 @@ pub async fn look() -> anyhow::Result<Reach> {
 
 async fn istiods(target: &Target) -> Result<Vec<String>, String> {
     let api: Api<Deployment> = Api::all(target.client.clone());
-    let found = api.list(&ListParams::default().labels("app=istiod").limit(20)).await.map_err(|e| e.to_string())?;
+    let found = api.list(&ListParams::default().labels("app=istiod").limit(20)).await.map_err(|e| words(&e))?;
     Ok(found.items.iter().map(describe).collect())
 }
 

@@ -12,6 +12,9 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+/// What requests say they come from.
+const AGENT: &str = concat!("egress-lab/", env!("CARGO_PKG_VERSION"));
+
 /// A cluster and the part of the kubeconfig that commands show.
 #[derive(Clone)]
 pub struct Target {
@@ -183,6 +186,8 @@ async fn from_files(files: &[PathBuf], context: Option<&str>, trusted: bool) -> 
     if client.cluster_url.host().is_some_and(is_loopback) {
         client.proxy_url = None;
     }
+    // An audit log of a cluster should say who it was.
+    client.headers.push((http::header::USER_AGENT, http::HeaderValue::from_static(AGENT)));
     let tidings = Tidings::default();
     Ok(Target { client: kube::Client::try_from(client.clone())?, config, connection: client, tidings, files: files.to_vec() })
 }

@@ -18,7 +18,7 @@ pub(super) async fn rows() -> Vec<Row> {
     let mut rows = vec![Row::new("kubeconfig", State::Good, files.join(", "))];
     match reach::look().await {
         Ok(reach) => rows.extend(of(&reach)),
-        Err(error) => rows.push(Row::new("contexts", State::Note, format!("{error:#}"))),
+        Err(error) => rows.push(Row::new("contexts", State::Note, crate::lab::words::line(&error))),
     }
     rows
 }

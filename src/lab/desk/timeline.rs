@@ -253,7 +253,9 @@ pub async fn mark(prompt: &Prompt, point: &str, name: &str) -> anyhow::Result<St
     };
     Ok(match kept {
         Ok(()) => format!("Bookmark {name}: {what}."),
-        Err(error) => format!("Bookmark {name}: {what}. It cannot be kept for the next time: {error:#}."),
+        Err(error) => {
+            format!("Bookmark {name}: {what}. It cannot be kept for the next time: {}.", crate::lab::words::line(&error))
+        }
     })
 }
 

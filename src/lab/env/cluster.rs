@@ -20,6 +20,7 @@ pub mod scribe;
 pub mod state;
 pub mod strangers;
 pub mod sweep;
+pub mod waiting;
 
 use self::path::Place;
 use self::record::{Made, Record};
@@ -39,6 +40,7 @@ use crate::lab::prompt::Prompt;
 use crate::lab::start;
 use crate::lab::target::{Target, is_sandbox, named_context};
 use crate::lab::tools::Host;
+use crate::lab::words::line;
 use crate::lesson::model::{Fault, Lesson, Workload};
 use anyhow::{Context, bail};
 use futures::future::BoxFuture;
@@ -46,9 +48,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
-
-/// The control workloads are waited for at most so long.
-const CONTROLS_WITHIN: Duration = Duration::from_secs(120);
 
 /// How a lesson is run on a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +75,8 @@ struct Inner {
     options: Options,
     /// What installs Istio; none where the server is a sandbox, which the built-in istioctl suits.
     istioctl: Option<OwnIstioctl>,
+    /// Whether it is known which cluster this is; where it is not, nothing is written.
+    known: bool,
     marks: tokio::sync::Mutex<Vec<Arc<Mark>>>,
     controls: tokio::sync::Mutex<Controls>,
 }
@@ -87,7 +88,7 @@ impl Inner {
         let rules = Rules { mesh_wide: options.allow_mesh_config };
         let client = Scribe::client(target.client.clone(), record.clone(), rules);
         let (marks, controls) = (tokio::sync::Mutex::default(), tokio::sync::Mutex::default());
-        Inner { name, target, client, record, notes: Vec::new(), reports, options, istioctl: None, marks, controls }
+        Inner { name, target, client, record, notes: Vec::new(), reports, options, istioctl: None, known: true, marks, controls }
     }
 }
 
@@ -109,16 +110,17 @@ impl Cluster {
         let mut record = Record::open(&paths.cluster(name))?;
         let mut notes = Vec::new();
         match record.cluster() {
-            Some(known) if known == identity => (),
+            _ if identity.is_none() => (),
+            Some(known) if Some(known) == identity.as_deref() => (),
             Some(_) => {
                 let aside = record.put_aside()?;
                 notes.push(format!(
                     "{name} is another cluster than last time; the record of that one is kept in {}",
                     aside.display()
                 ));
-                record.begin(&identity)?;
+                record.begin(identity.as_deref().unwrap_or_default())?;
             }
-            None => record.begin(&identity)?,
+            None => record.begin(identity.as_deref().unwrap_or_default())?,
         }
         if !record.is_empty() {
             let made = crate::base::text::count(record.made().len(), "object");
@@ -134,7 +136,7 @@ impl Cluster {
             }),
         };
         let inner = Inner::new(name.into(), target, record, options);
-        Ok(Cluster(Arc::new(Inner { notes, istioctl, ..inner })))
+        Ok(Cluster(Arc::new(Inner { notes, istioctl, known: identity.is_some(), ..inner })))
     }
 
     /// Looks at the cluster of a context on which another process may have a lesson open: what is made there is known, nothing can be
@@ -147,6 +149,7 @@ impl Cluster {
         let target = named_context(context).await?;
         let record = Record::look(&paths.cluster(&name))?;
         let here = identity(&target.client).await.with_context(|| format!("asking the cluster of {name}"))?;
+        let here = here.context(UNKNOWN)?;
         if record.cluster().is_none_or(|known| known != here) {
             bail!("no lesson was begun on {name}: `egress-lab learn LESSON --env {name}` begins one");
         }
@@ -159,6 +162,14 @@ impl Cluster {
     /// What people should know before they begin.
     pub fn notes(&self) -> &[String] {
         &self.0.notes
+    }
+
+    /// Refuses to go on where this user may not see which cluster it is.
+    ///
+    /// # Errors
+    /// The sentence for that.
+    pub fn must_be_known(&self) -> anyhow::Result<()> {
+        if self.0.known { Ok(()) } else { bail!(UNKNOWN) }
     }
 
     /// The connection.
@@ -194,6 +205,7 @@ impl Cluster {
     /// # Errors
     /// The server cannot be read, or the record cannot be written.
     pub async fn watch(&self, plan: &plan::Plan) -> anyhow::Result<()> {
+        self.must_be_known()?;
         // Kinds without a namespace are everybody's: what appears there says nothing about this lesson.
         let places = plan.fresh.iter().chain(&plan.applied).chain(&plan.changed).filter(|place| !place.is_cluster_scoped());
         strangers::note(&self.0.target.client, &self.0.record, places.map(|place| place.named(""))).await
@@ -286,7 +298,7 @@ impl Cluster {
         for object in controls::objects() {
             crate::lab::env::place_missing(&self.0.client, &object).await.context("placing the control workloads")?;
         }
-        wait_controls(&self.0.target.client).await
+        waiting::for_controls(&self.0.target).await
     }
 
     /// Removes the lesson's objects and makes its start, with these files.
@@ -325,32 +337,16 @@ fn is_control(made: &Made) -> bool {
     made.place.namespace == controls::NAMESPACE || (made.place.plural == "namespaces" && made.place.name == controls::NAMESPACE)
 }
 
-/// What tells one cluster from another: the uid of its first namespace.
-async fn identity(client: &kube::Client) -> anyhow::Result<String> {
-    let place = Place::all("", "v1", "namespaces").named("kube-system");
-    let found = read(client, &place).await?.context("the cluster has no namespace kube-system")?;
-    Ok(found["metadata"]["uid"].as_str().context("namespace kube-system has no uid")?.to_string())
-}
+const UNKNOWN: &str = "you may not get namespaces kube-system: the lab tells one cluster from another by its uid";
 
-async fn wait_controls(client: &kube::Client) -> anyhow::Result<()> {
-    let pod = Place::all("", "v1", "pods").within(controls::NAMESPACE).named(controls::OUTSIDE_POD);
-    let echo = Place::all("apps", "v1", "deployments").within(controls::NAMESPACE).named(controls::ECHO);
-    let (mut waited, pause) = (Duration::ZERO, Duration::from_millis(200));
-    loop {
-        let runs = read(client, &pod).await?.is_some_and(|pod| pod["status"]["phase"] == "Running");
-        let echo = read(client, &echo).await?.unwrap_or_default();
-        if runs && echo["status"]["availableReplicas"].as_u64().unwrap_or(0) > 0 {
-            return Ok(());
-        }
-        if waited >= CONTROLS_WITHIN {
-            bail!(
-                "the control workloads in namespace {} do not start: `kubectl get pods -n lab-control` shows why",
-                controls::NAMESPACE
-            );
-        }
-        tokio::time::sleep(pause).await;
-        waited += pause;
-    }
+/// What tells one cluster from another: the uid of its first namespace. `None` where this user may not see it.
+async fn identity(client: &kube::Client) -> anyhow::Result<Option<String>> {
+    let place = Place::all("", "v1", "namespaces").named("kube-system");
+    let found = match read(client, &place).await {
+        Err(error) if matches!(error.downcast_ref(), Some(kube::Error::Api(status)) if status.code == 403) => return Ok(None),
+        found => found?.context("the cluster has no namespace kube-system")?,
+    };
+    Ok(Some(found["metadata"]["uid"].as_str().context("namespace kube-system has no uid")?.to_string()))
 }
 
 impl Environment for Cluster {
@@ -471,7 +467,9 @@ impl Restless for Cluster {
                 Ok(path) => {
                     path.map(|path| format!("What was seen and what the model says differ; both are in {}.", path.display()))
                 }
-                Err(error) => Some(format!("What was seen and what the model says differ; that could not be kept: {error:#}.")),
+                Err(error) => {
+                    Some(format!("What was seen and what the model says differ; that could not be kept: {}.", line(&error)))
+                }
             }
         })
     }

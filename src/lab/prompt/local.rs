@@ -73,7 +73,7 @@ fn said(preview: anyhow::Result<Preview>, io: &mut Io) -> i32 {
             i32::from(preview.problems.iter().any(|p| p.grade != Grade::Unsure))
         }
         Err(error) => {
-            io.warn(&format!("{error:#}"));
+            io.warn(&crate::lab::words::line(&error));
             1
         }
     }

@@ -80,12 +80,13 @@ impl Tidings {
     }
 
     /// Something begins to wait.
-    pub(super) fn waits(&self) -> Waits {
+    pub fn waits(&self) -> Waits {
         self.left().waiting += 1;
         Waits(self.clone())
     }
 
-    pub(super) fn say(&self, tiding: Tiding) {
+    /// Tells whoever listens.
+    pub fn say(&self, tiding: Tiding) {
         // Nobody listens: fine.
         let _ = self.words.send(tiding);
     }

@@ -90,7 +90,7 @@ impl Marks {
         let mut notes = Vec::new();
         for file in files.iter().take(LIMIT) {
             if let Err(error) = marks.recall(file, env).await {
-                notes.push(format!("the bookmark in {} cannot be used: {error:#}", file.display()));
+                notes.push(format!("the bookmark in {} cannot be used: {}", file.display(), crate::lab::words::line(&error)));
             }
         }
         marks.all.lock().unwrap_or_else(|p| p.into_inner()).sort_by_key(|mark| mark.revision);

@@ -53,7 +53,7 @@ pub async fn run(prompt: &Prompt, io: &mut Io, operands: &[String]) -> i32 {
             2
         }
         Err(error) => {
-            io.warn(&format!("{error:#}"));
+            io.warn(&crate::lab::words::line(&error));
             1
         }
     }
@@ -95,7 +95,7 @@ async fn at(prompt: &Prompt, io: &mut Io, point: &str, line: &[&str]) -> i32 {
     let client = match super::looked(prompt, point).await {
         Ok(client) => client,
         Err(error) => {
-            io.warn(&format!("{error:#}"));
+            io.warn(&crate::lab::words::line(&error));
             return 1;
         }
     };

@@ -36,6 +36,9 @@ pub async fn terms(cluster: &Cluster, lesson: &Lesson, steps: usize) -> anyhow::
     let plan = plan(lesson, steps).await?;
     let missing = rights::missing(client, &plan).await?;
     let mut obstacles = forbidden(&missing);
+    if missing.is_empty() {
+        cluster.must_be_known()?;
+    }
     // Whoever may not read the cluster need not be told more about it.
     if !missing.is_empty() {
         let facts =
