@@ -109,18 +109,15 @@ impl Cluster {
         let identity = identity(&target.client).await.with_context(|| format!("asking the cluster of {name}"))?;
         let mut record = Record::open(&paths.cluster(name))?;
         let mut notes = Vec::new();
-        match record.cluster() {
-            _ if identity.is_none() => (),
-            Some(known) if Some(known) == identity.as_deref() => (),
-            Some(_) => {
+        if let Some(here) = identity.as_deref().filter(|here| record.cluster() != Some(*here)) {
+            if record.cluster().is_some() {
                 let aside = record.put_aside()?;
                 notes.push(format!(
                     "{name} is another cluster than last time; the record of that one is kept in {}",
                     aside.display()
                 ));
-                record.begin(identity.as_deref().unwrap_or_default())?;
             }
-            None => record.begin(identity.as_deref().unwrap_or_default())?,
+            record.begin(here)?;
         }
         if !record.is_empty() {
             let made = crate::base::text::count(record.made().len(), "object");

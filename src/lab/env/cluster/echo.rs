@@ -2,8 +2,10 @@
 //! which the API server itself says (a creation with `dryRun`), whatever revision or webhook injects here.
 
 use super::path::Place;
-use super::scribe::{meta, read};
+use super::scribe::{delete, meta, read};
+use super::waiting::{PAUSE, WITHIN};
 use crate::check::controls::{ECHO, NAMESPACE, objects};
+use crate::check::workload::is_ready;
 use crate::k8s::Object;
 use crate::k8s::object::items;
 use crate::mesh::capture::has_sidecar;
@@ -11,10 +13,6 @@ use anyhow::bail;
 use http::Request;
 use serde_json::{Value, json};
 use std::time::Duration;
-
-/// The new one is waited for at most so long.
-const WITHIN: Duration = Duration::from_secs(120);
-const PAUSE: Duration = Duration::from_millis(200);
 
 /// Makes the echo again if it has no sidecar and would get one now. Whether it has one, and so this need not be asked again.
 ///
@@ -30,14 +28,7 @@ pub async fn joins(client: &kube::Client) -> anyhow::Result<bool> {
         return Ok(false);
     }
     for pod in &old {
-        let body =
-            json!({"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 1, "preconditions": {"uid": pod.uid()}});
-        let request = Request::delete(all().named(pod.name()).path()).header("content-type", "application/json");
-        match client.request::<Value>(request.body(serde_json::to_vec(&body)?)?).await {
-            // Gone by itself meanwhile.
-            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => (),
-            done => drop(done?),
-        }
+        delete(client, &all().named(pod.name()), pod.uid()).await?;
     }
     let mut waited = Duration::ZERO;
     while !pods(client).await?.iter().any(|pod| has_sidecar(pod) && is_ready(pod)) {
@@ -59,11 +50,6 @@ async fn pods(client: &kube::Client) -> anyhow::Result<Vec<Object>> {
     let list = read(client, &all()).await?.unwrap_or_default();
     let stays = |pod: &&Value| pod["metadata"]["labels"]["app"] == ECHO && meta(pod, "deletionTimestamp").is_empty();
     Ok(items(&list["items"]).iter().filter(stays).cloned().map(Object).collect())
-}
-
-fn is_ready(pod: &Object) -> bool {
-    let conditions = pod.at(&["status", "conditions"]);
-    items(conditions).iter().any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
 }
 
 /// Whether a pod like the echo's would have a sidecar, if it were made now.

@@ -221,6 +221,25 @@ pub async fn read(client: &kube::Client, place: &Place) -> anyhow::Result<Option
     }
 }
 
+/// Asks the server to delete the object at a place if it is still the one of this uid. Whether it is on its way out now; not, if it had
+/// gone already or another one has its name.
+///
+/// # Errors
+/// What the server says else.
+pub async fn delete(client: &kube::Client, place: &Place, uid: &str) -> anyhow::Result<bool> {
+    let mut options = json!({"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background",
+        "preconditions": {"uid": uid}});
+    if place.plural == "pods" {
+        options["gracePeriodSeconds"] = json!(1);
+    }
+    let request = Request::delete(place.path()).header("content-type", "application/json").body(serde_json::to_vec(&options)?)?;
+    match client.request::<Value>(request).await {
+        Ok(_) => Ok(true),
+        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// A request with its body in memory, and the body as a value (`null` where it is no JSON).
 ///
 /// # Errors

@@ -4,10 +4,10 @@
 use super::merge::restore;
 use super::path::Place;
 use super::record::{Changed, Made, Record};
-use super::scribe::{meta, read};
+use super::scribe::{delete, meta, read};
 use crate::k8s::object::{items, text};
-use http::{Method, Request};
-use serde_json::{Value, json};
+use http::Request;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -158,25 +158,19 @@ impl Sweeper<'_> {
 
     /// Asks the server to delete one object, if it is still the one that was made; whether it is to be waited for.
     async fn delete(&self, made: &Made, swept: &mut Swept) -> anyhow::Result<bool> {
-        let mut options = json!({"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background",
-            "preconditions": {"uid": made.uid}});
-        if made.place.plural == "pods" {
-            options["gracePeriodSeconds"] = json!(1);
-        }
-        let request = Request::builder().method(Method::DELETE).uri(made.place.path());
-        let request = request.header("content-type", "application/json").body(serde_json::to_vec(&options)?)?;
-        match self.client.request::<Value>(request).await {
-            Ok(_) => Ok(true),
-            // Gone, or another object of this name: ours is no longer there.
-            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => {
+        match delete(self.client, &made.place, &made.uid).await {
+            Ok(true) => Ok(true),
+            Ok(false) => {
                 self.record().gone(&made.uid)?;
                 Ok(false)
             }
-            Err(kube::Error::Api(status)) => {
-                swept.left.push((made.place.to_string(), format!("could not be deleted: {}", status.message)));
-                Ok(false)
-            }
-            Err(error) => Err(error.into()),
+            Err(error) => match error.downcast_ref() {
+                Some(kube::Error::Api(status)) => {
+                    swept.left.push((made.place.to_string(), format!("could not be deleted: {}", status.message)));
+                    Ok(false)
+                }
+                _ => Err(error),
+            },
         }
     }
 

@@ -12,8 +12,8 @@ use serde_json::Value;
 use std::time::Duration;
 
 /// The control workloads are waited for at most so long.
-const WITHIN: Duration = Duration::from_secs(120);
-const PAUSE: Duration = Duration::from_millis(200);
+pub(super) const WITHIN: Duration = Duration::from_secs(120);
+pub(super) const PAUSE: Duration = Duration::from_millis(200);
 /// After this time people are told what is waited for, and again when that is something else.
 const TOLD_AFTER: Duration = Duration::from_secs(10);
 /// Pods that are named.
