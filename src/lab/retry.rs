@@ -41,11 +41,24 @@ pub struct Limits {
     pub total_ms: u64,
     /// The same, where a webhook is not ready: on a mesh whose control plane is broken for good that is what is to be seen.
     pub webhook_ms: u64,
+    /// A request that has no answer for so long is spoken of.
+    pub told_ms: u64,
+    /// .. and is given up: an API server ends its requests after a minute itself (k8s.io/apiserver, `--request-timeout`), so that a
+    /// longer silence is a lost connection that nobody has closed.
+    pub answer_ms: u64,
 }
 
 impl Limits {
     /// For a cluster that people work on.
-    pub const CLUSTER: Limits = Limits { tries: 8, first_ms: 250, longest_ms: 8_000, total_ms: 60_000, webhook_ms: 10_000 };
+    pub const CLUSTER: Limits = Limits {
+        tries: 8,
+        first_ms: 250,
+        longest_ms: 8_000,
+        total_ms: 60_000,
+        webhook_ms: 10_000,
+        told_ms: 10_000,
+        answer_ms: 65_000,
+    };
 }
 
 impl Default for Limits {
@@ -149,14 +162,29 @@ impl Caller {
     /// Asks once. An answer that ends by itself is read whole: a connection may be cut in the middle of it, too.
     async fn once(&self, asked: &Asked) -> Outcome {
         let direct = self.direct.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let answer = direct.send(asked.request()).await?;
+        let answer = self.patiently(asked, direct.send(asked.request())).await?;
         match answer.status() {
             StatusCode::SWITCHING_PROTOCOLS => Ok(Answer::Stream { response: answer, watch: false }),
             status if status.is_success() && asked.is_stream() => {
                 Ok(Answer::Stream { response: answer, watch: asked.is_watch() })
             }
-            _ => Answer::whole(answer).await,
+            _ => self.patiently(asked, Answer::whole(answer)).await,
         }
+    }
+
+    /// Waits for something of the server's: says so when it takes long, and not for ever.
+    async fn patiently<T>(&self, asked: &Asked, something: impl Future<Output = kube::Result<T>>) -> kube::Result<T> {
+        let Limits { told_ms, answer_ms, .. } = self.limits;
+        tokio::pin!(something);
+        if let Ok(outcome) = tokio::time::timeout(Duration::from_millis(told_ms), &mut something).await {
+            return outcome;
+        }
+        let _waits = self.tidings.waits();
+        let sentence = format!("no answer from the API server for {} s ({})", told_ms / 1_000, asked.line());
+        self.tidings.say(Tiding::Waiting(sentence));
+        let rest = Duration::from_millis(answer_ms.saturating_sub(told_ms));
+        let lost = |_| Err(kube::Error::Service(Box::new(trouble::Silence { ms: answer_ms })));
+        tokio::time::timeout(rest, something).await.unwrap_or_else(lost)
     }
 
     fn may_go_on(&self, trouble: &Trouble, tries: u32, watch: &Stopwatch) -> bool {

@@ -3,7 +3,7 @@
 use super::State;
 use super::rules::{Fault, Subject};
 use bytes::Bytes;
-use futures::StreamExt;
+use futures::{Stream, StreamExt};
 use http::{Request, Response, StatusCode, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
@@ -14,6 +14,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
+
+/// A watch that is cut in its middle has lived so long.
+const BEGUN_MS: u64 = 50;
 
 type Reply = Response<UnsyncBoxBody<Bytes, io::Error>>;
 
@@ -151,11 +154,16 @@ async fn forward(
         state.seen.lock().unwrap().writes.push(format!("{} {} {}", subject.verb, subject.resource, subject.name));
     }
     head.headers.insert(header::AUTHORIZATION, format!("Bearer {}", state.upstream.token).parse().unwrap());
+    let watch = subject.is_some_and(|subject| subject.verb == "watch");
     let mut answer = ask(state, Request::from_parts(head, Full::new(bytes))).await?;
     match fault {
         Some(Fault::CutAfter) => {
             state.seen.lock().unwrap().cut.1 += 1;
             return Err(cut());
+        }
+        Some(Fault::CutAmid) if watch => {
+            state.seen.lock().unwrap().cut.2 += 1;
+            return Ok(answer.map(|body| lived(body, BEGUN_MS, || ())));
         }
         Some(Fault::CutAmid) if answer.status() != StatusCode::SWITCHING_PROTOCOLS => {
             state.seen.lock().unwrap().cut.2 += 1;
@@ -169,8 +177,13 @@ async fn forward(
         tokio::spawn(pump(client_side, server_side, state.clone(), amid));
         return Ok(answer.map(|_| Full::default().map_err(|never| match never {}).boxed_unsync()));
     }
-    let watch = subject.is_some_and(|subject| subject.verb == "watch");
-    Ok(answer.map(|body| lived(body, state.clone(), watch)))
+    Ok(match state.rules.faults.watches_ms.filter(|_| watch) {
+        Some(life_ms) => {
+            let state = state.clone();
+            answer.map(|body| lived(body, life_ms, move || state.seen.lock().unwrap().watches_cut += 1))
+        }
+        None => answer.map(|body| StreamBody::new(pieces(body)).boxed_unsync()),
+    })
 }
 
 fn denied(mut review: Value) -> Value {
@@ -200,17 +213,18 @@ async fn halved(answer: Response<Incoming>) -> Reply {
     Response::from_parts(head, StreamBody::new(pieces).boxed_unsync())
 }
 
-/// An answer as it comes; a watch only for its time.
-fn lived(body: Incoming, state: Arc<State>, watch: bool) -> UnsyncBoxBody<Bytes, io::Error> {
-    let life = state.rules.faults.watches_ms.filter(|_| watch);
-    let pieces = body.into_data_stream().map(|piece| piece.map(Frame::data).map_err(io::Error::other));
-    let Some(life) = life else { return StreamBody::new(pieces).boxed_unsync() };
+fn pieces(body: Incoming) -> impl Stream<Item = io::Result<Frame<Bytes>>> + Send {
+    body.into_data_stream().map(|piece| piece.map(Frame::data).map_err(io::Error::other))
+}
+
+/// An answer as it comes, cut after its time.
+fn lived(body: Incoming, life_ms: u64, at_end: impl FnOnce() + Send + 'static) -> UnsyncBoxBody<Bytes, io::Error> {
     let end = async move {
-        tokio::time::sleep(Duration::from_millis(life)).await;
-        state.seen.lock().unwrap().watches_cut += 1;
+        tokio::time::sleep(Duration::from_millis(life_ms)).await;
+        at_end();
     };
     let cut_off = futures::stream::once(async { Err(cut()) });
-    StreamBody::new(pieces.take_until(Box::pin(end)).chain(cut_off)).boxed_unsync()
+    StreamBody::new(pieces(body).take_until(Box::pin(end)).chain(cut_off)).boxed_unsync()
 }
 
 /// Carries an upgraded connection; `amid`: cuts it when the command has said something or has ended.

@@ -3,7 +3,9 @@
 use super::asked::{Asked, Repeat};
 use super::held::holds;
 use super::trouble::is_lost;
+use super::{Limits, Reread, Tiding, Tidings, client};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 fn asked(method: &str, path: &str, form: &str, body: Value) -> Asked {
     let request = http::Request::builder().method(method).uri(path).header("content-type", form).body(()).unwrap();
@@ -103,4 +105,29 @@ fn a_lost_connection_is_told_from_what_a_command_says_itself() {
     assert!(!is_lost("command terminated with exit code 56"));
     assert!(!is_lost("Unable to connect to the server: no\nError from server (NotFound): pods \"test\" not found"));
     assert!(!is_lost(""));
+}
+
+#[tokio::test]
+async fn a_server_that_takes_a_request_and_says_nothing_is_spoken_of_and_given_up() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let connection = kube::Config::new(format!("http://{}", listener.local_addr().unwrap()).parse().unwrap());
+    let silent = tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((socket, _)) = listener.accept().await {
+            held.push(socket);
+        }
+    });
+    let limits = Limits { told_ms: 1_000, answer_ms: 2_000, total_ms: 1_500, ..Limits::CLUSTER };
+    let tidings = Tidings::default();
+    let mut heard = tidings.listen();
+    let reread: Reread = Arc::new(|| Box::pin(async { None }));
+    let client = client(connection, reread, limits, tidings).unwrap();
+    let error = client.request_text(http::Request::get("/api/v1/namespaces").body(Vec::new()).unwrap()).await.unwrap_err();
+    assert!(format!("{error:?}").contains("Silence { ms: 2000 }"), "{error:?}");
+    let told = [heard.recv().await.unwrap(), heard.recv().await.unwrap()];
+    assert_eq!(told[0], Tiding::Waiting("no answer from the API server for 1 s (GET /api/v1/namespaces)".into()));
+    assert_eq!(told[1], Tiding::Over);
+    let Tiding::Remained(last) = heard.recv().await.unwrap() else { panic!("{told:?}") };
+    assert!(last.contains("has not answered within 2 s") && last.contains("GET /api/v1/namespaces"), "{last}");
+    silent.abort();
 }

@@ -21,11 +21,27 @@ pub enum Trouble {
     Untrusted { why: String },
     /// The connection ended before the answer did.
     Cut { why: String },
+    /// No answer came, and the connection did not end.
+    Silent { ms: u64 },
     /// 401.
     Expired,
     /// 403 of the server's access rules.
     Forbidden { verb: String, resource: String, place: String },
 }
+
+/// A request that was given up: nothing was heard for so many milliseconds.
+#[derive(Debug)]
+pub struct Silence {
+    pub ms: u64,
+}
+
+impl fmt::Display for Silence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no answer within {} s", self.ms / 1_000)
+    }
+}
+
+impl Error for Silence {}
 
 impl Trouble {
     /// Whether it is known that nothing was done. An upgrade that was answered at all did not come about.
@@ -61,6 +77,7 @@ impl fmt::Display for Trouble {
             Trouble::Unreachable { why } => write!(f, "cannot be reached ({why})"),
             Trouble::Untrusted { why } => write!(f, "cannot be trusted ({why})"),
             Trouble::Cut { why } => write!(f, "the connection was cut ({why})"),
+            Trouble::Silent { ms } => write!(f, "has not answered within {} s", ms / 1_000),
             Trouble::Expired => write!(f, "the credential of the kubeconfig is not valid, or not any more"),
             Trouble::Forbidden { verb, resource, place } => write!(f, "not allowed to {verb} {resource}{place}"),
         }
@@ -124,7 +141,10 @@ fn of_error(error: &kube::Error) -> Option<Trouble> {
     match error {
         kube::Error::Api(_) => None,
         kube::Error::HyperError(error) => Some(of_chain(error)),
-        kube::Error::Service(error) => Some(of_chain(&**error)),
+        kube::Error::Service(error) => Some(match error.downcast_ref() {
+            Some(Silence { ms }) => Trouble::Silent { ms: *ms },
+            None => of_chain(&**error),
+        }),
         kube::Error::Auth(error) => Some(Trouble::Untrusted { why: error.to_string() }),
         _ => None,
     }
@@ -145,10 +165,16 @@ fn of_chain(error: &(dyn Error + 'static)) -> Trouble {
         why = error.to_string();
         next = error.source();
     }
+    let why = without_link(&why);
     match connecting {
         true => Trouble::Unreachable { why },
         false => Trouble::Cut { why },
     }
+}
+
+/// What the TLS library says of a connection that ended early carries a link to its own manual: for its users, not for ours.
+fn without_link(why: &str) -> String {
+    why.split_once(": http").map_or(why, |(words, _)| words).to_string()
 }
 
 /// The fault of TLS inside an error of a connection. What an I/O error wraps is not what it names as its source.
