@@ -93,7 +93,10 @@ pub fn client(connection: kube::Config, reread: Reread, limits: Limits, tidings:
 
 /// A client that asks once. kube's own retries are silent, last up to a quarter of an hour and know no difference between a read and
 /// a write.
-fn direct(connection: kube::Config) -> kube::Result<kube::Client> {
+///
+/// # Errors
+/// As [`client`].
+pub fn direct(connection: kube::Config) -> kube::Result<kube::Client> {
     let mut connection = connection;
     connection.default_retry = false;
     kube::Client::try_from(connection)

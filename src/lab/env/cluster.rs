@@ -3,7 +3,7 @@
 //!
 //! Everything that the lab writes goes through [`scribe`], which notes it in the [`record`] of the cluster before it goes out; cleaning
 //! up deletes what is recorded and nothing else, and puts back what was changed. There are no forks here: probes are sent in the
-//! cluster itself, and nothing is ever known to be settled.
+//! cluster itself, and nothing is ever known to be settled. What checks look at is kept up by watches ([`watched`]).
 
 pub mod consent;
 mod echo;
@@ -21,12 +21,14 @@ pub mod state;
 pub mod strangers;
 pub mod sweep;
 pub mod waiting;
+pub mod watched;
 
 use self::path::Place;
 use self::record::{Made, Record};
 use self::scribe::{Rules, Scribe, meta, read};
 use self::state::{Keeper, Mark};
 use self::sweep::{Sweeper, Swept};
+use self::watched::Watched;
 use crate::base::clock::{Clock, SystemClock, Time};
 use crate::base::files::{Files, MemoryFiles};
 use crate::base::paths::Paths;
@@ -67,6 +69,8 @@ struct Inner {
     target: Target,
     /// Notes what goes through it.
     client: kube::Client,
+    /// Gives checks the objects that watches keep up.
+    reads: kube::Client,
     record: Arc<Mutex<Record>>,
     /// What was put aside, or is left of an earlier run: sentences for people.
     notes: Vec<String>,
@@ -82,13 +86,17 @@ struct Inner {
 }
 
 impl Inner {
-    fn new(name: String, target: Target, record: Record, options: Options) -> Inner {
+    fn new(name: String, mut target: Target, record: Record, options: Options) -> kube::Result<Inner> {
+        let watched = Watched::new(target.asking_once()?);
+        target.client = watched.noticing(target.client);
+        let reads = watched.reading(target.client.clone());
         let reports = record.path().with_file_name("reports");
         let record = Arc::new(Mutex::new(record));
         let rules = Rules { mesh_wide: options.allow_mesh_config };
         let client = Scribe::client(target.client.clone(), record.clone(), rules);
         let (marks, controls) = (tokio::sync::Mutex::default(), tokio::sync::Mutex::default());
-        Inner { name, target, client, record, notes: Vec::new(), reports, options, istioctl: None, known: true, marks, controls }
+        let (notes, istioctl, known) = (Vec::new(), None, true);
+        Ok(Inner { name, target, client, reads, record, notes, reports, options, istioctl, known, marks, controls })
     }
 }
 
@@ -132,7 +140,7 @@ impl Cluster {
                 allowed: options.allow_mesh_config,
             }),
         };
-        let inner = Inner::new(name.into(), target, record, options);
+        let inner = Inner::new(name.into(), target, record, options)?;
         Ok(Cluster(Arc::new(Inner { notes, istioctl, known: identity.is_some(), ..inner })))
     }
 
@@ -153,7 +161,7 @@ impl Cluster {
         // Whoever has the lesson open has placed them and takes care of them; where nobody has, placing is refused and says why.
         let has_controls = record.made().iter().any(is_control);
         let controls = tokio::sync::Mutex::new(if has_controls { Controls::Joined } else { Controls::Missing });
-        Ok(Cluster(Arc::new(Inner { controls, ..Inner::new(name, target, record, options) })))
+        Ok(Cluster(Arc::new(Inner { controls, ..Inner::new(name, target, record, options)? })))
     }
 
     /// What people should know before they begin.
@@ -368,7 +376,7 @@ impl Environment for Cluster {
             if controls {
                 self.place_controls().await?;
             }
-            Ok(Probe { client: self.0.target.client.clone(), revision: None })
+            Ok(Probe { client: self.0.reads.clone(), revision: None })
         })
     }
 
@@ -376,7 +384,7 @@ impl Environment for Cluster {
         Box::pin(async move {
             match revision {
                 Some(_) => bail!("a cluster keeps no earlier states to look at"),
-                None => Ok(Probe { client: self.0.target.client.clone(), revision: None }),
+                None => Ok(Probe { client: self.0.reads.clone(), revision: None }),
             }
         })
     }
@@ -449,7 +457,7 @@ impl Restless for Cluster {
     }
 
     fn in_force<'a>(&'a self, mark: u64, from: &'a [&'a Workload]) -> BoxFuture<'a, bool> {
-        Box::pin(async move { marker::in_force(&self.0.target.client, mark, from).await.unwrap_or(false) })
+        Box::pin(async move { marker::in_force(&self.0.reads, mark, from).await.unwrap_or(false) })
     }
 
     fn unmark(&self, mark: u64) -> BoxFuture<'_, ()> {

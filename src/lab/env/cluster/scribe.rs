@@ -86,7 +86,7 @@ impl Scribe {
         }
         let intended = collection.named(meta(&sent, "name"));
         self.record().intends(&intended)?;
-        let (response, value) = whole(self.inner.send(request).await?).await?;
+        let (response, value) = whole(self.inner.send(request).await?, MAX_BODY).await?;
         match response.status() {
             StatusCode::CREATED => self.made(&collection, sent, &value)?,
             _ => self.record().nothing(&intended)?,
@@ -117,7 +117,7 @@ impl Scribe {
             }
             Some(_) => (),
         }
-        let (response, value) = whole(self.inner.send(request).await?).await?;
+        let (response, value) = whole(self.inner.send(request).await?, MAX_BODY).await?;
         match (before.is_some(), response.status()) {
             (false, StatusCode::CREATED | StatusCode::OK) if value["metadata"]["uid"].is_string() => {
                 self.made(&place.named(""), sent, &value)?;
@@ -252,9 +252,12 @@ pub async fn carried(request: Request<Body>) -> Result<(Request<Body>, Value), B
 }
 
 /// The answer with its body in memory, and the body as a value.
-async fn whole(response: Response<Body>) -> anyhow::Result<(Response<Body>, Value)> {
+///
+/// # Errors
+/// It is longer than so many bytes, or breaks off.
+pub async fn whole(response: Response<Body>, limit: usize) -> anyhow::Result<(Response<Body>, Value)> {
     let (parts, body) = response.into_parts();
-    let body = http_body_util::Limited::new(body, MAX_BODY).collect().await;
+    let body = http_body_util::Limited::new(body, limit).collect().await;
     let bytes = body.map_err(|error| anyhow::anyhow!("the server's answer broke off: {error}"))?.to_bytes();
     let value = serde_json::from_slice(&bytes).unwrap_or_default();
     Ok((Response::from_parts(parts, Body::from(bytes.to_vec())), value))
