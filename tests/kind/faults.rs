@@ -1,4 +1,4 @@
-//! Everything that can go wrong half-way, row by row; Ctrl-C; two at the same time.
+//! Everything that can go wrong half-way, row by row; two at the same time.
 
 use super::world::{DATA, There, World, is_look};
 use crate::program::text;
@@ -6,14 +6,14 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-struct Row {
-    mode: String,
-    begins: String,
+pub struct Row {
+    pub mode: String,
+    pub begins: String,
     code: i32,
     said: String,
 }
 
-fn rows() -> Vec<Row> {
+pub fn rows() -> Vec<Row> {
     let text = std::fs::read_to_string(std::path::Path::new(DATA).join("faults.txt")).unwrap();
     let lines = text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
     let row = |line: &str| {
@@ -22,6 +22,11 @@ fn rows() -> Vec<Row> {
         Row { mode: mode.into(), begins: begins.into(), code: code.parse().unwrap(), said: said.into() }
     };
     lines.map(row).collect()
+}
+
+/// A machine with the engine that a command line is about.
+pub fn machine(begins: &str) -> World {
+    if begins.starts_with("podman ") { World::podman() } else { World::new() }
 }
 
 /// What is there after a run in which nothing went wrong.
@@ -33,7 +38,7 @@ fn whole() -> (There, Vec<String>) {
 
 fn one(row: &Row, whole: &(There, Vec<String>)) {
     let what = format!("{} at {}", row.mode, row.begins);
-    let world = World::new();
+    let world = machine(&row.begins);
     world.breaks(&row.mode, &row.begins);
     let output = world.up(&["--with-istio", "--deadline", "700ms"]);
     let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
@@ -69,7 +74,7 @@ fn a_second_run_goes_on_wherever_the_first_was_cut_off() {
 #[test]
 fn down_after_half_an_up_leaves_nothing() {
     for row in rows().iter().filter(|row| matches!(row.mode.as_str(), "half" | "crashes")) {
-        let world = World::new();
+        let world = machine(&row.begins);
         world.breaks(&row.mode, &row.begins);
         world.up(&["--with-istio"]);
         world.unset("fault");
@@ -125,44 +130,23 @@ fn after_a_restart_of_the_machine_node_and_origins_are_started_and_named_anew() 
     World::said(&world.run(&["status"]), 0);
 }
 
-/// Starts `kind up` that hangs in `kind create cluster`.
-fn hanging(world: &World) -> std::process::Child {
-    world.breaks("hangs", "kind create cluster");
-    let mut command = world.command(&["up", "--force", "--internet"]);
+/// Starts `kind up` that hangs where a command line begins so.
+pub fn hanging(world: &World, begins: &str, args: &[&str]) -> std::process::Child {
+    world.breaks("hangs", begins);
+    let mut command = world.command(&[&["up", "--force"], args].concat());
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let end = Instant::now() + Duration::from_secs(30);
     while world.get("hanging").trim().is_empty() {
-        assert!(Instant::now() < end, "kind was never started");
+        assert!(Instant::now() < end, "{begins} was never started");
         std::thread::sleep(Duration::from_millis(20));
     }
     child
 }
 
 #[test]
-fn ctrl_c_ends_the_tool_and_its_children_and_a_second_run_goes_on() {
-    let world = World::new();
-    let child = hanging(&world);
-    let grandchild = world.get("hanging").trim().to_string();
-    let signal = |name: &str, pid: &str| std::process::Command::new("kill").args([name, pid]).status().unwrap().success();
-    assert!(signal("-INT", &child.id().to_string()));
-    let watch = Instant::now();
-    let output = child.wait_with_output().unwrap();
-    let said = World::said(&output, 130);
-    assert!(watch.elapsed() < Duration::from_secs(10) && said.contains("was interrupted"), "{said}");
-    assert!(said.contains("`egress-lab kind up` goes on from here; `egress-lab kind down` removes"), "{said}");
-    std::thread::sleep(Duration::from_millis(100));
-    let alive = std::fs::read_to_string(format!("/proc/{grandchild}/stat")).is_ok_and(|stat| !stat.contains(") Z "));
-    assert!(!alive, "a child of kind is still alive");
-    world.unset("fault");
-    World::said(&world.up(&[]), 0);
-    World::said(&world.run(&["down", "--images"]), 0);
-    assert_eq!(world.there(), There::new());
-}
-
-#[test]
 fn two_at_the_same_time_do_not_meet() {
     let world = World::new();
-    let child = hanging(&world);
+    let child = hanging(&world, "kind create cluster", &["--internet"]);
     for args in [&["up", "--internet", "--force"][..], &["down"], &["status"]] {
         let said = World::said(&world.run(args), 4);
         assert!(said.contains("another `egress-lab kind` is at work"), "{said}");

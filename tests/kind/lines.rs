@@ -125,10 +125,7 @@ fn what_the_user_changed_in_a_merged_kubeconfig_stays_and_the_lost_current_conte
 
 #[test]
 fn podman_is_used_where_docker_is_missing_and_kind_is_told() {
-    let world = World::with(&["podman", "kind", "istioctl", "df"]);
-    let info = world.get("podman-info.json");
-    let arch = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
-    world.set("podman-info.json", &info.replace("arm64", arch));
+    let world = World::podman();
     World::said(&world.up(&[]), 0);
     let lines = world.log();
     assert!(

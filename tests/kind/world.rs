@@ -24,6 +24,11 @@ impl World {
         World::with(&["docker", "kind", "istioctl", "df"])
     }
 
+    /// A machine that has podman and no docker.
+    pub fn podman() -> World {
+        World::with(&["podman", "kind", "istioctl", "df"])
+    }
+
     pub fn with(tools: &[&str]) -> World {
         let home = Home::new();
         let (folder, bin) = (home.folder.path().join("world"), home.folder.path().join("bin"));
@@ -37,6 +42,8 @@ impl World {
         let arch = if cfg!(target_arch = "aarch64") { "aarch64" } else { "x86_64" };
         let info = fs::read_to_string(world.folder.join("docker-info.json")).unwrap().replace("x86_64", arch);
         world.set("docker-info.json", &info);
+        let info = fs::read_to_string(world.folder.join("podman-info.json")).unwrap();
+        world.set("podman-info.json", &info.replace("arm64", if arch == "aarch64" { "arm64" } else { "amd64" }));
         world.set("kind-version", "0.33.0");
         world.set("istio-version", "1.30.0");
         let corefile = fs::read_to_string(Path::new(DATA).join("Corefile.kind")).unwrap();
@@ -68,6 +75,11 @@ impl World {
         let _ = fs::remove_file(self.folder.join(name));
     }
 
+    /// The program that `up` builds the origins' image of.
+    pub fn origin_program(&self) -> String {
+        self.home.folder.path().join("origin-program").to_str().unwrap().to_string()
+    }
+
     /// The state folder's part.
     pub fn state(&self, name: &str) -> PathBuf {
         self.home.folder.path().join("state/kind").join(name)
@@ -90,8 +102,8 @@ impl World {
 
     /// `kind up` with the small program for the origins; memory of the machine that tests run on is not the matter.
     pub fn up(&self, args: &[&str]) -> Output {
-        let program = self.home.folder.path().join("origin-program");
-        let common = ["up", "--force", "--origin-program", program.to_str().unwrap()];
+        let program = self.origin_program();
+        let common = ["up", "--force", "--origin-program", &program];
         self.run(&[&common, args].concat())
     }
 

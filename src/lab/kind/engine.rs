@@ -1,5 +1,6 @@
 //! The container engine of this machine: docker, else podman.
 
+use crate::lab::tools::version::Version;
 use crate::lab::tools::{Failure, Line, Tools, ask};
 use serde_json::Value;
 use std::path::PathBuf;
@@ -7,6 +8,12 @@ use std::time::Duration;
 
 /// An engine that is up answers in less.
 const ANSWER: Duration = Duration::from_secs(10);
+
+/// The oldest docker that kind's nodes run on: they are started with `--cgroupns=private` (S: kind v0.33.0,
+/// providers/docker/provision.go), which came with docker's API 1.41.
+const DOCKER_LEAST: Version = Version(20, 10, 0);
+/// The oldest podman that kind works with (S: kind v0.33.0, providers/podman/util.go).
+const PODMAN_LEAST: Version = Version(1, 8, 0);
 
 /// An engine that answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +38,12 @@ impl Engine {
     /// A line for it.
     pub fn line(&self, args: Vec<String>) -> Line {
         Line::of(self.program, args)
+    }
+
+    /// The oldest release of it that kind works with, where this one is older.
+    pub fn too_old(&self) -> Option<Version> {
+        let least = if self.program == "docker" { DOCKER_LEAST } else { PODMAN_LEAST };
+        Version::find(&self.version).filter(|version| *version < least).map(|_| least)
     }
 
     /// A line for kind, which has to be told about podman.

@@ -71,6 +71,37 @@ async fn what_is_missing_not_allowed_or_fails_is_said() {
     assert!(broken.install("demo", &[], &mut |_, _| ()).await.is_err_and(|why| why.contains("exit code 3")));
 }
 
+/// An istioctl that never ends.
+struct Hangs;
+
+impl Tools for Hangs {
+    fn run<'a>(
+        &'a self,
+        _: &'a Line,
+        _: crate::lab::tools::Ear<'a>,
+    ) -> futures::future::BoxFuture<'a, Result<crate::lab::tools::Ran, Failure>> {
+        Box::pin(futures::future::pending())
+    }
+
+    fn find(&self, _: &str) -> Option<PathBuf> {
+        None
+    }
+}
+
+#[tokio::test]
+async fn one_that_hangs_is_given_up_and_ctrl_c_ends_the_wait() {
+    let (shown, within) = ("istioctl install -y".to_string(), INSTALLS_WITHIN);
+    let (_, late) = own(Replay::new().breaks("KUBECONFIG", Failure::Late { shown, within }), true);
+    let (code, text) = typed(&late, "install -y").await;
+    assert!(code == 1 && text.contains("gave no end within 15 minutes"), "{code} {text}");
+    let hangs = OwnIstioctl { tools: Arc::new(Hangs), ..own(Replay::new(), true).1 };
+    let (mut io, _) = Io::collecting(Arc::new(MemoryFiles::default()));
+    io.stdin = futures::stream::iter([Input::Bytes(b"x".as_slice().into()), Input::Interrupt]).boxed();
+    let line = words("install -y");
+    let ended = tokio::time::timeout(Duration::from_secs(5), hangs.run(&mut io, &line)).await;
+    assert_eq!(ended, Ok(INTERRUPTED));
+}
+
 #[test]
 fn only_what_changes_the_cluster_is_passed_on() {
     for line in ["install -y", "uninstall --purge -y", "--set a=b"] {
