@@ -283,6 +283,27 @@ fn a_learner_takes_it_line_by_line_and_goes_on_later() {
     assert!(!cluster.objects().contains_key("Pod default/test"));
 }
 
+#[test]
+fn a_step_is_begun_anew_from_another_terminal() {
+    let cluster = Cluster::start();
+    let before = cluster.objects();
+    let reset = |flags: &[&str]| cluster.run(&[&["reset", "--env", "context:sandbox"], flags].concat());
+    let refused = reset(&["--step", "run-test-pod", "--yes"]);
+    assert!(refused.status.code() == Some(4) && said(&refused).contains("--allow-mesh-config"), "{}", said(&refused));
+    // Nobody there who could say yes.
+    let asked = reset(&["--step", "run-test-pod", "--allow-mesh-config"]);
+    assert!(said(&asked).contains("then      the start of step 7 (Run a test pod) is made anew"), "{}", said(&asked));
+    assert_eq!((asked.status.code(), cluster.objects()), (Some(1), before.clone()));
+    let done = reset(&["--step", "register-port-80", "--allow-mesh-config", "--yes"]);
+    assert_eq!(done.status.code(), Some(0), "{}", said(&done));
+    let there = cluster.objects();
+    assert!(there.contains_key("Pod default/test") && there.contains_key("Deployment istio-system/istiod"));
+    assert!(!there.contains_key("ServiceEntry default/wikipedia-egress") && !there.contains_key("Namespace /lab-control"));
+    let first = reset(&["--step", "meet-the-target", "--allow-mesh-config", "--yes"]);
+    assert!(said(&first).contains("remove    pods default/test"), "{}", said(&first));
+    assert_eq!(alike(&cluster.objects()), alike(&before));
+}
+
 #[tokio::test]
 async fn where_seeing_and_model_differ_both_are_kept_and_can_be_asked_again_offline() {
     use egress_lab::base::outcome::{At, Outcome, Path, TlsBy};

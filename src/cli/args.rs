@@ -319,6 +319,11 @@ pub struct Check {
 pub struct Reset {
     #[command(flatten)]
     pub at: At,
+    #[command(flatten)]
+    pub elsewhere: Elsewhere,
+    /// On a cluster: let the lesson install Istio and change what concerns everybody
+    #[arg(long)]
+    pub allow_mesh_config: bool,
     /// Do not ask
     #[arg(long, short)]
     pub yes: bool,

@@ -86,6 +86,39 @@ pub(super) async fn begin(cluster: &Cluster, at: &Where, lesson: &Lesson, steps:
     Ok(())
 }
 
+/// `egress-lab reset --env context:NAME`: removes the lesson's objects, puts back what it changed, and makes the start of a step anew,
+/// for `learn` to go on with.
+pub(super) async fn reset(at: &Where, lesson: &Lesson, step: usize) -> End {
+    let Some(cluster) = open(at).await? else { return Err(Trouble::usage("--env names no cluster")) };
+    cluster.must_be_known().map_err(Trouble::from)?;
+    let terms = terms(&cluster, lesson, step).await.map_err(Trouble::from)?;
+    if !terms.obstacles.is_empty() {
+        return Err(Trouble::unavailable(format!("{}\nNothing was changed.", terms.obstacles.join("\n"))));
+    }
+    list(&cluster);
+    let title = format!("the start of step {} ({})", step + 1, lesson.steps[step].title);
+    print(&format!("then      {title} is made anew on {}\n", cluster.name()));
+    if !at.rules.yes && !asked("Go on?") {
+        print("Nothing was changed.\n");
+        return Ok(FAILED);
+    }
+    cluster.watch(&terms.plan).await.map_err(Trouble::from)?;
+    let rebuilt = cluster.rebuild(lesson, step).await;
+    // Also where it failed: nobody has the lesson open who would take them away.
+    let removed = cluster.remove_controls().await;
+    rebuilt.and(removed).map_err(Trouble::from)?;
+    print(&format!("{} is at {title}.\n", cluster.name()));
+    Ok(GOOD)
+}
+
+/// Lists what the lab has made and changed on a cluster; whether there is any.
+fn list(cluster: &Cluster) -> bool {
+    let record = cluster.record();
+    record.made().iter().for_each(|made| print(&format!("remove    {}\n", made.place)));
+    record.changed().keys().for_each(|changed| print(&format!("put back  {changed}\n")));
+    !record.made().is_empty() || !record.changed().is_empty()
+}
+
 /// Opens the cluster of the flags for a learner, all of the lesson being asked about. From then on the lesson itself tells what the API
 /// server makes people wait for: standard error may be under a screen.
 pub(super) async fn offered(at: &Where, lesson: &Lesson) -> Result<Option<Cluster>, Trouble> {
@@ -171,25 +204,23 @@ async fn sweep(a: &Cleanup) -> End {
         return Err(Trouble::usage("the sandbox needs no cleanup: `egress-lab reset` puts it back; say --env context:NAME"));
     };
     cluster.must_be_known().map_err(Trouble::from)?;
-    let (made, changed) = {
-        let record = cluster.record();
-        let made: Vec<String> = record.made().iter().map(|made| made.place.to_string()).collect();
-        (made, record.changed().keys().map(ToString::to_string).collect::<Vec<_>>())
-    };
     let doubtful = cluster.doubtful().await.map_err(Trouble::from)?;
     let strangers = cluster.strangers().await.map_err(Trouble::from)?;
     let others = [doubtful, strangers].concat();
-    made.iter().for_each(|made| print(&format!("remove    {made}\n")));
-    changed.iter().for_each(|changed| print(&format!("put back  {changed}\n")));
+    let known = list(&cluster);
     others.iter().for_each(|other| print(&format!("ask       {}: not known to be made by this lab\n", other.place)));
-    if made.is_empty() && changed.is_empty() && others.is_empty() {
+    if !known && others.is_empty() {
         print(&format!("Nothing of the lab is left on {}.\n", cluster.name()));
         return Ok(GOOD);
     }
     if a.dry_run {
         return Ok(GOOD);
     }
-    if !a.yes && !asked(&format!("Remove {} and put back {}?", count(made.len(), "object"), count(changed.len(), "object"))) {
+    let (made, changed) = {
+        let record = cluster.record();
+        (count(record.made().len(), "object"), count(record.changed().len(), "object"))
+    };
+    if !a.yes && !asked(&format!("Remove {made} and put back {changed}?")) {
         print("Nothing was changed.\n");
         return Ok(FAILED);
     }

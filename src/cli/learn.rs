@@ -1,5 +1,6 @@
 //! `egress-lab learn`, and the commands that look at the lab's world from another terminal: `hint`, `check`, `reset`.
 
+use super::cluster_args::{Rules, Where};
 use super::settings::Settings;
 use super::{End, FAILED, GOOD, INTERRUPTED, Trouble, USAGE, args, cluster, lessons, print, runtime, said_yes};
 use crate::base::clock::{Clock, SystemClock};
@@ -230,6 +231,9 @@ pub(super) fn check(a: &args::Check) -> End {
 
 pub(super) fn reset(a: &args::Reset) -> End {
     let (lesson, step, _) = resumed(&a.at)?;
+    if cluster::named(&a.elsewhere.env)?.is_some() {
+        return reset_elsewhere(a, &lesson, step);
+    }
     if !a.yes
         && !confirmed(&format!(
             "Put the world {} back to the start of step {} ({})?",
@@ -249,6 +253,14 @@ pub(super) fn reset(a: &args::Reset) -> End {
     end.map_err(Trouble::from)?;
     print(&format!("The world is at the start of step {}: {}.\n", step + 1, lesson.steps[step].title));
     Ok(GOOD)
+}
+
+fn reset_elsewhere(a: &args::Reset, lesson: &Lesson, step: usize) -> End {
+    let rules = Rules { allow_mesh_config: a.allow_mesh_config, yes: a.yes, within: None };
+    let runtime = runtime()?;
+    let end = runtime.block_on(cluster::reset(&Where { env: a.elsewhere.env.clone(), rules }, lesson, step));
+    runtime.shutdown_background();
+    end
 }
 
 fn confirmed(question: &str) -> bool {
