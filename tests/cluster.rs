@@ -93,7 +93,7 @@ fn the_lesson_passes_on_a_cluster_and_leaves_it_as_it_was() {
 fn what_concerns_everybody_is_refused_before_anything_is_written() {
     let cluster = Cluster::start();
     let before = cluster.objects();
-    let ended = cluster.lesson(&["--yes"]);
+    let ended = cluster.lesson(&["--yes", "--to", "clean-up"]);
     let told = said(&ended);
     assert_eq!(ended.status.code(), Some(4), "{told}");
     for part in ["install-istio: ", "customresourcedefinitions", "label-the-namespace: namespace default", "--allow-mesh-config"]
@@ -110,6 +110,47 @@ fn what_concerns_everybody_is_refused_before_anything_is_written() {
         objects.into_iter().map(|(key, (_, version, _))| (key, version)).collect()
     };
     assert_eq!(versions(cluster.objects()), versions(before));
+}
+
+/// What concerns everybody is left as it is; the lesson that says the same in its own namespace is taken.
+#[test]
+fn on_a_shared_mesh_the_lesson_that_stays_in_its_namespace_is_taken() {
+    let cluster = Cluster::start();
+    let bare = cluster.objects();
+    let ended = cluster.lesson(&["--yes"]);
+    assert!(
+        said(&ended).contains("This lesson begins in a mesh, and context:sandbox has no Istio that is ready."),
+        "{}",
+        said(&ended)
+    );
+    assert_eq!((ended.status.code(), cluster.objects()), (Some(4), bare));
+    let istioctl = |set: &[&str]| {
+        let ended = cluster.run(&[&["istioctl", "install", "-y", "--set", "profile=demo"], set].concat());
+        assert_eq!(ended.status.code(), Some(0), "{}", said(&ended));
+    };
+    istioctl(&["--set", "meshConfig.outboundTrafficPolicy.mode=REGISTRY_ONLY"]);
+    let closed = cluster.lesson(&["--yes"]);
+    assert!(
+        said(&closed).contains("begins in a mesh of mode ALLOW_ANY, and that of context:sandbox is REGISTRY_ONLY"),
+        "{}",
+        said(&closed)
+    );
+    assert_eq!(closed.status.code(), Some(4));
+    istioctl(&[]);
+    let before = cluster.objects();
+    let ended = cluster.lesson(&["--yes"]);
+    let told = said(&ended);
+    assert_eq!(ended.status.code(), Some(0), "{told}");
+    assert!(told.contains("lesson fence-a-namespace is taken") && told.contains("PASS   4  close-the-namespace"), "{told}");
+    assert!(told.contains("changes      nothing that is there"), "{told}");
+    assert_eq!(cluster.objects(), before, "nothing of the mesh was touched, and nothing is left");
+    let flags = ["prove", LESSON, "--env", "context:sandbox", "--yes", "--within", "2s"];
+    let proven = cluster.run(&flags);
+    assert!(proven.status.success() && said(&proven).contains("close-the-namespace"), "{}", said(&proven));
+    let lines = "check\nkubectl get sidecars.networking.istio.io\n";
+    let learn = ["learn", LESSON, "--plain", "--env", "context:sandbox", "--yes", "--within", "2s"];
+    let learnt = finish(cluster.command(&learn), lines, 120);
+    assert!(learnt.status.success() && said(&learnt).contains("Somebody else's mesh"), "{}", said(&learnt));
 }
 
 #[test]

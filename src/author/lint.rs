@@ -57,6 +57,9 @@ pub fn lesson(lesson: &Lesson) -> Vec<Remark> {
             say(Level::Error, "", message);
         }
     }
+    for message in lesson.world.istio.iter().flat_map(|istio| action_problems(&istio.install())) {
+        say(Level::Error, "", message);
+    }
     let planned: u32 = lesson.steps.iter().map(|s| s.seconds).sum();
     let (low, high) = (lesson.minutes * 60 / 2, lesson.minutes * 60 * 3 / 2);
     if !(low..=high).contains(&planned) {

@@ -33,9 +33,10 @@ pub struct Sandboxes {
 impl Bench for Sandboxes {
     fn start<'a>(&'a self, lesson: &'a Arc<Lesson>, seed: Seed) -> BoxFuture<'a, Result<Box<dyn World>, String>> {
         Box::pin(async move {
-            let env = Sandbox::in_process(Make::instant(seed), self.bend).imitating(&self.istio);
+            let env = Arc::new(Sandbox::in_process(Make::instant(seed), self.bend).imitating(&self.istio));
             let files = MemoryFiles::default();
-            start::prepare(&env.client(), lesson, &files).await.map_err(text)?;
+            let own: Arc<dyn Environment> = env.clone();
+            start::prepare(&own, lesson, &files).await.map_err(text)?;
             Ok(Box::new(ForkWorld::new(env, files, lesson.clone(), (seed, self.mends))) as Box<dyn World>)
         })
     }
@@ -101,8 +102,7 @@ struct ForkWorld {
 }
 
 impl ForkWorld {
-    fn new(env: Sandbox, files: MemoryFiles, lesson: Arc<Lesson>, (seed, mends): (Seed, bool)) -> ForkWorld {
-        let sandbox = Arc::new(env);
+    fn new(sandbox: Arc<Sandbox>, files: MemoryFiles, lesson: Arc<Lesson>, (seed, mends): (Seed, bool)) -> ForkWorld {
         let standing = Standing { mends, ..Standing::new(sandbox.clone(), Arc::new(files), lesson, seed) };
         ForkWorld { sandbox, standing }
     }
@@ -113,7 +113,7 @@ impl World for ForkWorld {
         Box::pin(async {
             let env = self.sandbox.fork_instant().await.map_err(text)?;
             let Standing { files, lesson, seed, mends, .. } = &self.standing;
-            Ok(Box::new(ForkWorld::new(env, files.fork(), lesson.clone(), (*seed, *mends))) as Box<dyn World>)
+            Ok(Box::new(ForkWorld::new(Arc::new(env), files.fork(), lesson.clone(), (*seed, *mends))) as Box<dyn World>)
         })
     }
 

@@ -5,6 +5,9 @@ use super::origin::Origin;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
+/// The saved world, unless another one is named or a lesson has its own.
+pub const WORLD: &str = "default";
+
 /// Learn to control the traffic that leaves an Istio service mesh.
 ///
 /// Without a command: the lessons on screen, on the built-in sandbox. No Docker, no network, no account.
@@ -154,7 +157,7 @@ pub struct Learn {
     #[arg(long, value_name = "STEP")]
     pub from: Option<String>,
     /// The saved world to use
-    #[arg(long, default_value = "default", value_name = "NAME")]
+    #[arg(long, default_value = WORLD, value_name = "NAME")]
     pub world: String,
     /// Take as long as a real cluster would (image pulls, rollouts, deletion)
     #[arg(long)]
@@ -169,7 +172,7 @@ pub struct Learn {
 impl Default for Learn {
     /// What `learn` without any flag means.
     fn default() -> Learn {
-        let (at, world) = (super::cluster_args::Where::default(), "default".into());
+        let (at, world) = (super::cluster_args::Where::default(), WORLD.into());
         let from_dir = From::default();
         Learn {
             lesson: None,
@@ -284,7 +287,7 @@ pub struct New {
 #[derive(Debug, Args)]
 pub struct At {
     /// The saved world
-    #[arg(long, default_value = "default", value_name = "NAME")]
+    #[arg(long, default_value = WORLD, value_name = "NAME")]
     pub world: String,
     /// The step, if not the current one
     #[arg(long, value_name = "STEP")]
@@ -360,7 +363,7 @@ pub struct Sandbox {
     #[arg(long, value_name = "PREFIX", default_value = "world", requires = "worlds", value_parser = prefix)]
     pub name: String,
     /// The saved world to serve with --lab
-    #[arg(long, default_value = "default", value_name = "NAME")]
+    #[arg(long, default_value = WORLD, value_name = "NAME")]
     pub world: String,
     /// A logical clock: everything that takes time has happened when a command returns
     #[arg(long)]

@@ -1,7 +1,8 @@
 //! Lessons on a cluster from the command line: which one, what is said and asked before the first write, and cleaning up.
 
+use super::args::From;
 use super::cluster_args::{Cleanup, Rules, Where};
-use super::{End, FAILED, GOOD, Trouble, print, runtime, said_yes};
+use super::{End, FAILED, GOOD, Trouble, lessons, print, runtime, said_yes};
 use crate::base::paths::Paths;
 use crate::base::seed::Seed;
 use crate::base::text::count;
@@ -63,6 +64,23 @@ fn tell(cluster: &Cluster) -> tokio::task::JoinHandle<()> {
 /// The lab's own cluster is there for lessons: installing Istio in it needs no further word.
 fn options(rules: &Rules, env: &str) -> Options {
     Options { within: rules.within, allow_mesh_config: rules.allow_mesh_config || env == "kind" }
+}
+
+/// The lesson to take where the flags say: the one that it names instead, on a cluster whose mesh is not to be changed for everybody.
+/// Who names a step of a lesson wants that lesson.
+pub(super) fn fitting(at: &Where, from: &From, step: Option<&str>, lesson: Arc<Lesson>) -> Result<Arc<Lesson>, Trouble> {
+    let Some(other) = &lesson.without_mesh_config else { return Ok(lesson) };
+    let meant = step.is_some_and(|step| lessons::step_index(&lesson, step).is_ok());
+    if meant || named(&at.env)?.is_none() || options(&at.rules, &at.env).allow_mesh_config {
+        return Ok(lesson);
+    }
+    let other = lessons::find(from, other)?;
+    eprintln!(
+        "egress-lab: nothing is changed for everybody on {}: lesson {} is taken, with a Sidecar in its own namespace where {} changes the \
+         mesh. On a cluster that is yours alone --allow-mesh-config takes that one.",
+        at.env, other.id, lesson.id
+    );
+    Ok(other)
 }
 
 /// Says on standard error what the first `steps` steps of a lesson will do on the cluster, stops when something stands in the way, asks

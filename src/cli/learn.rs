@@ -39,12 +39,12 @@ pub(super) fn run(a: &args::Learn) -> End {
     let shared = super::open::shared(a)?;
     let lesson = match &shared {
         Some((_, lesson, _)) => lesson.clone(),
-        None => choose(a)?,
+        None => cluster::fitting(&a.at, &a.from_dir, a.from.as_deref(), choose(a)?)?,
     };
     let from = a.from.as_deref().map(|step| lessons::step_index(&lesson, step)).transpose()?;
     let runtime = runtime()?;
     let on = runtime.block_on(cluster::offered(&a.at, &lesson))?;
-    let world = shared.as_ref().map_or_else(|| a.world.clone(), |(_, _, world)| world.clone());
+    let world = shared.as_ref().map_or_else(|| lessons::world_of(&lesson, &a.world), |(_, _, world)| world.clone());
     let shared = shared.map(|(shared, _, _)| shared);
     let end = runtime.block_on(take_plain((a, &settings), (lesson, from), (world, shared), on.clone()));
     let end = runtime.block_on(cluster::left(on, end));
@@ -69,8 +69,31 @@ pub(super) fn choose(a: &args::Learn) -> Result<Arc<Lesson>, Trouble> {
     if let Some(id) = &a.lesson {
         return lessons::find(&a.from_dir, id);
     }
-    let all = lessons::all(&a.from_dir)?;
-    all.into_iter().next().ok_or_else(|| Trouble::usage("there are no lessons in that folder"))
+    let entries = journal()?;
+    current(&lessons::all(&a.from_dir)?, &entries, Done::Over)
+}
+
+fn journal() -> Result<Vec<Entry>, Trouble> {
+    crate::progress::Journal::read(&Paths::from_environment().journal()).map_err(|e| Trouble::unavailable(e.to_string()))
+}
+
+/// Whether a lesson that is done can still be the one that somebody is at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Done {
+    /// For going on: it is over.
+    Over,
+    /// For judging it, or going back in it: it is there.
+    There,
+}
+
+/// The lesson that somebody is at: the one worked on last, else the first that is not done.
+fn current(all: &[Arc<Lesson>], entries: &[Entry], done: Done) -> Result<Arc<Lesson>, Trouble> {
+    let summary = Summary::of(entries);
+    let is_open = |lesson: &&Arc<Lesson>| summary.done_in(&lesson.id, lesson.version) < lesson.steps.len();
+    let last = entries.iter().rev().find_map(|entry| all.iter().find(|lesson| lesson.id == entry.key().lesson));
+    let lesson =
+        last.filter(|lesson| done == Done::There || is_open(lesson)).or_else(|| all.iter().find(is_open)).or(all.first());
+    lesson.cloned().ok_or_else(|| Trouble::usage("there are no lessons in that folder"))
 }
 
 async fn take_plain(
@@ -174,12 +197,14 @@ impl Editor for HostEditor {
 
 /// The session as the journal has it, to know the current step.
 fn resumed(a: &args::At) -> Result<(Arc<Lesson>, usize, Summary), Trouble> {
-    let paths = Paths::from_environment();
-    let entries = crate::progress::Journal::read(&paths.journal()).map_err(|e| Trouble::unavailable(e.to_string()))?;
+    let entries = journal()?;
     let summary = Summary::of(&entries);
     let all = lessons::all(&a.from_dir)?;
-    let begun = all.iter().find(|lesson| summary.done_in(&lesson.id, lesson.version) < lesson.steps.len());
-    let lesson = begun.or(all.first()).cloned().ok_or_else(|| Trouble::usage("there are no lessons in that folder"))?;
+    let current = current(&all, &entries, Done::There)?;
+    // A step that only another lesson has says which one is meant.
+    let named = a.step.as_ref().filter(|step| lessons::step_index(&current, step).is_err());
+    let meant = named.and_then(|step| all.iter().find(|lesson| lesson.step(step).is_some()));
+    let lesson = meant.cloned().unwrap_or(current);
     let session = Session::new(lesson.clone(), &summary, Options::default());
     let step = match &a.step {
         Some(step) => lessons::step_index(&lesson, step)?,
@@ -211,8 +236,8 @@ pub(super) fn check(a: &args::Check) -> End {
     let findings = match cluster::named(&a.elsewhere.env)? {
         Some(context) => runtime.block_on(cluster::judged(context, (&lesson, step), answer)),
         None => {
-            let findings =
-                runtime.block_on(crate::lab::visit::check(&Paths::from_environment(), &a.at.world, &lesson, step, answer));
+            let world = lessons::world_of(&lesson, &a.at.world);
+            let findings = runtime.block_on(crate::lab::visit::check(&Paths::from_environment(), &world, &lesson, step, answer));
             findings.map_err(Trouble::from)
         }
     };
@@ -234,20 +259,16 @@ pub(super) fn reset(a: &args::Reset) -> End {
     if cluster::named(&a.elsewhere.env)?.is_some() {
         return reset_elsewhere(a, &lesson, step);
     }
+    let world = lessons::world_of(&lesson, &a.at.world);
     if !a.yes
-        && !confirmed(&format!(
-            "Put the world {} back to the start of step {} ({})?",
-            a.at.world,
-            step + 1,
-            lesson.steps[step].title
-        ))
+        && !confirmed(&format!("Put the world {world} back to the start of step {} ({})?", step + 1, lesson.steps[step].title))
     {
         print("Nothing was changed.\n");
         return Ok(FAILED);
     }
     let settings = Settings::read(&args::LookArgs::default())?;
     let runtime = runtime()?;
-    let world = (a.at.world.as_str(), settings.istio());
+    let world = (world.as_str(), settings.istio());
     let end = runtime.block_on(crate::lab::visit::reset(&Paths::from_environment(), world, &lesson, step));
     runtime.shutdown_background();
     end.map_err(Trouble::from)?;

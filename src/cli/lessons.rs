@@ -44,6 +44,12 @@ pub(super) fn find(from: &args::From, id: &str) -> Result<Arc<Lesson>, Trouble> 
     })
 }
 
+/// The saved world for a lesson: one that begins in a mesh has its own, so that it does not change another lesson's.
+pub(super) fn world_of(lesson: &Lesson, named: &str) -> String {
+    let own = named == args::WORLD && lesson.world.istio.is_some();
+    if own { lesson.id.clone() } else { named.to_string() }
+}
+
 /// A step's index, by id or by number.
 pub(super) fn step_index(lesson: &Lesson, step: &str) -> Result<usize, Trouble> {
     let by_number = step.parse::<usize>().ok().filter(|n| (1..=lesson.steps.len()).contains(n)).map(|n| n - 1);

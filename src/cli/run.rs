@@ -14,7 +14,7 @@ use crate::mesh::versions;
 use std::sync::Arc;
 
 pub(super) fn run(a: &args::Run) -> End {
-    let lesson = lessons::find(&a.from_dir, &a.lesson)?;
+    let lesson = cluster::fitting(&a.at, &a.from_dir, a.to.as_deref(), lessons::find(&a.from_dir, &a.lesson)?)?;
     let last = match &a.to {
         None => lesson.steps.len(),
         Some(step) => lessons::step_index(&lesson, step)? + 1,
@@ -96,6 +96,7 @@ pub(super) fn prove(a: &args::Prove) -> End {
         true => all,
         false => a.lesson.iter().map(|id| lessons::find(&a.from_dir, id)).collect::<Result<_, _>>()?,
     };
+    let wanted = fitting(a, wanted)?;
     if let Some(step) = a.step.iter().find(|step| !wanted.iter().any(|lesson| lesson.step(step).is_some())) {
         return Err(Trouble::usage(format!("no lesson has a step {step} (`list --json` shows the ids)")));
     }
@@ -110,6 +111,18 @@ pub(super) fn prove(a: &args::Prove) -> End {
         _ => print(&report.text()),
     }
     Ok(if report.failures.is_empty() { GOOD } else { report.exit_code() })
+}
+
+/// The lessons to prove in the environment of the flags, each once.
+fn fitting(a: &args::Prove, wanted: Vec<Arc<Lesson>>) -> Result<Vec<Arc<Lesson>>, Trouble> {
+    let mut fitting: Vec<Arc<Lesson>> = Vec::new();
+    for lesson in wanted {
+        let lesson = cluster::fitting(&a.at, &a.from_dir, a.step.first().map(String::as_str), lesson)?;
+        if fitting.iter().all(|other| other.id != lesson.id) {
+            fitting.push(lesson);
+        }
+    }
+    Ok(fitting)
 }
 
 /// Proves in the environment that the flags name, and leaves a cluster as it was.

@@ -35,7 +35,7 @@ pub(super) fn run(a: &args::Learn, settings: &Settings) -> End {
     let shared = super::open::shared(a)?;
     let asked = match &a.lesson {
         _ if shared.is_some() => shared.as_ref().map(|(_, lesson, _)| lesson.id.clone()),
-        Some(id) => Some(lessons::find(&a.from_dir, id)?.id.clone()),
+        Some(id) => Some(cluster::fitting(&a.at, &a.from_dir, a.from.as_deref(), lessons::find(&a.from_dir, id)?)?.id.clone()),
         None => a.from.as_ref().and(all.first()).map(|lesson| lesson.id.clone()),
     };
     let lesson = asked.and_then(|id| all.iter().position(|lesson| lesson.id == id));
@@ -112,7 +112,7 @@ struct Lab {
 impl Lab {
     fn open(&self, nth: usize, from: Option<usize>, size: (u16, u16), inbox: Inbox) {
         let (handle, lesson) = (self.handle.clone(), self.lessons[nth].clone());
-        let (world, istio) = (self.world.clone(), self.istio.clone());
+        let (world, istio) = (lessons::world_of(&lesson, &self.world), self.istio.clone());
         let (real_time, present) = (self.real_time, self.present);
         let shared = self.shared.clone().filter(|shared| shared.lesson == lesson.id);
         let cluster = match &self.cluster {

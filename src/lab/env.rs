@@ -30,6 +30,10 @@ pub trait Environment: Send + Sync {
     fn istio(&self) -> String {
         String::new()
     }
+    /// Whether the lab may furnish it with what lessons begin with: the sandbox. On a cluster that has to be there.
+    fn is_the_labs_own(&self) -> bool {
+        false
+    }
     /// What installs Istio here instead of the built-in equivalent: on a cluster that is not a sandbox.
     fn own_istioctl(&self) -> Option<&OwnIstioctl> {
         None

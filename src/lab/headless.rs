@@ -68,7 +68,7 @@ pub async fn run_on(
 ) -> anyhow::Result<Report> {
     let watch = Stopwatch::start();
     let files: Arc<dyn Files> = Arc::new(MemoryFiles::default());
-    start::prepare(&env.client(), &lesson, &*files).await?;
+    start::prepare(&env, &lesson, &*files).await?;
     let prompt = Prompt::new(env.clone(), files, None);
     let ground = EnvGround { env, seed, mends: true };
     let mut report = Report { lesson: lesson.id.clone(), passed: true, steps: Vec::new(), elapsed_ms: 0 };

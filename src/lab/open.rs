@@ -83,7 +83,10 @@ async fn on_cluster(paths: &Paths, wanted: Wanted, cluster: Cluster) -> anyhow::
             cluster.rebuild(&wanted.lesson, step).await?;
             start::starter_files(&wanted.lesson, &*files)?;
         }
-        None => start::prepare(&cluster.client(), &wanted.lesson, &*files).await?,
+        None => {
+            let env: Arc<dyn Environment> = Arc::new(cluster.clone());
+            start::prepare(&env, &wanted.lesson, &*files).await?;
+        }
     }
     let options = Options { auto_advance: false, unsaved: journal.is_none(), from: wanted.from };
     let mut session = Session::new(wanted.lesson.clone(), &summary, options);
@@ -102,6 +105,9 @@ async fn on_cluster(paths: &Paths, wanted: Wanted, cluster: Cluster) -> anyhow::
 async fn in_sandbox(paths: &Paths, wanted: Wanted) -> anyhow::Result<Opened> {
     let mut notes = Vec::new();
     let (served, files) = world(paths, &wanted, &mut notes).await?;
+    if wanted.world == wanted.lesson.id {
+        notes.push(format!("this lesson has a world of its own; other commands reach it with --world {}", wanted.world));
+    }
     // What somebody shared is not noted in one's own progress.
     let journal = match &wanted.shared {
         Some(_) => None,
@@ -113,11 +119,13 @@ async fn in_sandbox(paths: &Paths, wanted: Wanted) -> anyhow::Result<Opened> {
         Some(shared) => served.sandbox.imitating(&shared.istio),
         None => served.sandbox.imitating(&wanted.istio),
     };
-    match &wanted.shared {
-        Some(shared) => notes.extend(resume(&sandbox, shared, &wanted.lesson, &*files).await?),
-        None => start::prepare(&sandbox.client(), &wanted.lesson, &*files).await?,
+    if let Some(shared) = &wanted.shared {
+        notes.extend(resume(&sandbox, shared, &wanted.lesson, &*files).await?);
     }
     let env: Arc<dyn Environment> = Arc::new(sandbox);
+    if wanted.shared.is_none() {
+        start::prepare(&env, &wanted.lesson, &*files).await?;
+    }
     if let Some(step) = wanted.from {
         env.rebuild(&wanted.lesson, step).await?;
     }

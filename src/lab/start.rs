@@ -1,16 +1,26 @@
-//! The start of a lesson: its namespaces, objects and starter files.
+//! The start of a lesson: the Istio that it begins with, its namespaces, objects and starter files.
 
-use crate::base::files::Files;
+use crate::base::files::{Files, MemoryFiles};
+use crate::lab::actions::{self, OnError};
+use crate::lab::env::Environment;
+use crate::lab::env::cluster::facts::facts;
 use crate::lab::objects::{replace, scoped};
-use crate::lesson::model::Lesson;
-use anyhow::Context;
+use crate::lab::prompt::Prompt;
+use crate::lesson::model::{Istio, Lesson};
+use anyhow::{Context, bail};
 use serde_json::json;
+use std::sync::Arc;
+use tokio::sync::mpsc;
 
 /// Brings an environment to a lesson's start. What is there already is left as it is: a lesson that goes on is not set back.
 ///
 /// # Errors
-/// What the server or the folder says.
-pub async fn prepare(client: &kube::Client, lesson: &Lesson, files: &dyn Files) -> anyhow::Result<()> {
+/// What the server or the folder says; a cluster without the Istio that the lesson begins with.
+pub async fn prepare(env: &Arc<dyn Environment>, lesson: &Lesson, files: &dyn Files) -> anyhow::Result<()> {
+    if let Some(istio) = &lesson.world.istio {
+        with_istio(env, istio).await?;
+    }
+    let client = &env.client();
     for namespace in &lesson.world.namespaces {
         let object = json!({"apiVersion": "v1", "kind": "Namespace",
             "metadata": {"name": namespace.name, "labels": namespace.labels}});
@@ -22,6 +32,32 @@ pub async fn prepare(client: &kube::Client, lesson: &Lesson, files: &dyn Files) 
         replace(client, object).await.context("making the lesson's start")?;
     }
     starter_files(lesson, files)
+}
+
+/// Sees to the Istio that a lesson begins with: in a world of the lab's own it is installed unless it is there in the same mode, on a
+/// cluster it has to be there.
+///
+/// # Errors
+/// It is not there, or in another mode; what the server says.
+pub async fn with_istio(env: &Arc<dyn Environment>, wanted: &Istio) -> anyhow::Result<()> {
+    let there = facts(&env.client()).await.context("looking for Istio")?;
+    let (found, mode) = (there.istio.iter().any(|istio| istio.ready), wanted.mode());
+    if found && there.mode == mode {
+        return Ok(());
+    }
+    if env.is_the_labs_own() {
+        let prompt = Prompt::new(env.clone(), Arc::new(MemoryFiles::default()), None);
+        let (quiet, _) = mpsc::channel(1);
+        return actions::apply(&prompt, &[wanted.install()], OnError::Stop, &quiet).await.map(drop);
+    }
+    match found {
+        true => bail!(
+            "this lesson begins in a mesh of mode {mode}, and that of {} is {}: what it shows is the case there already",
+            env.name(),
+            there.mode
+        ),
+        false => bail!("this lesson begins in a mesh, and {} has no Istio that is ready", env.name()),
+    }
 }
 
 /// Writes the starter files that are not there yet.

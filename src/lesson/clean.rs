@@ -8,7 +8,7 @@ use super::field::{FieldPath, Pattern};
 use super::glossary::{self, Words};
 use super::load::{Pack, Problem};
 use super::markdown;
-use super::model::{Controls, File, Lesson, Link, Namespace, ObjectRef, PodRef, Stage, Step, Term, Workload, World};
+use super::model::{Controls, File, Istio, Lesson, Link, Namespace, ObjectRef, PodRef, Stage, Step, Term, Workload, World};
 use super::raw;
 use crate::base::yaml::{self, Places};
 use crate::k8s::Kind;
@@ -94,6 +94,7 @@ impl Cleaner<'_> {
             summary: markdown::blocks(&raw.summary),
             objectives: raw.objectives.clone(),
             minutes: raw.minutes,
+            without_mesh_config: raw.without_mesh_config.clone(),
             world,
             files,
             stages: Vec::new(),
@@ -200,7 +201,8 @@ impl Cleaner<'_> {
             None => Controls::default(),
             Some(c) => Controls { mesh_url: c.mesh_url.clone(), outside: self.workload("world.controls.outside", &c.outside) },
         };
-        World { namespaces, objects, controls }
+        let istio = raw.istio.as_ref().map(|istio| Istio { profile: istio.profile.clone(), options: istio.options.clone() });
+        World { istio, namespaces, objects, controls }
     }
 
     fn starter(&mut self, n: usize, name: &str) -> Option<File> {

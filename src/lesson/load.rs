@@ -1,7 +1,7 @@
 //! Lesson packs: the embedded one and a folder on disk take the same way.
 
 use super::clean;
-use super::model::Track;
+use super::model::{Lesson, Track};
 use super::raw;
 use crate::base::files::Files;
 use crate::base::text;
@@ -157,12 +157,16 @@ impl Pack {
             return Err(vec![Problem::at(&file, text, place, &message, "Rename the folder or the id.")]);
         }
         let mut problems = Vec::new();
-        let mut lessons = Vec::new();
+        let mut lessons: Vec<Lesson> = Vec::new();
         for lesson in &raw.lessons {
             match clean::lesson(self, &format!("{name}/{lesson}")) {
                 Ok(lesson) => lessons.push(lesson),
                 Err(found) => problems.extend(found),
             }
+        }
+        // Where a lesson could not be read, another one may well name it.
+        if problems.is_empty() {
+            problems.extend(lessons.iter().filter_map(|lesson| self.other_lesson(name, lesson, &lessons)));
         }
         match problems.is_empty() {
             true => Ok(Track {
@@ -176,6 +180,22 @@ impl Pack {
             }),
             false => Err(problems),
         }
+    }
+}
+
+impl Pack {
+    /// What is wrong with the lesson that another one names to be taken instead.
+    fn other_lesson(&self, track: &str, lesson: &Lesson, all: &[Lesson]) -> Option<Problem> {
+        let other = lesson.without_mesh_config.as_ref()?;
+        let message = match all.iter().find(|one| one.id == *other) {
+            None => format!("the track has no lesson `{other}`"),
+            Some(one) if one.without_mesh_config.is_some() => format!("the lesson `{other}` names another one itself"),
+            Some(_) => return None,
+        };
+        let file = format!("{track}/{}/lesson.yaml", lesson.id);
+        let text = self.0.get(&file).map_or("", String::as_str);
+        let place = crate::base::yaml::places(text).get("without_mesh_config").copied().unwrap_or((1, 1));
+        Some(Problem::at(&file, text, place, &message, "Name a lesson of this track that changes nothing for everybody."))
     }
 }
 

@@ -40,6 +40,8 @@ pub struct Lesson {
     pub summary: Vec<Block>,
     pub objectives: Vec<String>,
     pub minutes: u32,
+    /// The lesson of the track that changes nothing for everybody, to be taken instead where that is not allowed.
+    pub without_mesh_config: Option<String>,
     pub world: World,
     /// Starter files, put into the lab's folder before the first step.
     pub files: Vec<File>,
@@ -68,11 +70,32 @@ impl Lesson {
 /// What exists before the first step, besides the start world.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct World {
+    /// The Istio that is there before the first step.
+    pub istio: Option<Istio>,
     pub namespaces: Vec<Namespace>,
     /// Manifests applied at the start.
     pub objects: Vec<Value>,
     /// What the control probes use.
     pub controls: Controls,
+}
+
+/// An installation of Istio.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Istio {
+    pub profile: String,
+    pub options: BTreeMap<String, String>,
+}
+
+impl Istio {
+    /// The mode that its mesh has for hosts that nobody registered (S: pkg/config/mesh/mesh.go for the default).
+    pub fn mode(&self) -> &str {
+        self.options.get("meshConfig.outboundTrafficPolicy.mode").map_or("ALLOW_ANY", String::as_str)
+    }
+
+    /// The action that brings it.
+    pub fn install(&self) -> Action {
+        Action::InstallIstio { profile: self.profile.clone(), options: self.options.clone() }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -45,6 +45,10 @@ pub struct Lesson {
     pub summary: String,
     pub objectives: Vec<String>,
     pub minutes: u32,
+    /// Id of the lesson of this track to take instead on a cluster whose mesh must not be changed for everybody (without
+    /// `--allow-mesh-config`): one that stays in its namespaces, with a Sidecar where this one changes the mesh.
+    #[serde(default)]
+    pub without_mesh_config: Option<String>,
     #[serde(default)]
     pub world: World,
     /// Starter files: names of files under `files/`.
@@ -64,6 +68,9 @@ pub struct Lesson {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct World {
+    /// The Istio that is there before the first step: installed in a sandbox; looked for on a cluster, and never installed there.
+    #[serde(default)]
+    pub istio: Option<Install>,
     #[serde(default)]
     pub namespaces: Vec<Namespace>,
     /// Names of manifest files.

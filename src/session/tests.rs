@@ -50,6 +50,7 @@ fn lesson(kinds: &[StepKind]) -> Arc<Lesson> {
         summary: Vec::new(),
         objectives: Vec::new(),
         minutes: 1,
+        without_mesh_config: None,
         world: World::default(),
         files: Vec::new(),
         stages: Vec::new(),

@@ -2,7 +2,7 @@
 
 use super::{Home, finish, text};
 use std::io::{BufRead, BufReader, Write};
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 
 #[test]
 fn another_terminal_reaches_the_open_world_and_leaves_no_trace() {
@@ -45,4 +45,29 @@ fn another_terminal_reaches_the_open_world_and_leaves_no_trace() {
     assert!(ask("kubectl get pods -n istio-system").contains("istiod"));
     drop(stdin);
     assert!(learn.wait().unwrap().success());
+}
+
+/// Each lesson has its world and its place: what is done in one is not seen in the other, and other commands mean the one worked on.
+#[test]
+fn two_lessons_do_not_meet() {
+    let home = Home::new();
+    let said = |output: &Output| format!("{}{}", text(&output.stdout), text(&output.stderr));
+    let first = home.run(&["learn", "control-external-egress", "--plain", "--from", "allowed-lines"], "quit\n", 120);
+    assert_eq!(first.status.code(), Some(0), "{}", said(&first));
+    let second = home.run(&["learn", "fence-a-namespace", "--plain"], "next\nkubectl get pods\nquit\n", 60);
+    let told = said(&second);
+    assert!(told.contains("No resources found in default namespace."), "the pod of the other lesson is not here:\n{told}");
+    assert!(
+        told.contains("this lesson has a world of its own; other commands reach it with --world fence-a-namespace"),
+        "{told}"
+    );
+    // Of the lesson that was worked on last, in its world.
+    let hint = home.run(&["hint"], "", 60);
+    assert!(said(&hint).contains("step 2: A sidecar for one pod"), "{}", said(&hint));
+    let check = home.run(&["check"], "", 60);
+    assert!(check.status.code() == Some(1) && said(&check).contains("There is no running pod `test`"), "{}", said(&check));
+    let other = home.run(&["check", "--step", "complete-the-entry"], "", 60);
+    assert_eq!(other.status.code(), Some(0), "the other lesson is where it was:\n{}", said(&other));
+    let reset = home.run(&["reset", "--step", "close-the-namespace", "--yes"], "", 60);
+    assert!(said(&reset).contains("at the start of step 4: A Sidecar closes the namespace"), "{}", said(&reset));
 }

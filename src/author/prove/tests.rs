@@ -210,6 +210,7 @@ fn sound() -> Lesson {
         summary: Vec::new(),
         objectives: Vec::new(),
         minutes: 1,
+        without_mesh_config: None,
         world: Start::default(),
         files: Vec::new(),
         stages: Vec::new(),

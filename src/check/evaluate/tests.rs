@@ -119,6 +119,7 @@ fn lesson() -> Lesson {
         summary: Vec::new(),
         objectives: Vec::new(),
         minutes: 1,
+        without_mesh_config: None,
         world: Default::default(),
         files: Vec::new(),
         stages: Vec::new(),

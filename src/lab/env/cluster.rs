@@ -316,7 +316,8 @@ impl Cluster {
             bail!("the lesson's start cannot be made: {what} {why}");
         }
         self.place_controls().await?;
-        start::prepare(&self.0.client, lesson, files).await
+        let env: Arc<dyn Environment> = Arc::new(self.clone());
+        start::prepare(&env, lesson, files).await
     }
 
     async fn build(&self, lesson: &Lesson, step: usize) -> anyhow::Result<()> {

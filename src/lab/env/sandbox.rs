@@ -364,6 +364,10 @@ impl Environment for Sandbox {
         self.istio.clone()
     }
 
+    fn is_the_labs_own(&self) -> bool {
+        true
+    }
+
     fn url(&self) -> Option<String> {
         self.server.as_ref().map(|server| format!("https://{}", server.address()))
     }

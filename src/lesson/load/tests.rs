@@ -211,6 +211,15 @@ fn references_resolve_or_are_named() {
 
 /// Invariant 5: a pack that tries to reach the host is refused before anything of it runs.
 #[test]
+fn the_lesson_that_stands_for_another_one_is_one_of_the_track() {
+    for (other, why) in [("nowhere", "the track has no lesson `nowhere`"), ("l", "the lesson `l` names another one itself")] {
+        let text = format!("{LESSON}without_mesh_config: {other}\n");
+        let said = problems(&pack("t/l/lesson.yaml", &text));
+        assert!(said.contains(why) && said.contains("t/l/lesson.yaml:10:"), "{said}");
+    }
+}
+
+#[test]
 fn a_hostile_pack_is_refused() {
     for line in [
         "touch canary",

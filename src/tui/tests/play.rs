@@ -59,6 +59,7 @@ pub(super) fn lesson() -> Arc<Lesson> {
         summary: blocks("First nothing leaves, then one host may be called."),
         objectives: vec!["Tell who stopped a request.".into()],
         minutes: 10,
+        without_mesh_config: None,
         world: World::default(),
         files: Vec::new(),
         stages: vec![Stage { id: "first".into(), title: "The first stage".into(), intro: Vec::new(), debrief: blocks(DEBRIEF) }],

@@ -9,8 +9,16 @@ use super::rights::{self, Missing};
 use super::scribe::{meta, read};
 use crate::base::text::count;
 use crate::lab::env::Environment;
+use crate::lab::start;
 use crate::lesson::model::Lesson;
 use futures::{StreamExt, TryStreamExt, stream};
+use std::sync::Arc;
+
+/// `this lesson begins ..` as a sentence of its own.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().collect::<String>() + letters.as_str() + ".").unwrap_or_default()
+}
 
 /// Objects read at the same time.
 const AT_ONCE: usize = 8;
@@ -47,6 +55,10 @@ pub async fn terms(cluster: &Cluster, lesson: &Lesson, steps: usize) -> anyhow::
     }
     if !cluster.options().allow_mesh_config {
         obstacles.extend(mesh_wide(&plan));
+    }
+    if let Some(istio) = &lesson.world.istio {
+        let env: Arc<dyn Environment> = Arc::new(cluster.clone());
+        obstacles.extend(start::with_istio(&env, istio).await.err().map(|error| sentence(&error.to_string())));
     }
     obstacles.extend(plan.unfit.iter().map(|(step, why)| format!("Step {step} is for the sandbox: {why}.")));
     for taken in others(cluster, plan.fresh.iter()).await? {

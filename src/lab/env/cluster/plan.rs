@@ -83,7 +83,12 @@ pub async fn plan(lesson: &Lesson, steps: usize) -> anyhow::Result<Plan> {
     let files: Arc<dyn Files> = Arc::new(MemoryFiles::default());
     let mut plan = Plan::default();
     let mut made = BTreeSet::new();
-    start::prepare(&env.client(), lesson, &*files).await?;
+    if let Some(istio) = &lesson.world.istio {
+        // There already on a cluster: nothing of it is the lesson's.
+        start::with_istio(&env, istio).await?;
+        drain(&sent);
+    }
+    start::prepare(&env, lesson, &*files).await?;
     plan.take("", drain(&sent), &mut made);
     let prompt = Prompt::new(env, files, None);
     let (quiet, _) = mpsc::channel(1);

@@ -48,8 +48,9 @@ async fn built(
 ) -> anyhow::Result<Arc<Sandbox>> {
     let env = Arc::new(Sandbox::on(spawn(world_at(seed, Pace::Instant, start, Bend::Honest), None)).imitating(istio));
     let files: Arc<dyn Files> = Arc::new(MemoryFiles::default());
-    start::prepare(&env.client(), lesson, &*files).await?;
-    let prompt = Prompt::new(env.clone(), files, None);
+    let own: Arc<dyn Environment> = env.clone();
+    start::prepare(&own, lesson, &*files).await?;
+    let prompt = Prompt::new(own, files, None);
     actions::to_start_of(&prompt, lesson, step).await?;
     Ok(env)
 }
