@@ -324,6 +324,36 @@ fn a_learner_takes_it_line_by_line_and_goes_on_later() {
     assert!(!cluster.objects().contains_key("Pod default/test"));
 }
 
+/// The lab's own cluster is found by the kubeconfig that `kind up` writes, and needs no word for installing Istio in it.
+#[test]
+fn the_labs_own_cluster_takes_the_lesson_as_it_is() {
+    let cluster = Cluster::start();
+    let none = cluster.run(&["run", LESSON, "--env", "kind", "--yes"]);
+    assert!(none.status.code() == Some(4) && said(&none).contains("`egress-lab kind up` makes it"), "{}", said(&none));
+    let folder = cluster.home.folder.path().join("state/kind");
+    std::fs::create_dir_all(&folder).unwrap();
+    let kubeconfig = std::fs::read_to_string(cluster.served.kubeconfig()).unwrap();
+    std::fs::write(folder.join("kubeconfig"), kubeconfig.replace("sandbox", "kind-egress-lab")).unwrap();
+    let before = cluster.objects();
+    let kind = |args: &[&str], input: &str| {
+        let mut command = cluster.command(&[args, &["--env", "kind"]].concat());
+        command.env("KUBECONFIG", "/nonexistent");
+        finish(command, input, 240)
+    };
+    let ran = kind(&["run", LESSON, "--yes", "--within", "2s", "--to", "register-port-80"], "");
+    assert!(ran.status.success() && said(&ran).contains("environment  context:kind-egress-lab"), "{}", said(&ran));
+    assert_eq!(alike(&cluster.objects()), alike(&before));
+    let proven = kind(&["prove", LESSON, "--yes", "--within", "2s", "--step", "install-istio"], "");
+    assert!(proven.status.success(), "{}", said(&proven));
+    let learn = ["learn", LESSON, "--plain", "--yes", "--within", "2s", "--from", "register-port-80"];
+    let learnt = kind(&learn, "kubectl get pods\nquit\n");
+    assert!(learnt.status.success() && text(&learnt.stdout).contains("2/2"), "{}", said(&learnt));
+    let checked = kind(&["check", "--step", "label-the-namespace"], "");
+    assert!(checked.status.success() && said(&checked).contains("Namespace default asks for sidecars"), "{}", said(&checked));
+    assert_eq!(kind(&["cleanup", "--yes"], "").status.code(), Some(0));
+    assert_eq!(alike(&cluster.objects()), alike(&before));
+}
+
 #[test]
 fn a_step_is_begun_anew_from_another_terminal() {
     let cluster = Cluster::start();
