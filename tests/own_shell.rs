@@ -55,8 +55,9 @@ fn a_shell_of_ones_own_reaches_the_lab_and_is_left_and_come_back_to() {
     screen.press("echo still-$kept\r");
     screen.shows("still-yes");
     screen.resize(100, 30);
-    screen.press("stty size\r");
-    screen.shows("27 100");
+    // The new size reaches the shell's terminal a moment after the screen's.
+    screen.press("until [ \"$(stty size)\" = '27 100' ]; do sleep 0.1; done; stty size\r");
+    screen.shows("\n27 100");
     screen.press("exit\r");
     screen.shows("Your shell has ended.");
     screen.press("quit\r");

@@ -117,3 +117,6 @@ fn sources(checks: &[Check]) -> Vec<&Workload> {
     });
     probes.collect()
 }
+
+#[cfg(test)]
+mod tests;

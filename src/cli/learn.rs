@@ -69,7 +69,8 @@ pub(super) fn choose(a: &args::Learn) -> Result<Arc<Lesson>, Trouble> {
     if let Some(id) = &a.lesson {
         return lessons::find(&a.from_dir, id);
     }
-    let entries = journal()?;
+    // A journal that cannot be read is told of when the lesson opens, and keeps nobody from it.
+    let entries = journal().unwrap_or_default();
     current(&lessons::all(&a.from_dir)?, &entries, Done::Over)
 }
 
