@@ -7,7 +7,7 @@ use crate::lab::objects::{api_of, replace, resource, scoped};
 use crate::lab::prompt::{Piece, Prompt, Terminal};
 use crate::lab::retry::is_lost;
 use crate::lesson::model::{Action, Answer, Fault, Lesson, Take};
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use kube::Api;
 use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
 use std::collections::BTreeMap;
@@ -17,6 +17,10 @@ use tokio::sync::mpsc;
 const QUEUE: usize = 256;
 /// A line whose connection is lost is run so often.
 const LINE_TRIES: usize = 4;
+/// On a cluster what an answer is taken from may come late, a log line above all: Envoy writes its access log out once a second or so.
+/// It is looked for so long, and so often, in milliseconds.
+const LATE_MS: u64 = 5_000;
+const AGAIN_MS: u64 = 500;
 
 /// What actions left behind besides the changed world.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -151,22 +155,39 @@ fn first_line(text: &str) -> &str {
 
 /// The text of an answer, taken from this run where it says so.
 async fn resolve(prompt: &Prompt, answer: &Answer, out: &mpsc::Sender<Piece>) -> anyhow::Result<String> {
-    match answer {
-        Answer::Choice(text) | Answer::Text(text) => Ok(text.clone()),
-        Answer::Take(Take::Output { line: text, pattern }) => {
-            let ran = line(prompt, text, out).await;
-            // On a cluster the lab's probes are in the same logs; they are not what was asked about.
-            let lines = ran.output.lines().filter(|line| !crate::check::objects::is_own(line));
-            let found = pattern.captures(&lines.collect::<Vec<_>>().join("\n")).into_iter().next();
-            found.with_context(|| format!("the output of `{}` holds nothing that matches {}", first_line(text), pattern.as_str()))
+    let take = match answer {
+        Answer::Choice(text) | Answer::Text(text) => return Ok(text.clone()),
+        Answer::Take(take) => take,
+    };
+    let mut waited = 0;
+    loop {
+        if let Some(found) = taken(prompt, take, out).await? {
+            return Ok(found);
         }
-        Answer::Take(take) => {
-            let reader = crate::check::reader::Reader::new(prompt.env().client());
-            let world = reader.snapshot(&kinds(take)).await?;
-            let found = crate::check::question::values(&reader, &world, take).await?;
-            found.into_iter().next().context("this run has nothing to take the answer from")
+        if prompt.env().is_the_labs_own() || waited >= LATE_MS {
+            return Err(match take {
+                Take::Output { line, pattern } => {
+                    anyhow!("the output of `{}` holds nothing that matches {}", first_line(line), pattern.as_str())
+                }
+                _ => anyhow!("this run has nothing to take the answer from"),
+            });
         }
+        prompt.env().wait(AGAIN_MS).await;
+        waited += AGAIN_MS;
     }
+}
+
+/// The value as it is to be had now.
+async fn taken(prompt: &Prompt, take: &Take, out: &mpsc::Sender<Piece>) -> anyhow::Result<Option<String>> {
+    if let Take::Output { line: text, pattern } = take {
+        let ran = line(prompt, text, out).await;
+        // On a cluster the lab's probes are in the same logs; they are not what was asked about.
+        let lines = ran.output.lines().filter(|line| !crate::check::objects::is_own(line));
+        return Ok(pattern.captures(&lines.collect::<Vec<_>>().join("\n")).into_iter().next());
+    }
+    let reader = crate::check::reader::Reader::new(prompt.env().client());
+    let world = reader.snapshot(&kinds(take)).await?;
+    Ok(crate::check::question::values(&reader, &world, take).await?.into_iter().next())
 }
 
 /// The kinds that a value is taken from.
