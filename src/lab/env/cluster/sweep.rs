@@ -251,7 +251,7 @@ impl Sweeper<'_> {
         let maps = read(self.client, &all).await?.unwrap_or_default();
         let roots = items(&maps["items"])
             .iter()
-            .filter(|map| meta(map, "name") == ROOT_CERTIFICATE && map["metadata"]["labels"]["istio.io/config"] == "true");
+            .filter(|map| ISTIODS.contains(&meta(map, "name")) && map["metadata"]["labels"]["istio.io/config"] == "true");
         let mut going = Vec::new();
         for map in roots {
             let place = all.within(meta(map, "namespace")).named(meta(map, "name"));
@@ -269,20 +269,54 @@ impl Sweeper<'_> {
     }
 }
 
-const ROOT_CERTIFICATE: &str = "istio-ca-root-cert";
+/// ConfigMaps that istiod puts into every namespace: its root certificate, and since 1.31 the list of what was revoked (S:
+/// pilot/pkg/features/experimental.go, PILOT_CRL_CONFIGMAP).
+const ISTIODS: [&str; 2] = ["istio-ca-root-cert", "istio-ca-crl"];
+/// What it keeps for itself, and the locks of its leaders (S: pilot/pkg/leaderelection/leaderelection.go).
+const ISTIODS_OWN: [&str; 10] = [
+    "istio-ca-secret",
+    "istio-leader",
+    "istio-gateway-status-leader",
+    "istio-status-leader",
+    "istio-analyze-leader",
+    "istio-namespace-controller-election",
+    "istio-clustertrustbundle-controller-election",
+    "istio-serviceexport-controller-election",
+    "istio-gateway-deployment",
+    "istio-ip-autoallocate",
+];
 
 /// Objects that are in a namespace without anybody having put them there.
 pub fn comes_by_itself(kind: &Place, item: &Value) -> bool {
     let owned = !items(&item["metadata"]["ownerReferences"]).is_empty();
     let name = meta(item, "name");
-    let istiods = ["istio-ca-secret", "istio-leader", "istio-gateway-status-leader", "istio-namespace-controller-election"];
     owned
         || match (kind.group.as_str(), kind.plural.as_str()) {
             ("" | "events.k8s.io", "events") | ("", "endpoints") | ("discovery.k8s.io", "endpointslices") => true,
             ("metrics.k8s.io", _) | ("coordination.k8s.io", "leases") => true,
             ("", "serviceaccounts") => name == "default",
-            ("", "configmaps") => matches!(name, "kube-root-ca.crt" | ROOT_CERTIFICATE) || istiods.contains(&name),
-            ("", "secrets") => istiods.contains(&name) || item["type"] == "kubernetes.io/service-account-token",
+            ("", "configmaps") => name == "kube-root-ca.crt" || ISTIODS.contains(&name) || ISTIODS_OWN.contains(&name),
+            ("", "secrets") => ISTIODS_OWN.contains(&name) || item["type"] == "kubernetes.io/service-account-token",
             _ => false,
         }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_comes_by_itself_keeps_no_namespace() {
+        let maps = Place::all("", "v1", "configmaps").within("lab-control");
+        let named = |name: &str| comes_by_itself(&maps, &json!({"metadata": {"name": name, "namespace": "lab-control"}}));
+        for name in ["kube-root-ca.crt", "istio-ca-root-cert", "istio-ca-crl", "istio-ip-autoallocate"] {
+            assert!(named(name), "{name}");
+        }
+        assert!(!named("settings") && !named("istio") && !named("istio-ca-crl-of-mine"));
+        let owned = json!({"metadata": {"name": "settings", "ownerReferences": [{"kind": "Deployment", "name": "web"}]}});
+        assert!(comes_by_itself(&maps, &owned));
+        let secrets = Place::all("", "v1", "secrets").within("default");
+        assert!(!comes_by_itself(&secrets, &json!({"metadata": {"name": "door"}, "type": "Opaque"})));
+    }
 }
