@@ -159,12 +159,12 @@ pub async fn look(tools: &dyn Tools, machine: &Machine, wishes: &Wishes, earlier
 fn engine_row(found: &Result<Engine, Vec<Failure>>, os: &Os) -> Row {
     const NEEDED: &str = "docker or podman that answers";
     let failures = match found {
-        Ok(engine) if let Some(least) = engine.too_old() => {
-            let found = format!("{} {}, too old", engine.program, engine.version);
-            let needed = format!("{} {least} or newer", engine.program);
-            return Row::new("engine", State::Missing, found).needs(needed).next(os.get(engine.program));
-        }
         Ok(engine) => {
+            if let Some(least) = engine.too_old() {
+                let found = format!("{} {}, too old", engine.program, engine.version);
+                let needed = format!("{} {least} or newer", engine.program);
+                return Row::new("engine", State::Missing, found).needs(needed).next(os.get(engine.program));
+            }
             let rootless = if engine.rootless { ", rootless" } else { "" };
             return Row::new(
                 "engine",
