@@ -1,8 +1,8 @@
 //! Every tool by every way in which it can fail people: none of the cells is empty.
 
 use super::faults::{hanging, machine, rows};
-use super::preflight::refused;
-use super::world::{There, World};
+use super::preflight::{holds, refused};
+use super::world::{There, WITH_DOCKER, WITH_PODMAN, World};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -26,74 +26,46 @@ struct Look {
     said: &'static [&'static str],
 }
 
-const AS_IT_IS: (&str, &str, &str) = ("kind-version", "", "");
-const WITH_DOCKER: &[&str] = &["docker", "kind", "istioctl", "df"];
-const WITH_PODMAN: &[&str] = &["podman", "kind", "istioctl", "df"];
+const fn look(tool: &'static str, branch: &'static str, installed: &'static [&'static str]) -> Look {
+    Look { tool, branch, installed, changed: ("kind-version", "", ""), refused: true, said: &[] }
+}
+
+const fn old(
+    tool: &'static str,
+    installed: &'static [&'static str],
+    changed: (&'static str, &'static str, &'static str),
+) -> Look {
+    Look { changed, ..look(tool, TOO_OLD, installed) }
+}
 
 const LOOKS: &[Look] = &[
     Look {
-        tool: "docker",
-        branch: MISSING,
-        installed: &["kind", "istioctl", "df"],
-        changed: AS_IT_IS,
-        refused: true,
-        said: &["engine MISSING", "docker was not found", "next"],
+        said: &["engine MISSING", "docker was not found", "podman was not found", "next"],
+        ..look("docker", MISSING, &["kind", "istioctl", "df"])
     },
+    Look { said: &["engine MISSING", "podman was not found", "kind MISSING", "next"], ..look("podman", MISSING, &[]) },
+    Look { said: &["kind MISSING", "kind 0.32.0 or newer", "next"], ..look("kind", MISSING, &["docker", "istioctl", "df"]) },
     Look {
-        tool: "podman",
-        branch: MISSING,
-        installed: &["df"],
-        changed: AS_IT_IS,
-        refused: true,
-        said: &["engine MISSING", "podman was not found", "kind MISSING", "next"],
-    },
-    Look {
-        tool: "kind",
-        branch: MISSING,
-        installed: &["docker", "istioctl", "df"],
-        changed: AS_IT_IS,
-        refused: true,
-        said: &["kind MISSING", "kind 0.32.0 or newer", "next"],
-    },
-    Look {
-        tool: "istioctl",
-        branch: MISSING,
-        installed: &["docker", "kind", "df"],
-        changed: AS_IT_IS,
         refused: false,
         said: &["istioctl note not found", "is run instead"],
+        ..look("istioctl", MISSING, &["docker", "kind", "df"])
     },
     Look {
-        tool: "docker",
-        branch: TOO_OLD,
-        installed: WITH_DOCKER,
-        changed: ("docker-info.json", "\"28.2.2\",\"Sec", "\"19.03.15\",\"Sec"),
-        refused: true,
         said: &["docker 19.03.15, too old", "docker 20.10.0 or newer", "next"],
+        ..old("docker", WITH_DOCKER, ("docker-info.json", "\"28.2.2\",\"Sec", "\"19.03.15\",\"Sec"))
     },
     Look {
-        tool: "podman",
-        branch: TOO_OLD,
-        installed: WITH_PODMAN,
-        changed: ("podman-info.json", "\"Version\": \"5.4.2\"", "\"Version\": \"1.6.4\""),
-        refused: true,
         said: &["podman 1.6.4, too old", "podman 1.8.0 or newer", "next"],
+        ..old("podman", WITH_PODMAN, ("podman-info.json", "\"Version\": \"5.4.2\"", "\"Version\": \"1.6.4\""))
     },
     Look {
-        tool: "kind",
-        branch: TOO_OLD,
-        installed: WITH_DOCKER,
-        changed: ("kind-version", "0.33.0", "0.20.0"),
-        refused: true,
         said: &["0.20.0, too old", "kind 0.32.0 or newer", "next"],
+        ..old("kind", WITH_DOCKER, ("kind-version", "0.33.0", "0.20.0"))
     },
     Look {
-        tool: "istioctl",
-        branch: TOO_OLD,
-        installed: WITH_DOCKER,
-        changed: ("istio-version", "1.30.0", "1.20.3"),
         refused: false,
         said: &["1.20.3, the lessons are for 1.30", "is run instead"],
+        ..old("istioctl", WITH_DOCKER, ("istio-version", "1.30.0", "1.20.3"))
     },
 ];
 
@@ -144,8 +116,7 @@ fn what_is_missing_or_too_old_is_named_with_what_to_type() {
 /// Something else is used instead: the cluster is made, with Istio by the pinned image.
 fn goes_on(world: &World, words: &[&str]) {
     let said = World::said(&world.up(&["--with-istio"]), 0);
-    let joined = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    words.iter().for_each(|word| assert!(joined.contains(word), "{word:?} was not said\n{said}"));
+    holds(&said, words);
     let lines = world.log();
     assert!(lines.iter().any(|line| line.contains(" run --rm --network kind ")), "{lines:?}");
     assert!(lines.iter().all(|line| !line.starts_with("istioctl install")), "{lines:?}");

@@ -2,10 +2,15 @@
 
 use super::world::{World, is_look};
 
-pub fn refused(world: &World, words: &[&str]) {
-    let said = World::said(&world.up(&[]), 4);
+/// Whether all of these words were said, wherever the lines were broken.
+pub fn holds(said: &str, words: &[&str]) {
     let joined = said.split_whitespace().collect::<Vec<_>>().join(" ");
     words.iter().for_each(|word| assert!(joined.contains(word), "{word:?} was not said\n{said}"));
+}
+
+pub fn refused(world: &World, words: &[&str]) {
+    let said = World::said(&world.up(&[]), 4);
+    holds(&said, words);
     assert!(said.contains("nothing was made"), "{said}");
     assert!(world.log().iter().all(|line| is_look(line)) && world.there().is_empty());
     assert!(

@@ -9,6 +9,10 @@ use std::process::{Command, Output};
 
 pub const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/kind");
 
+/// What a machine has that lacks nothing.
+pub const WITH_DOCKER: &[&str] = &["docker", "kind", "istioctl", "df"];
+pub const WITH_PODMAN: &[&str] = &["podman", "kind", "istioctl", "df"];
+
 /// What the world is kept in.
 pub struct World {
     pub home: Home,
@@ -21,12 +25,12 @@ pub type There = BTreeMap<String, String>;
 
 impl World {
     pub fn new() -> World {
-        World::with(&["docker", "kind", "istioctl", "df"])
+        World::with(WITH_DOCKER)
     }
 
     /// A machine that has podman and no docker.
     pub fn podman() -> World {
-        World::with(&["podman", "kind", "istioctl", "df"])
+        World::with(WITH_PODMAN)
     }
 
     pub fn with(tools: &[&str]) -> World {
