@@ -181,9 +181,7 @@ impl Pack {
             false => Err(problems),
         }
     }
-}
 
-impl Pack {
     /// What is wrong with the lesson that another one names to be taken instead.
     fn other_lesson(&self, track: &str, lesson: &Lesson, all: &[Lesson]) -> Option<Problem> {
         let other = lesson.without_mesh_config.as_ref()?;

@@ -209,7 +209,6 @@ fn references_resolve_or_are_named() {
     assert_eq!(found, "none");
 }
 
-/// Invariant 5: a pack that tries to reach the host is refused before anything of it runs.
 #[test]
 fn the_lesson_that_stands_for_another_one_is_one_of_the_track() {
     for (other, why) in [("nowhere", "the track has no lesson `nowhere`"), ("l", "the lesson `l` names another one itself")] {
@@ -219,6 +218,7 @@ fn the_lesson_that_stands_for_another_one_is_one_of_the_track() {
     }
 }
 
+/// Invariant 5: a pack that tries to reach the host is refused before anything of it runs.
 #[test]
 fn a_hostile_pack_is_refused() {
     for line in [
