@@ -14,6 +14,7 @@ use futures::TryStreamExt;
 use http::{Method, Request, Response, StatusCode};
 use kube::api::WatchEvent;
 use kube::client::Body;
+use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -179,16 +180,29 @@ impl Watched {
     }
 }
 
+/// A list as the server writes it, of objects that stay where they are.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct List<'a> {
+    kind: &'a Value,
+    api_version: &'a Value,
+    metadata: Value,
+    items: Vec<&'a Value>,
+}
+
 fn key(object: &Value) -> (String, String) {
     (meta(object, "namespace").to_string(), meta(object, "name").to_string())
 }
 
 impl State {
     fn answer(&self) -> Response<Body> {
-        let mut list = self.head.clone();
-        list["metadata"] = json!({"resourceVersion": self.version});
-        list["items"] = self.objects.values().cloned().collect();
-        let mut response = Response::new(Body::from(list.to_string().into_bytes()));
+        let list = List {
+            kind: &self.head["kind"],
+            api_version: &self.head["apiVersion"],
+            metadata: json!({"resourceVersion": self.version}),
+            items: self.objects.values().collect(),
+        };
+        let mut response = Response::new(Body::from(serde_json::to_vec(&list).unwrap_or_default()));
         response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
         response
     }
