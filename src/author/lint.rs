@@ -3,7 +3,7 @@
 
 use crate::lesson::load::{Pack, Problem};
 use crate::lesson::markdown::{Block, Inline};
-use crate::lesson::model::{Action, CheckKind, Fault, Lesson, Step, StepKind, Track};
+use crate::lesson::model::{Action, CheckKind, Fault, Istio, Lesson, Step, StepKind, Track};
 use std::collections::BTreeSet;
 
 /// Something to look at in a lesson that loads.
@@ -57,7 +57,7 @@ pub fn lesson(lesson: &Lesson) -> Vec<Remark> {
             say(Level::Error, "", message);
         }
     }
-    for message in lesson.world.istio.iter().flat_map(|istio| action_problems(&istio.install())) {
+    if let Some(message) = lesson.world.istio.as_ref().and_then(profile_problem) {
         say(Level::Error, "", message);
     }
     let planned: u32 = lesson.steps.iter().map(|s| s.seconds).sum();
@@ -132,11 +132,14 @@ fn action_problems(action: &Action) -> Vec<String> {
             Err(_) => Vec::new(),
         },
         Action::Line(line) => verb_problem(line).into_iter().collect(),
-        Action::InstallIstio { profile, .. } if !matches!(profile.as_str(), "default" | "demo" | "minimal" | "empty") => {
-            vec![crate::base::not_simulated(&format!("installation profile {profile}"))]
-        }
+        Action::InstallIstio(istio) => profile_problem(istio).into_iter().collect(),
         _ => Vec::new(),
     }
+}
+
+fn profile_problem(istio: &Istio) -> Option<String> {
+    let known = matches!(istio.profile.as_str(), "default" | "demo" | "minimal" | "empty");
+    (!known).then(|| crate::base::not_simulated(&format!("installation profile {}", istio.profile)))
 }
 
 fn verb_problem(line: &str) -> Option<String> {
@@ -209,7 +212,7 @@ mod tests {
         assert_eq!(line("istioctl install -y"), Vec::<String>::new());
         let object = serde_json::json!({"apiVersion": "batch/v1", "kind": "CronJob"});
         assert_eq!(action_problems(&Action::Fault(Fault::Apply(object))), ["not simulated here: CronJob of batch/v1"]);
-        let install = Action::InstallIstio { profile: "ambient".into(), options: Default::default() };
+        let install = Action::InstallIstio(Istio { profile: "ambient".into(), options: Default::default() });
         assert_eq!(action_problems(&install), ["not simulated here: installation profile ambient"]);
     }
 }

@@ -6,7 +6,7 @@ use crate::kubectl::Restrictions;
 use crate::lab::objects::{api_of, replace, resource, scoped};
 use crate::lab::prompt::{Piece, Prompt, Terminal};
 use crate::lab::retry::is_lost;
-use crate::lesson::model::{Action, Answer, Fault, Lesson, Take};
+use crate::lesson::model::{Action, Answer, Fault, Istio, Lesson, Take};
 use anyhow::{Context, anyhow, bail};
 use kube::Api;
 use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
@@ -63,7 +63,7 @@ pub async fn apply(prompt: &Prompt, actions: &[Action], on_error: OnError, out: 
                 applied.answers.insert(step.clone(), text);
             }
             Action::Fault(what) => fault(prompt, what).await?,
-            Action::InstallIstio { profile, options } => {
+            Action::InstallIstio(Istio { profile, options }) => {
                 let options: Vec<String> = options.iter().map(|(k, v)| format!("{k}={v}")).collect();
                 let text = install(prompt, profile, &options).await.map_err(anyhow::Error::msg)?;
                 let _ = out.send((Stream::Out, text.into_bytes())).await;

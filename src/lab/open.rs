@@ -115,16 +115,14 @@ async fn in_sandbox(paths: &Paths, wanted: Wanted) -> anyhow::Result<Opened> {
     };
     let own = || journal.as_ref().map(Journal::summary).unwrap_or_default();
     let summary = wanted.shared.as_ref().map_or_else(own, |shared| shared.summary());
-    let sandbox = match &wanted.shared {
+    let sandbox = Arc::new(match &wanted.shared {
         Some(shared) => served.sandbox.imitating(&shared.istio),
         None => served.sandbox.imitating(&wanted.istio),
-    };
-    if let Some(shared) = &wanted.shared {
-        notes.extend(resume(&sandbox, shared, &wanted.lesson, &*files).await?);
-    }
-    let env: Arc<dyn Environment> = Arc::new(sandbox);
-    if wanted.shared.is_none() {
-        start::prepare(&env, &wanted.lesson, &*files).await?;
+    });
+    let env: Arc<dyn Environment> = sandbox.clone();
+    match &wanted.shared {
+        Some(shared) => notes.extend(resume(&sandbox, shared, &wanted.lesson, &*files).await?),
+        None => start::prepare(&env, &wanted.lesson, &*files).await?,
     }
     if let Some(step) = wanted.from {
         env.rebuild(&wanted.lesson, step).await?;

@@ -6,7 +6,7 @@ use crate::lab::env::Environment;
 use crate::lab::env::cluster::facts::facts;
 use crate::lab::objects::{replace, scoped};
 use crate::lab::prompt::Prompt;
-use crate::lesson::model::{Istio, Lesson};
+use crate::lesson::model::{Action, Lesson};
 use anyhow::{Context, bail};
 use serde_json::json;
 use std::sync::Arc;
@@ -17,10 +17,15 @@ use tokio::sync::mpsc;
 /// # Errors
 /// What the server or the folder says; a cluster without the Istio that the lesson begins with.
 pub async fn prepare(env: &Arc<dyn Environment>, lesson: &Lesson, files: &dyn Files) -> anyhow::Result<()> {
-    if let Some(istio) = &lesson.world.istio {
-        with_istio(env, istio).await?;
-    }
-    let client = &env.client();
+    with_istio(env, lesson).await?;
+    furnish(&env.client(), lesson, files).await
+}
+
+/// The same where its Istio has been seen to.
+///
+/// # Errors
+/// What the server or the folder says.
+pub async fn furnish(client: &kube::Client, lesson: &Lesson, files: &dyn Files) -> anyhow::Result<()> {
     for namespace in &lesson.world.namespaces {
         let object = json!({"apiVersion": "v1", "kind": "Namespace",
             "metadata": {"name": namespace.name, "labels": namespace.labels}});
@@ -39,25 +44,16 @@ pub async fn prepare(env: &Arc<dyn Environment>, lesson: &Lesson, files: &dyn Fi
 ///
 /// # Errors
 /// It is not there, or in another mode; what the server says.
-pub async fn with_istio(env: &Arc<dyn Environment>, wanted: &Istio) -> anyhow::Result<()> {
+pub async fn with_istio(env: &Arc<dyn Environment>, lesson: &Lesson) -> anyhow::Result<()> {
+    let Some(wanted) = &lesson.world.istio else { return Ok(()) };
     let there = facts(&env.client()).await.context("looking for Istio")?;
-    let (found, mode) = (there.istio.iter().any(|istio| istio.ready), wanted.mode());
-    if found && there.mode == mode {
-        return Ok(());
+    let Some(why) = there.lacks(wanted, &env.name()) else { return Ok(()) };
+    if !env.is_the_labs_own() {
+        bail!(why);
     }
-    if env.is_the_labs_own() {
-        let prompt = Prompt::new(env.clone(), Arc::new(MemoryFiles::default()), None);
-        let (quiet, _) = mpsc::channel(1);
-        return actions::apply(&prompt, &[wanted.install()], OnError::Stop, &quiet).await.map(drop);
-    }
-    match found {
-        true => bail!(
-            "this lesson begins in a mesh of mode {mode}, and that of {} is {}: what it shows is the case there already",
-            env.name(),
-            there.mode
-        ),
-        false => bail!("this lesson begins in a mesh, and {} has no Istio that is ready", env.name()),
-    }
+    let prompt = Prompt::new(env.clone(), Arc::new(MemoryFiles::default()), None);
+    let (quiet, _) = mpsc::channel(1);
+    actions::apply(&prompt, &[Action::InstallIstio(wanted.clone())], OnError::Stop, &quiet).await.map(drop)
 }
 
 /// Writes the starter files that are not there yet.

@@ -49,14 +49,6 @@ impl Target {
         if after.changed { save::save(&self.files, &self.config, after) } else { Ok(()) }
     }
 
-    /// A client of the same connection whose every request is made once: for those who look after their own troubles.
-    ///
-    /// # Errors
-    /// The connection's certificates or keys cannot be used.
-    pub fn asking_once(&self) -> kube::Result<kube::Client> {
-        retry::direct(self.connection.clone())
-    }
-
     /// The kubeconfig files that were read.
     pub fn files(&self) -> &[PathBuf] {
         &self.files

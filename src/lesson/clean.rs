@@ -73,6 +73,10 @@ pub fn is_slug(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_lowercase()) && text.len() <= 48 && text.split('-').all(word)
 }
 
+fn istio(raw: &raw::Install) -> Istio {
+    Istio { profile: raw.profile.clone(), options: raw.options.clone() }
+}
+
 impl Cleaner<'_> {
     fn lesson(&mut self, raw: raw::Lesson) -> Lesson {
         self.slug("id", &raw.id);
@@ -201,8 +205,7 @@ impl Cleaner<'_> {
             None => Controls::default(),
             Some(c) => Controls { mesh_url: c.mesh_url.clone(), outside: self.workload("world.controls.outside", &c.outside) },
         };
-        let istio = raw.istio.as_ref().map(|istio| Istio { profile: istio.profile.clone(), options: istio.options.clone() });
-        World { istio, namespaces, objects, controls }
+        World { istio: raw.istio.as_ref().map(istio), namespaces, objects, controls }
     }
 
     fn starter(&mut self, n: usize, name: &str) -> Option<File> {

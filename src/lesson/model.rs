@@ -91,11 +91,6 @@ impl Istio {
     pub fn mode(&self) -> &str {
         self.options.get("meshConfig.outboundTrafficPolicy.mode").map_or("ALLOW_ANY", String::as_str)
     }
-
-    /// The action that brings it.
-    pub fn install(&self) -> Action {
-        Action::InstallIstio { profile: self.profile.clone(), options: self.options.clone() }
-    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -345,7 +340,7 @@ pub enum Action {
     /// Breaks or changes the world outside the learner's prompt; only the runner does it.
     Fault(Fault),
     /// The installation as the built-in installer does it.
-    InstallIstio { profile: String, options: BTreeMap<String, String> },
+    InstallIstio(Istio),
 }
 
 #[derive(Debug, Clone, PartialEq)]

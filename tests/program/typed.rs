@@ -3,7 +3,7 @@
 use super::alone::Recorder;
 use super::{Home, finish, text};
 use egress_lab::lesson::load::Pack;
-use egress_lab::lesson::model::{Action, Answer, Lesson, Step, StepKind};
+use egress_lab::lesson::model::{Action, Answer, Istio, Lesson, Step, StepKind};
 
 /// What a learner would type for a step, line by line. Answers that have to be looked up are taken by the solution key.
 fn typed(step: &Step) -> String {
@@ -16,7 +16,7 @@ fn typed(step: &Step) -> String {
                 let end = if file.content.ends_with('\n') { "" } else { "\n" };
                 script.push_str(&format!("cat > {} <<'END-OF-FILE'\n{}{end}END-OF-FILE\n", file.name, file.content));
             }
-            Action::InstallIstio { profile, options } => {
+            Action::InstallIstio(Istio { profile, options }) => {
                 let sets: String = options.iter().map(|(k, v)| format!(" --set {k}={v}")).collect();
                 script.push_str(&format!("istioctl install --set profile={profile}{sets} -y\n"));
             }

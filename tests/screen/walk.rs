@@ -2,7 +2,7 @@
 
 use super::kit::{self, Screen};
 use egress_lab::lesson::load::Pack;
-use egress_lab::lesson::model::{Action, Answer, Expected, Lesson, Step, Take};
+use egress_lab::lesson::model::{Action, Answer, Expected, Istio, Lesson, Step, Take};
 
 /// What the line above the prompt says while something is under way.
 const AT_WORK: [&str; 6] =
@@ -69,7 +69,7 @@ impl Walker {
                 let end = if file.content.ends_with('\n') { "" } else { "\n" };
                 self.line(&format!("cat > {} <<'END-OF-FILE'\n{}{end}END-OF-FILE", file.name, file.content));
             }
-            Action::InstallIstio { profile, options } => {
+            Action::InstallIstio(Istio { profile, options }) => {
                 let sets: String = options.iter().map(|(k, v)| format!(" --set {k}={v}")).collect();
                 self.line(&format!("istioctl install --set profile={profile}{sets} -y"));
             }

@@ -39,6 +39,7 @@ use crate::lab::actions;
 use crate::lab::env::{Checkpoint, Environment, Probe};
 use crate::lab::own_istioctl::OwnIstioctl;
 use crate::lab::prompt::Prompt;
+use crate::lab::retry;
 use crate::lab::start;
 use crate::lab::target::{Target, is_sandbox, named_context};
 use crate::lab::tools::Host;
@@ -87,7 +88,7 @@ struct Inner {
 
 impl Inner {
     fn new(name: String, mut target: Target, record: Record, options: Options) -> kube::Result<Inner> {
-        let watched = Watched::new(target.asking_once()?);
+        let watched = Watched::new(retry::direct(target.connection.clone())?);
         target.client = watched.noticing(target.client);
         let reads = watched.reading(target.client.clone());
         let reports = record.path().with_file_name("reports");

@@ -23,9 +23,7 @@ impl Cleaner<'_> {
             raw::Action::File(file) => self.file_action(&format!("{path}.file"), file).map(Action::File).into_iter().collect(),
             raw::Action::Answer(answer) => vec![self.answer(&format!("{path}.answer"), step, answer)],
             raw::Action::Fault(fault) => self.fault(&format!("{path}.fault"), fault),
-            raw::Action::InstallIstio(install) => {
-                vec![Action::InstallIstio { profile: install.profile.clone(), options: install.options.clone() }]
-            }
+            raw::Action::InstallIstio(install) => vec![Action::InstallIstio(super::istio(install))],
         }
     }
 

@@ -9,16 +9,8 @@ use super::rights::{self, Missing};
 use super::scribe::{meta, read};
 use crate::base::text::count;
 use crate::lab::env::Environment;
-use crate::lab::start;
 use crate::lesson::model::Lesson;
 use futures::{StreamExt, TryStreamExt, stream};
-use std::sync::Arc;
-
-/// `this lesson begins ..` as a sentence of its own.
-fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().collect::<String>() + letters.as_str() + ".").unwrap_or_default()
-}
 
 /// Objects read at the same time.
 const AT_ONCE: usize = 8;
@@ -56,17 +48,15 @@ pub async fn terms(cluster: &Cluster, lesson: &Lesson, steps: usize) -> anyhow::
     if !cluster.options().allow_mesh_config {
         obstacles.extend(mesh_wide(&plan));
     }
-    if let Some(istio) = &lesson.world.istio {
-        let env: Arc<dyn Environment> = Arc::new(cluster.clone());
-        obstacles.extend(start::with_istio(&env, istio).await.err().map(|error| sentence(&error.to_string())));
-    }
+    let facts = facts(client).await?;
+    obstacles.extend(lesson.world.istio.as_ref().and_then(|istio| facts.lacks(istio, &cluster.name())));
     obstacles.extend(plan.unfit.iter().map(|(step, why)| format!("Step {step} is for the sandbox: {why}.")));
     for taken in others(cluster, plan.fresh.iter()).await? {
         obstacles.push(format!("{taken} is there and was not made by this lab; the lesson makes one of that name."));
     }
     let mut changes = others(cluster, plan.applied.iter().chain(&plan.changed)).await?;
     changes.sort_unstable();
-    Ok(Terms { facts: facts(client).await?, plan, changes, obstacles })
+    Ok(Terms { facts, plan, changes, obstacles })
 }
 
 /// Those of the places at which there is something that the lab did not make.

@@ -3,6 +3,7 @@
 use crate::check::objects::mesh_config;
 use crate::check::reader::Reader;
 use crate::k8s::{Object, Snapshot};
+use crate::lesson::model;
 
 /// See the module's text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +62,19 @@ fn tag(deployment: &Object) -> String {
 }
 
 impl Facts {
+    /// Why a lesson that begins with this Istio cannot begin here; a sentence.
+    pub fn lacks(&self, wanted: &model::Istio, name: &str) -> Option<String> {
+        let mode = wanted.mode();
+        match self.istio.iter().any(|istio| istio.ready) {
+            false => Some(format!("This lesson begins in a mesh, and {name} has no Istio that is ready.")),
+            true if self.mode != mode => Some(format!(
+                "This lesson begins in a mesh of mode {mode}, and that of {name} is {}: what it shows is the case there already.",
+                self.mode
+            )),
+            true => None,
+        }
+    }
+
     /// Lines for people.
     pub fn lines(&self) -> Vec<String> {
         let mut lines = vec![format!("Kubernetes   {}", self.version)];

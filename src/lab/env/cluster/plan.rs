@@ -78,17 +78,15 @@ struct Sent {
 pub async fn plan(lesson: &Lesson, steps: usize) -> anyhow::Result<Plan> {
     let sent: Arc<Mutex<Vec<Sent>>> = Arc::default();
     let seen = sent.clone();
-    let sandbox = Sandbox::in_process(Make::instant(Seed(1)), Bend::Honest).reached_through(|client| watched(client, seen));
+    let sandbox = Sandbox::in_process(Make::instant(Seed(1)), Bend::Honest).reached_through(|client| noted(client, seen));
     let env: Arc<dyn Environment> = Arc::new(sandbox);
     let files: Arc<dyn Files> = Arc::new(MemoryFiles::default());
     let mut plan = Plan::default();
     let mut made = BTreeSet::new();
-    if let Some(istio) = &lesson.world.istio {
-        // There already on a cluster: nothing of it is the lesson's.
-        start::with_istio(&env, istio).await?;
-        drain(&sent);
-    }
-    start::prepare(&env, lesson, &*files).await?;
+    // There already on a cluster: nothing of it is the lesson's.
+    start::with_istio(&env, lesson).await?;
+    drain(&sent);
+    start::furnish(&env.client(), lesson, &*files).await?;
     plan.take("", drain(&sent), &mut made);
     let prompt = Prompt::new(env, files, None);
     let (quiet, _) = mpsc::channel(1);
@@ -109,7 +107,7 @@ fn drain(sent: &Mutex<Vec<Sent>>) -> Vec<Sent> {
 }
 
 /// A client that notes what goes through it.
-fn watched(inner: kube::Client, sent: Arc<Mutex<Vec<Sent>>>) -> kube::Client {
+fn noted(inner: kube::Client, sent: Arc<Mutex<Vec<Sent>>>) -> kube::Client {
     let service = tower::service_fn(move |request: Request<Body>| {
         let (inner, sent) = (inner.clone(), sent.clone());
         async move {
